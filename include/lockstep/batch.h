@@ -1,0 +1,22 @@
+#ifndef LOCKSTEP_BATCH_H
+#define LOCKSTEP_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** This rank's shard of a mini-batch, as the loader hands it out: raw samples one after another, not yet normalized. */
+typedef struct lks_batch {
+  size_t samples;          /* of this rank's shard */
+  size_t total;            /* of the whole mini-batch, over all ranks */
+  const uint8_t *pixels;   /* [samples,h,w,c], or NULL */
+  const float *features;   /* [samples,d], or NULL */
+  const int32_t *label;    /* [samples]; NULL when there are none (predict) */
+  const uint32_t *sample;  /* [samples] position of each in the dataset: keys augmentation and dropout */
+} lks_batch;
+
+/** How raw samples become inputs. scale and offset have one value a channel (images) or a feature. */
+typedef struct lks_input_form {
+  const float *scale, *offset; /* images: 1/(255 std), -mean/std; features: 1/std, -mean/std */
+} lks_input_form;
+
+#endif

@@ -1,0 +1,64 @@
+#ifndef LOCKSTEP_MODEL_H
+#define LOCKSTEP_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/status.h"
+
+/** A model: the layers of its text, in order, fitted to an input shape. Every layer takes the outputs of earlier ones. */
+typedef enum lks_layer_kind {
+  LKS_LAYER_INPUT,
+  LKS_LAYER_CONV,
+  LKS_LAYER_DENSE, /* takes an image as h*w*c inputs */
+  LKS_LAYER_BATCH_NORM,
+  LKS_LAYER_RELU,
+  LKS_LAYER_SIGMOID,
+  LKS_LAYER_MAX_POOL,
+  LKS_LAYER_AVERAGE_POOL,
+  LKS_LAYER_GLOBAL_AVERAGE_POOL,
+  LKS_LAYER_DROPOUT,
+  LKS_LAYER_ADD /* the end of a residual block: input[0] the main path, input[1] the shortcut */
+} lks_layer_kind;
+
+typedef struct lks_shape {
+  size_t height, width, channels; /* features: 1, 1, D */
+} lks_shape;
+
+enum { LKS_NAME_MAX = 64 };
+
+typedef struct lks_layer {
+  lks_layer_kind kind;
+  char name[LKS_NAME_MAX]; /* "conv1", "layer1.0.bn2"; unique; "" for layers without parameters is allowed */
+  int input[2];            /* numbers of layers, below this one's; -1: none */
+  lks_shape in, out;       /* in: of input[0] */
+  size_t kernel[2], stride[2], pad[2]; /* height, width; pad on both sides */
+  bool bias;               /* conv and dense: false when a batch norm takes the output */
+  double rate;             /* dropout */
+  int line;                /* of the text, from 1; 0 for the input */
+} lks_layer;
+
+typedef struct lks_model lks_model;
+
+/** Local. Parses model text and fits it to the input and the number of classes. `where` names the text in messages, which have
+ *  the form "WHERE:LINE:COLUMN: what; what to do". without_batch_norm leaves the batch-norm layers out and gives the layers that
+ *  fed them a bias (--bn none). LKS_ERR_USAGE for a bad text, LKS_ERR_DATA when it does not fit the input's shape. */
+lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input, size_t classes,
+                           bool without_batch_norm);
+
+/** Local. The text of a preset ("mlp", "cnn", "resnet8", "resnet20") or of a file; *text is freed with lks_free.
+ *  LKS_ERR_USAGE, with a suggestion, if there is neither. */
+lks_status lks_model_text(char **text, const char *name_or_path);
+
+void lks_model_destroy(lks_model **model);
+
+/** Layers, the input being number 0 and the last one the logits, [1,1,classes]. Local; borrowed. */
+size_t lks_model_layers(const lks_model *model);
+const lks_layer *lks_model_layer(const lks_model *model, size_t number);
+size_t lks_model_classes(const lks_model *model);
+size_t lks_model_parameters(const lks_model *model); /* weights and biases, with gamma and beta */
+/** The text it was parsed from. Local; borrowed. */
+const char *lks_model_source(const lks_model *model);
+const char *lks_layer_kind_name(lks_layer_kind kind); /* the word of the model text */
+
+#endif

@@ -1,0 +1,117 @@
+#ifndef LOCKSTEP_NETWORK_H
+#define LOCKSTEP_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/batch.h"
+#include "lockstep/comm.h"
+#include "lockstep/model.h"
+
+/** A model with its parameters, compiled to stages for this rank's shard of the mini-batch. */
+typedef struct lks_network lks_network;
+
+typedef struct lks_network_options {
+  size_t batch_size; /* of the mini-batch, over all ranks */
+  size_t microbatch;
+  const char *norm;  /* "sync", "rank", "rank:R", "K", "none" */
+  const char *reduce; /* "tree" or "mpi" */
+  double epsilon;    /* of batch norm */
+  double momentum;   /* weight a of the newest value in the running statistics */
+  double smoothing;  /* of labels */
+  int crop;          /* images are moved by up to this many pixels each way; 0: never */
+  bool flip;         /* images are mirrored with probability 1/2 */
+  uint64_t seed;
+  int threads;
+} lks_network_options;
+
+/** Which statistics batch norm uses, and what a pass does. */
+typedef enum lks_pass {
+  LKS_PASS_TRAIN,   /* the mini-batch's own; dropout and augmentation; gradients; running statistics are updated */
+  LKS_PASS_RUNNING, /* running statistics */
+  LKS_PASS_BATCH,   /* the mini-batch's own (grouped as in training), nothing updated */
+  LKS_PASS_PRECISE  /* as BATCH, and the pooled sums of every batch norm are added up for lks_network_precise_set_all */
+} lks_pass;
+
+/** Exact over the whole mini-batch, equal on all ranks. */
+typedef struct lks_pass_result {
+  double loss;    /* sum over the samples of the mini-batch, not divided */
+  int64_t correct; /* samples whose label has the largest logit */
+  int64_t samples;
+  int64_t stop;   /* number of ranks that asked to stop */
+  int64_t loss_limbs[7]; /* the loss as an exact accumulator: epochs are added up without rounding */
+} lks_pass_result;
+
+/** Parameters: one flat array; tensors in the model's order. Running statistics: another. */
+typedef enum lks_tensor_kind {
+  LKS_TENSOR_WEIGHT,
+  LKS_TENSOR_BIAS,
+  LKS_TENSOR_GAMMA,
+  LKS_TENSOR_BETA,
+  LKS_TENSOR_RUNNING_MEAN,
+  LKS_TENSOR_RUNNING_VAR
+} lks_tensor_kind;
+
+typedef struct lks_tensor {
+  lks_tensor_kind kind;
+  char name[LKS_NAME_MAX + 16]; /* PyTorch's: "conv1.weight", "bn1.running_mean" */
+  int dimensions;               /* 1, 2 or 4 */
+  size_t extent[4];             /* PyTorch's order: OIHW, (out,in), or (channels) */
+  size_t offset, elements;      /* in the flat array that its kind belongs to */
+  lks_shape image;              /* dense on an image: its shape, columns being H,W,C here and C,H,W in files; else height 0 */
+} lks_tensor;
+
+/** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the network. Parameters are
+ *  initialized from the seed. LKS_ERR_USAGE for a bad option, LKS_ERR_DATA when a normalization batch has one value a channel. */
+lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
+                                  const lks_network_options *options);
+void lks_network_destroy_all(lks_network **network);
+
+size_t lks_network_tensors(const lks_network *network);
+const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);
+/** The tensor of that name, or NULL. Local. */
+const lks_tensor *lks_network_find(const lks_network *network, const char *name);
+
+/** Local; borrowed. Flat arrays: parameters and gradients [lks_network_parameter_count], running [lks_network_running_count]. */
+float *lks_network_parameters(lks_network *network);
+const float *lks_network_gradients(const lks_network *network);
+float *lks_network_running(lks_network *network);
+size_t lks_network_parameter_count(const lks_network *network);
+size_t lks_network_running_count(const lks_network *network);
+/** Local. Steps that updated the running statistics: PyTorch's num_batches_tracked. */
+int64_t lks_network_batches_tracked(const lks_network *network);
+void lks_network_batches_tracked_set(lks_network *network, int64_t count);
+
+/** Local. Copies between a tensor and PyTorch's layout of it (only a dense layer on an image differs). */
+void lks_network_export(float *out, const lks_network *network, const lks_tensor *tensor);
+void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in);
+
+/** Logically collective. Tells the network that parameters were changed (by an optimizer, or import), so that it repacks them. */
+void lks_network_parameters_changed(lks_network *network);
+
+/** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step` keys dropout and augmentation.
+ *  stop: this rank asks all ranks to stop (it rides on the last reduction). LKS_ERR_DIVERGED, on all ranks, when a
+ *  sum is not finite. LKS_PASS_TRAIN leaves the gradients, of the mean loss, in lks_network_gradients. */
+lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass, const lks_batch *batch,
+                                const lks_input_form *form, uint32_t step, bool stop);
+
+/** Local. The samples of the shard of a mini-batch of `total` samples that this rank takes: [*first, *first + *count). */
+void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count);
+
+/** Logically collective. Forgets the sums that LKS_PASS_PRECISE gathered. */
+void lks_network_precise_begin(lks_network *network);
+/** Collective. Makes the gathered statistics (exact, pooled) the running statistics. */
+lks_status lks_network_precise_set_all(lks_network *network);
+
+/** Local. After a pass: logits [batch->samples, classes] of this rank's shard, in order. Borrowed. */
+const float *lks_network_logits(const lks_network *network);
+
+/** Local. Bytes that the network holds. */
+size_t lks_network_bytes(const lks_network *network);
+
+struct lks_profile;
+/** Local. Books the time of the parts of a pass there; NULL: nowhere. Borrowed. */
+void lks_network_profile(lks_network *network, struct lks_profile *profile);
+
+#endif

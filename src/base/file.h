@@ -1,0 +1,21 @@
+#ifndef LKS_BASE_FILE_H
+#define LKS_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/status.h"
+
+/** Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary file beside it,
+ *  write, fsync, rename, fsync of the folder. Local. LKS_ERR_IO names the file and the cause; the old file stays. */
+lks_status lks_file_write(const char *path, const void *data, size_t bytes);
+
+/** The whole file, and a zero byte behind it that is not counted. Local. *data is freed with lks_free. */
+lks_status lks_file_read(char **data, size_t *bytes, const char *path);
+
+/** Makes a folder and those above it; no error if it is there. Local. */
+lks_status lks_folder_make(const char *path);
+
+bool lks_file_exists(const char *path);
+
+#endif

@@ -1,0 +1,12 @@
+# Writes OUTPUT, a C file that holds the text of every model file in FILES, for model/presets.h.
+set(text "#include \"model/presets.h\"\n\nconst lks_preset lks_presets[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} content)
+  string(REPLACE "\\" "\\\\" content "${content}")
+  string(REPLACE "\"" "\\\"" content "${content}")
+  string(REPLACE "\n" "\\n\"\n   \"" content "${content}")
+  string(APPEND text "  {\"${name}\",\n   \"${content}\"},\n")
+endforeach()
+string(APPEND text "  {0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${text}")

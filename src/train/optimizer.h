@@ -1,0 +1,24 @@
+#ifndef LKS_TRAIN_OPTIMIZER_H
+#define LKS_TRAIN_OPTIMIZER_H
+
+#include "lockstep/config.h"
+#include "lockstep/network.h"
+
+/** The optimizer of a network: moments as flat arrays as long as the parameters. Every rank holds the same. */
+typedef struct lks_optimizer lks_optimizer;
+
+lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network);
+void lks_optimizer_destroy(lks_optimizer **optimizer);
+
+/** Local. One update of all parameters from the network's gradients at learning rate lr; tells the network. Threads split elements. */
+void lks_optimizer_step(lks_optimizer *optimizer, double lr);
+
+/** Local. Moments: "momentum" for sgd with momentum; "exp_avg", "exp_avg_sq" for adam. Borrowed; [parameter_count]. */
+size_t lks_optimizer_moments(const lks_optimizer *optimizer);
+const char *lks_optimizer_moment_name(const lks_optimizer *optimizer, size_t moment);
+float *lks_optimizer_moment(lks_optimizer *optimizer, size_t moment);
+/** Updates so far. Local. */
+int64_t lks_optimizer_steps(const lks_optimizer *optimizer);
+void lks_optimizer_steps_set(lks_optimizer *optimizer, int64_t steps);
+
+#endif
