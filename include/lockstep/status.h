@@ -16,7 +16,7 @@ typedef enum lks_status {
  *  Local. The message says what is wrong, where, and what to do; no full stop, no newline, at most 1023 bytes. */
 lks_status lks_fail(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Puts a context in front of the message recorded last ("FILE: "); returns status. Local. */
+/** Puts a context, its separator included ("FILE: "), in front of the message recorded last; returns status. Local. */
 lks_status lks_fail_in(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** The message recorded last by this thread, "" if none. Local. Borrowed until the next lks_fail. */
