@@ -14,7 +14,7 @@ typedef struct lks_metrics_row {
 } lks_metrics_row;
 
 /** Local (rank 0). Appends a row to DIR/metrics.csv (with its heading if new) and DIR/metrics.jsonl. Numbers are printed so that
- *  reading gives the same bits (17 digits at most, shortest that does); NaN is empty in CSV and null in JSON. */
+ *  reading gives the same bits (the shortest of 6 to 17 digits that does); NaN is empty in CSV and null in JSON. */
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row);
 
 /** Local (rank 0). Drops the rows of epochs after `epoch`: what a resumed run will write again. */

@@ -1,0 +1,153 @@
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+
+enum { PATH_SIZE = 1024, LINE_SIZE = 1024, NUMBER_SIZE = 32, REALS = 7 };
+
+static const char csv_heading[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,"
+                                  "images_per_second,seconds\n";
+static const char *const real_names[REALS] = {
+    "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "images_per_second", "seconds"};
+
+/** The shortest decimal form, from six digits up, that reads back as the same double; `missing` when not
+ * finite. */
+static void print_number(char out[NUMBER_SIZE], double value, const char *missing)
+{
+  if (!isfinite(value)) {
+    snprintf(out, NUMBER_SIZE, "%s", missing);
+    return;
+  }
+  for (int digits = 6; digits <= 17; digits++) {
+    snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
+    if (strtod(out, NULL) == value) return;
+  }
+}
+
+static void row_reals(double out[REALS], const lks_metrics_row *row)
+{
+  const double reals[REALS] = {row->lr,        row->train_loss,    row->train_accuracy,
+                               row->test_loss, row->test_accuracy, row->images_per_second,
+                               row->seconds};
+  memcpy(out, reals, sizeof reals);
+}
+
+static void print_csv(char out[LINE_SIZE], const lks_metrics_row *row)
+{
+  double reals[REALS];
+  row_reals(reals, row);
+  int length = snprintf(out, LINE_SIZE, "%zu,%zu", row->epoch, row->step);
+  for (int i = 0; i < REALS; i++) {
+    char number[NUMBER_SIZE];
+    print_number(number, reals[i], "");
+    length += snprintf(out + length, LINE_SIZE - (size_t)length, ",%s", number);
+  }
+  snprintf(out + length, LINE_SIZE - (size_t)length, "\n");
+}
+
+static void print_json(char out[LINE_SIZE], const lks_metrics_row *row)
+{
+  double reals[REALS];
+  row_reals(reals, row);
+  int length = snprintf(out, LINE_SIZE, "{\"epoch\": %zu, \"step\": %zu", row->epoch, row->step);
+  for (int i = 0; i < REALS; i++) {
+    char number[NUMBER_SIZE];
+    print_number(number, reals[i], "null");
+    length += snprintf(out + length, LINE_SIZE - (size_t)length, ", \"%s\": %s", real_names[i], number);
+  }
+  snprintf(out + length, LINE_SIZE - (size_t)length, "}\n");
+}
+
+static bool write_whole(int fd, const char *text)
+{
+  size_t left = strlen(text);
+  while (left > 0) {
+    const ssize_t written = write(fd, text, left);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text += written;
+    left -= (size_t)written;
+  }
+  return true;
+}
+
+/** Adds a line, behind the heading in a new file, or takes back what was written of it. Returns 0 or an
+ * errno. */
+static int append_or_undo(int fd, const char *heading, const char *line)
+{
+  struct stat before;
+  if (fstat(fd, &before) != 0) return errno;
+  if ((before.st_size > 0 || write_whole(fd, heading)) && write_whole(fd, line) && fsync(fd) == 0) return 0;
+  const int cause = errno;
+  return ftruncate(fd, before.st_size) == 0 ? cause : errno;
+}
+
+static lks_status append_line(const char *path, const char *heading, const char *line)
+{
+  const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return lks_fail(LKS_ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
+  int cause = append_or_undo(fd, heading, line);
+  if (close(fd) != 0 && cause == 0) cause = errno;
+  if (cause != 0) return lks_fail(LKS_ERR_IO, "%s: writing failed: %s", path, strerror(cause));
+  return LKS_OK;
+}
+
+lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
+{
+  char path[PATH_SIZE], line[LINE_SIZE];
+  snprintf(path, sizeof path, "%s/metrics.csv", directory);
+  print_csv(line, row);
+  lks_status status = append_line(path, csv_heading, line);
+  if (status != LKS_OK) return status;
+  snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
+  print_json(line, row);
+  return append_line(path, "", line);
+}
+
+/** The first number of a line is its epoch, in both formats; the heading of the CSV file has none. */
+static bool keeps(const char *line, bool first, size_t epoch)
+{
+  const char *digits = line + strcspn(line, "0123456789,\n");
+  if (*digits < '0' || *digits > '9') return first;
+  return strtoull(digits, NULL, 10) <= epoch;
+}
+
+static lks_status truncate_file(const char *path, size_t epoch)
+{
+  if (!lks_file_exists(path)) return LKS_OK;
+  char *text = NULL;
+  size_t bytes = 0;
+  lks_status status = lks_file_read(&text, &bytes, path);
+  if (status != LKS_OK) return status;
+  size_t kept = 0;
+  for (char *line = text, *end; (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
+       line = end + 1) {
+    const size_t length = (size_t)(end + 1 - line);
+    if (!keeps(line, line == text, epoch)) continue;
+    memmove(text + kept, line, length);
+    kept += length;
+  }
+  if (kept < bytes) status = lks_file_write(path, text, kept);
+  lks_free(text);
+  return status;
+}
+
+lks_status lks_metrics_truncate(const char *directory, size_t epoch)
+{
+  char path[PATH_SIZE];
+  snprintf(path, sizeof path, "%s/metrics.csv", directory);
+  lks_status status = truncate_file(path, epoch);
+  if (status != LKS_OK) return status;
+  snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
+  return truncate_file(path, epoch);
+}

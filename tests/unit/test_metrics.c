@@ -1,0 +1,174 @@
+/* metrics.csv and metrics.jsonl: numbers come back bit for bit, resumed runs drop what they will write again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "train/metrics.h"
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+  (void)state;
+  strcpy(folder, "/tmp/lockstep-metrics-XXXXXX");
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static void path_of(char path[128], const char *name)
+{
+  snprintf(path, 128, "%s/%s", folder, name);
+}
+
+static int remove_folder(void **state)
+{
+  (void)state;
+  char path[128];
+  path_of(path, "metrics.csv");
+  unlink(path);
+  path_of(path, "metrics.jsonl");
+  unlink(path);
+  return rmdir(folder) + (lks_allocations_open() != 0);
+}
+
+static char *content(const char *name)
+{
+  char path[128], *text = NULL;
+  size_t bytes = 0;
+  path_of(path, name);
+  assert_int_equal(lks_file_read(&text, &bytes, path), LKS_OK);
+  return text;
+}
+
+static void assert_content(const char *name, const char *expected)
+{
+  char *text = content(name);
+  assert_string_equal(text, expected);
+  lks_free(text);
+}
+
+static void append(size_t epoch)
+{
+  const lks_metrics_row row = {epoch, 10 * epoch, 0.1, 0.5, 0.25, NAN, NAN, 100.0, (double)epoch};
+  assert_int_equal(lks_metrics_append(folder, &row), LKS_OK);
+}
+
+#define HEADING "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,images_per_second,seconds\n"
+
+static void test_form(void **state)
+{
+  (void)state;
+  append(1);
+  append(2);
+  assert_content("metrics.csv", HEADING "1,10,0.1,0.5,0.25,,,100,1\n2,20,0.1,0.5,0.25,,,100,2\n");
+  char *text = content("metrics.jsonl");
+  const char *first =
+      "{\"epoch\": 1, \"step\": 10, \"lr\": 0.1, \"train_loss\": 0.5, \"train_accuracy\": 0.25, "
+      "\"test_loss\": null, \"test_accuracy\": null, \"images_per_second\": 100, \"seconds\": 1}\n";
+  assert_memory_equal(text, first, strlen(first));
+  lks_free(text);
+}
+
+static void test_same_bits_when_read_back(void **state)
+{
+  (void)state;
+  const double values[] = {1.0 / 3.0,           0.1,      5e-324, 1.7976931348623157e308, -0.0,
+                           123456789.123456789, 2.0 / 7e9};
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    const lks_metrics_row row = {.epoch = i + 1, .lr = values[i]};
+    assert_int_equal(lks_metrics_append(folder, &row), LKS_OK);
+  }
+  char *text = content("metrics.csv"), *line = text;
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    line = strchr(line, '\n') + 1;
+    const double back = strtod(strchr(strchr(line, ',') + 1, ',') + 1, NULL);
+    assert_memory_equal(&back, &values[i], sizeof back);
+  }
+  lks_free(text);
+}
+
+static void test_truncate(void **state)
+{
+  (void)state;
+  assert_int_equal(lks_metrics_truncate(folder, 3), LKS_OK); /* nothing there yet */
+  for (size_t epoch = 1; epoch <= 12; epoch++) append(epoch);
+  assert_int_equal(lks_metrics_truncate(folder, 2), LKS_OK);
+  assert_content("metrics.csv", HEADING "1,10,0.1,0.5,0.25,,,100,1\n2,20,0.1,0.5,0.25,,,100,2\n");
+  char *text = content("metrics.jsonl");
+  assert_non_null(strstr(text, "\"epoch\": 2,"));
+  assert_null(strstr(text, "\"epoch\": 3,"));
+  assert_null(strstr(text, "\"epoch\": 12,"));
+  lks_free(text);
+  assert_int_equal(lks_metrics_truncate(folder, 0), LKS_OK);
+  assert_content("metrics.csv", HEADING);
+  assert_content("metrics.jsonl", "");
+}
+
+static void test_truncate_repairs_half_a_line(void **state)
+{
+  (void)state;
+  append(1);
+  char path[128];
+  path_of(path, "metrics.csv");
+  FILE *file = fopen(path, "a");
+  assert_non_null(file);
+  fputs("2,20,0.", file);
+  fclose(file);
+  assert_int_equal(lks_metrics_truncate(folder, 5), LKS_OK);
+  append(2);
+  assert_content("metrics.csv", HEADING "1,10,0.1,0.5,0.25,,,100,1\n2,20,0.1,0.5,0.25,,,100,2\n");
+}
+
+static void test_no_half_line_when_the_disk_is_full(void **state)
+{
+  (void)state;
+  append(1);
+  char *before = content("metrics.csv");
+  struct rlimit old, limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+  limit = (struct rlimit){.rlim_cur = strlen(before) + 5, .rlim_max = old.rlim_max};
+  void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const lks_metrics_row row = {.epoch = 2};
+  const lks_status status = lks_metrics_append(folder, &row);
+  setrlimit(RLIMIT_FSIZE, &old);
+  signal(SIGXFSZ, handler);
+  assert_int_equal(status, LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "metrics.csv"));
+  assert_content("metrics.csv", before);
+  lks_free(before);
+}
+
+static void test_missing_folder(void **state)
+{
+  (void)state;
+  const lks_metrics_row row = {.epoch = 1};
+  assert_int_equal(lks_metrics_append("/nonexistent/run", &row), LKS_ERR_IO);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+  const struct CMUnitTest tests[] = {
+      TEST(test_form),
+      TEST(test_same_bits_when_read_back),
+      TEST(test_truncate),
+      TEST(test_truncate_repairs_half_a_line),
+      TEST(test_no_half_line_when_the_disk_is_full),
+      TEST(test_missing_folder),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
