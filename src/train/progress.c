@@ -1,0 +1,176 @@
+#include "train/progress.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/profile.h"
+
+enum { FRAME_SIZE = 512, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 };
+
+static const double redraw_seconds = 0.1, plain_seconds = 30.0, memory_seconds = 10.0;
+
+typedef enum display { DISPLAY_NONE, DISPLAY_PLAIN, DISPLAY_BAR } display;
+
+struct lks_progress {
+  display display;
+  size_t epochs, steps_per_epoch;
+  size_t step;           /* at the last rate update */
+  size_t samples;        /* since then */
+  double updated, shown; /* when the rates were updated, and when something was drawn */
+  double step_seconds;   /* smoothed; 0: not known yet */
+  double samples_per_second;
+  char frame[FRAME_SIZE]; /* what the bar shows now */
+};
+
+/** Columns of the terminal on standard output; 0 when it is none (mpirun gives ranks a terminal without
+ * columns). */
+static size_t terminal_columns(void)
+{
+  struct winsize size = {0};
+  if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+static display choose_display(const char *name)
+{
+  if (strcmp(name, "none") == 0) return DISPLAY_NONE;
+  if (strcmp(name, "bar") == 0) return DISPLAY_BAR;
+  if (strcmp(name, "plain") == 0) return DISPLAY_PLAIN;
+  return terminal_columns() > 0 ? DISPLAY_BAR : DISPLAY_PLAIN;
+}
+
+lks_progress *lks_progress_create(const char *mode, size_t epochs, size_t steps_per_epoch, size_t done)
+{
+  lks_progress *progress = lks_new(1, sizeof *progress);
+  if (!progress) return NULL;
+  const double now = lks_seconds();
+  *progress = (lks_progress){.display = choose_display(mode),
+                             .epochs = epochs,
+                             .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
+                             .step = done,
+                             .updated = now,
+                             .shown = now};
+  return progress;
+}
+
+void lks_progress_destroy(lks_progress **progress)
+{
+  if (!*progress) return;
+  if ((*progress)->frame[0]) {
+    fputc('\n', stdout);
+    fflush(stdout);
+  }
+  lks_free(*progress);
+  *progress = NULL;
+}
+
+/** The newest interval counts by its length: a rate of the last memory_seconds or so. */
+static void update_rates(lks_progress *p, size_t step, double now)
+{
+  const double seconds = now - p->updated;
+  if (step <= p->step || seconds <= 0.0) return;
+  const double weight = p->step_seconds > 0.0 ? seconds / (seconds + memory_seconds) : 1.0;
+  p->step_seconds += weight * (seconds / (double)(step - p->step) - p->step_seconds);
+  p->samples_per_second += weight * ((double)p->samples / seconds - p->samples_per_second);
+  p->step = step;
+  p->samples = 0;
+  p->updated = now;
+}
+
+static void print_duration(char *out, size_t size, double seconds)
+{
+  const unsigned long s = (unsigned long)(seconds + 0.5);
+  if (s >= 3600)
+    snprintf(out, size, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
+  else
+    snprintf(out, size, "%lu:%02lu", s / 60, s % 60);
+}
+
+static int digits_of(size_t number)
+{
+  return snprintf(NULL, 0, "%zu", number);
+}
+
+/** What stands left and right of the bar. */
+static void print_sides(char left[FRAME_SIZE], char right[FRAME_SIZE], const lks_progress *p, size_t step,
+                        double loss)
+{
+  const size_t total = p->epochs * p->steps_per_epoch;
+  char eta[32];
+  print_duration(eta, sizeof eta, step < total ? (double)(total - step) * p->step_seconds : 0.0);
+  const size_t before = step > 0 ? step - 1 : 0;
+  snprintf(left, FRAME_SIZE, "epoch %*zu/%zu", digits_of(p->epochs), before / p->steps_per_epoch + 1,
+           p->epochs);
+  snprintf(right, FRAME_SIZE, "%*zu/%zu  loss %.4f  %.*f images/s  ETA %s", digits_of(p->steps_per_epoch),
+           before % p->steps_per_epoch + 1, p->steps_per_epoch, loss, p->samples_per_second < 100.0 ? 1 : 0,
+           p->samples_per_second, eta);
+}
+
+/** "[====>   ]  ", the arrow standing in the last cell that is begun; "" when there is no room. */
+static void print_bar(char *out, size_t width, size_t part, size_t whole)
+{
+  const size_t filled = part * width / whole;
+  *out++ = '[';
+  memset(out, ' ', width);
+  memset(out, '=', filled);
+  if (filled < width) out[filled] = '>';
+  memcpy(out + width, "]  ", sizeof "]  ");
+}
+
+static void draw_bar(lks_progress *p, size_t step, double loss)
+{
+  char left[FRAME_SIZE], right[FRAME_SIZE], bar[BAR_LONGEST + 8] = "";
+  print_sides(left, right, p, step, loss);
+  size_t columns = terminal_columns();
+  if (columns == 0) columns = COLUMNS_USUAL;
+  if (columns > FRAME_SIZE) columns = FRAME_SIZE;
+  /* The last column stays free: some terminals wrap when it is written to. */
+  const size_t taken = strlen(left) + strlen(right) + strlen(" []  ") + 1;
+  if (columns >= taken + BAR_SHORTEST) {
+    const size_t room = columns - taken;
+    print_bar(bar, room < BAR_LONGEST ? room : BAR_LONGEST,
+              (step > 0 ? step - 1 : 0) % p->steps_per_epoch + 1, p->steps_per_epoch);
+  }
+  char whole[2 * FRAME_SIZE + sizeof bar];
+  snprintf(whole, sizeof whole, "%s %s%s", left, bar, right);
+  snprintf(p->frame, sizeof p->frame, "%.*s", (int)columns - 1, whole);
+  fprintf(stdout, "\r%s\033[K", p->frame);
+  fflush(stdout);
+}
+
+void lks_progress_step(lks_progress *progress, size_t step, size_t samples, double mean_loss)
+{
+  if (!progress || progress->display == DISPLAY_NONE) return;
+  progress->samples += samples;
+  const double now = lks_seconds();
+  const bool bar = progress->display == DISPLAY_BAR;
+  const bool last = bar && step == progress->epochs * progress->steps_per_epoch;
+  if (now - progress->shown < (bar ? redraw_seconds : plain_seconds) && !last) return;
+  update_rates(progress, step, now);
+  progress->shown = now;
+  if (bar) {
+    draw_bar(progress, step, mean_loss);
+  } else {
+    char left[FRAME_SIZE], right[FRAME_SIZE];
+    print_sides(left, right, progress, step, mean_loss);
+    fprintf(stdout, "%s  %s\n", left, right);
+    fflush(stdout);
+  }
+}
+
+void lks_progress_line(lks_progress *progress, const char *format, ...)
+{
+  if (!progress || progress->display == DISPLAY_NONE) return;
+  if (progress->frame[0]) fputs("\r\033[K", stdout);
+  va_list arguments;
+  va_start(arguments, format);
+  vfprintf(stdout, format, arguments);
+  va_end(arguments);
+  fputc('\n', stdout);
+  fputs(progress->frame, stdout);
+  fflush(stdout);
+}

@@ -1,0 +1,197 @@
+/* The progress bar on a terminal (a pty) and the plain lines elsewhere (a file), under a clock that the test
+ * turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pty.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/profile.h"
+#include "train/progress.h"
+
+static double clock_now;
+
+/** Stands in for the library's clock. */
+double lks_seconds(void)
+{
+  return clock_now;
+}
+
+enum { OUTPUT_SIZE = 65536 };
+
+/** 3 epochs of 4 steps of 10 samples, a step a second, with a line after each epoch. */
+static void run(const char *mode)
+{
+  clock_now = 1000.0;
+  lks_progress *progress = lks_progress_create(mode, 3, 4, 0);
+  for (size_t step = 1; progress && step <= 12; step++) {
+    clock_now += 1.0;
+    lks_progress_step(progress, step, 10, 1.0 / (double)step);
+    if (step % 4 == 0) lks_progress_line(progress, "epoch %zu done", step / 4);
+  }
+  lks_progress_destroy(&progress);
+  fflush(stdout);
+  _exit(lks_allocations_open() == 0 ? 0 : 1);
+}
+
+static void drain(int fd, char out[OUTPUT_SIZE])
+{
+  size_t length = 0;
+  ssize_t got;
+  while (length < OUTPUT_SIZE - 1 && (got = read(fd, out + length, OUTPUT_SIZE - 1 - length)) != 0) {
+    if (got < 0 && errno != EINTR) break; /* a pty ends with EIO */
+    if (got > 0) length += (size_t)got;
+  }
+  out[length] = '\0';
+}
+
+static void run_in_terminal(char out[OUTPUT_SIZE], unsigned short columns, const char *mode)
+{
+  int terminal = -1, status = -1;
+  struct winsize size = {.ws_row = 24, .ws_col = columns};
+  const pid_t child = forkpty(&terminal, NULL, NULL, &size);
+  assert_true(child >= 0);
+  if (child == 0) run(mode);
+  drain(terminal, out);
+  close(terminal);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+}
+
+static void run_in_pipe(char out[OUTPUT_SIZE], const char *mode)
+{
+  int ends[2], status = -1;
+  assert_int_equal(pipe(ends), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    run(mode);
+  }
+  close(ends[1]);
+  drain(ends[0], out);
+  close(ends[0]);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+}
+
+/** The last line on the screen: the bar, drawn again below "epoch 3 done". A pty ends lines with \r\n. */
+static const char *last_frame(char *out)
+{
+  char *end = strrchr(out, '\r');
+  assert_non_null(end);
+  assert_string_equal(end, "\r\n");
+  *end = '\0';
+  return strrchr(out, '\n') + 1;
+}
+
+static char output[OUTPUT_SIZE];
+
+static void test_bar(void **state)
+{
+  (void)state;
+  run_in_terminal(output, 100, "auto");
+  assert_non_null(strstr(output, "\033[Kepoch 2 done\r\n"));
+  assert_non_null(strstr(output, "epoch 2/3 [====="));
+  assert_string_equal(
+      last_frame(output),
+      "epoch 3/3 [==============================]  4/4  loss 0.0833  10.0 images/s  ETA 0:00");
+}
+
+static void test_bar_fits_the_terminal(void **state)
+{
+  (void)state;
+  for (unsigned short columns = 2; columns < 90; columns++) {
+    run_in_terminal(output, columns, "auto");
+    const char *frame = last_frame(output);
+    assert_true(strlen(frame) < columns);
+    assert_memory_equal(frame, "epoch 3/3 ", columns < 10 ? columns - 1u : 9);
+  }
+}
+
+static void test_eta(void **state)
+{
+  (void)state;
+  run_in_terminal(output, 100, "bar");
+  assert_non_null(strstr(
+      output, "epoch 1/3 [=======>                      ]  1/4  loss 1.0000  10.0 images/s  ETA 0:11"));
+}
+
+static void test_plain_without_control_characters(void **state)
+{
+  (void)state;
+  const char *modes[] = {"auto", "plain"};
+  for (int i = 0; i < 2; i++) {
+    run_in_pipe(output, modes[i]);
+    for (const char *at = output; *at; at++) assert_true(*at == '\n' || *at >= ' ');
+    assert_string_equal(
+        output, "epoch 1 done\nepoch 2 done\nepoch 3 done\n"); /* 12 s: too short for a line of its own */
+  }
+  /* A terminal without columns is what mpirun gives a rank whose output goes to a file. */
+  run_in_terminal(output, 0, "auto");
+  assert_null(strchr(output, '\033'));
+}
+
+static void test_plain_interval(void **state)
+{
+  (void)state;
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    clock_now = 0.0;
+    lks_progress *progress = lks_progress_create("plain", 1, 10000, 100);
+    for (size_t step = 101; step <= 1000; step++) {
+      clock_now += 0.1;
+      lks_progress_step(progress, step, 8, 0.5);
+    }
+    lks_progress_destroy(&progress);
+    _exit(0);
+  }
+  close(ends[1]);
+  drain(ends[0], output);
+  close(ends[0]);
+  waitpid(child, NULL, 0);
+  size_t lines = 0;
+  for (const char *at = output; *at; at++) lines += *at == '\n';
+  assert_true(lines == 2 || lines == 3); /* 90 s */
+  assert_non_null(strstr(output, "/10000  loss 0.5000  80.0 images/s  ETA 16:"));
+}
+
+static void test_none(void **state)
+{
+  (void)state;
+  run_in_terminal(output, 100, "none");
+  assert_string_equal(output, "");
+  lks_progress_step(NULL, 1, 1, 0.0);
+  lks_progress_line(NULL, "nothing");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_bar),
+      cmocka_unit_test(test_bar_fits_the_terminal),
+      cmocka_unit_test(test_eta),
+      cmocka_unit_test(test_plain_without_control_characters),
+      cmocka_unit_test(test_plain_interval),
+      cmocka_unit_test(test_none),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
