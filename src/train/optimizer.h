@@ -4,9 +4,13 @@
 #include "lockstep/config.h"
 #include "lockstep/network.h"
 
-/** The optimizer of a network: moments as flat arrays as long as the parameters. Every rank holds the same. */
+/** The optimizer of a network: moments as flat arrays as long as the parameters. Every rank holds the same.
+ *  "sgd" is torch.optim.SGD, "adam" is torch.optim.Adam: weight decay is added to the gradient in both. It acts on weights
+ *  alone (not on gamma, beta and biases) unless config->decay_all. */
 typedef struct lks_optimizer lks_optimizer;
 
+/** Local. network is borrowed and must outlive the optimizer. config->threads 0: as many as OpenMP has.
+ *  LKS_ERR_USAGE for an unknown optimizer. */
 lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network);
 void lks_optimizer_destroy(lks_optimizer **optimizer);
 
