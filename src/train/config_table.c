@@ -1,0 +1,97 @@
+#include <math.h>
+
+#include "lockstep/config.h"
+
+/* One row a setting. Order and groups are those of the help and of a printed configuration. */
+
+#define AT(field) offsetof(lks_config, field)
+#define MANY 2147483647.0 /* counts stay within int: MPI and oneDNN want that */
+
+static const lks_option table[] = {
+    {"data", "FILE", LKS_OPTION_TEXT, AT(data), "", NULL, 0, 0, "Data and model", "dataset in HDF5"},
+    {"model", "NAME|FILE", LKS_OPTION_TEXT, AT(model), "cnn", NULL, 0, 0, "Data and model",
+     "a preset (mlp, cnn, resnet8, resnet20) or a file of model text"},
+    {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",
+     "train on the first N samples only; 0: on all"},
+    {"normalize-input", NULL, LKS_OPTION_SWITCH, AT(normalize_input), "on", NULL, 0, 0, "Data and model",
+     "subtract the dataset's mean and divide by its standard deviation"},
+
+    {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_TEXT, AT(bn), "sync", NULL, 0, 0, "Batch norm",
+     "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at "
+     "any "
+     "rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},
+    {"bn-epsilon", "X", LKS_OPTION_REAL, AT(bn_epsilon), "1e-05", NULL, 1e-12, 1, "Batch norm",
+     "added to the variance inside the root"},
+    {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",
+     "weight of the newest mini-batch in the running statistics"},
+
+    {"batch-size", "N", LKS_OPTION_SIZE, AT(batch_size), "128", NULL, 1, MANY, "Training",
+     "samples of a mini-batch, over all ranks"},
+    {"microbatch", "N", LKS_OPTION_SIZE, AT(microbatch), "0", NULL, 0, MANY, "Training",
+     "samples of the unit of work, which fixes the order of summation; 0: batch-size/16, at least 8"},
+    {"epochs", "N", LKS_OPTION_SIZE, AT(epochs), "10", NULL, 0, 1e6, "Training",
+     "passes over the training data; 0 writes the initial checkpoint and stops"},
+    {"seed", "N", LKS_OPTION_SEED, AT(seed), "1", NULL, 0, 0, "Training",
+     "of initial weights, shuffling, augmentation and dropout"},
+    {"label-smoothing", "X", LKS_OPTION_REAL, AT(label_smoothing), "0", NULL, 0, 1, "Training",
+     "share of the target that is spread over all classes, below 1"},
+    {"crop", "PIXELS", LKS_OPTION_SIZE, AT(crop), "0", NULL, 0, 1024, "Training",
+     "move training images by up to so many pixels each way"},
+    {"flip", NULL, LKS_OPTION_SWITCH, AT(flip), "off", NULL, 0, 0, "Training",
+     "mirror half of the training images, left to right"},
+
+    {"optimizer", "sgd|adam", LKS_OPTION_CHOICE, AT(optimizer), "sgd", "sgd|adam", 0, 0, "Optimizer",
+     "rule that updates the parameters"},
+    {"lr", "X", LKS_OPTION_REAL, AT(lr), "0.1", NULL, 0, HUGE_VAL, "Optimizer",
+     "learning rate after the warm-up"},
+    {"momentum", "X", LKS_OPTION_REAL, AT(momentum), "0.9", NULL, 0, 1, "Optimizer",
+     "of sgd, below 1; 0: none"},
+    {"nesterov", NULL, LKS_OPTION_SWITCH, AT(nesterov), "off", NULL, 0, 0, "Optimizer",
+     "Nesterov's momentum, with sgd"},
+    {"beta1", "X", LKS_OPTION_REAL, AT(beta1), "0.9", NULL, 0, 1, "Optimizer",
+     "decay of adam's first moment, below 1"},
+    {"beta2", "X", LKS_OPTION_REAL, AT(beta2), "0.999", NULL, 0, 1, "Optimizer",
+     "decay of adam's second moment, below 1"},
+    {"adam-epsilon", "X", LKS_OPTION_REAL, AT(adam_epsilon), "1e-08", NULL, 0, 1, "Optimizer",
+     "added to the root of adam's second moment"},
+    {"weight-decay", "X", LKS_OPTION_REAL, AT(weight_decay), "0.0005", NULL, 0, HUGE_VAL, "Optimizer",
+     "added to the gradient, times the weight"},
+    {"decay-all", NULL, LKS_OPTION_SWITCH, AT(decay_all), "off", NULL, 0, 0, "Optimizer",
+     "decay gamma, beta and biases too"},
+
+    {"schedule", "constant|step|cosine", LKS_OPTION_CHOICE, AT(schedule), "cosine", "constant|step|cosine", 0,
+     0, "Learning rate schedule", "course of the learning rate after the warm-up"},
+    {"step-epochs", "N", LKS_OPTION_SIZE, AT(step_epochs), "30", NULL, 1, MANY, "Learning rate schedule",
+     "schedule step: the learning rate changes every N epochs"},
+    {"step-factor", "X", LKS_OPTION_REAL, AT(step_factor), "0.1", NULL, 0, 1, "Learning rate schedule",
+     "schedule step: what it is multiplied by"},
+    {"warmup", "EPOCHS", LKS_OPTION_REAL, AT(warmup), "0", NULL, 0, 1e6, "Learning rate schedule",
+     "epochs of linear warm-up, may be a fraction"},
+
+    {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, "Execution",
+     "of one rank; 0: the node's cores divided by its ranks"},
+    {"precision", "fp32", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32", 0, 0, "Execution",
+     "of activations and weights"},
+    {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
+     "sum of the gradients: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
+    {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",
+     "give the run up when a rank waits longer than this for the others; 0: never"},
+
+    {"output", "DIR", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, "Run directory",
+     "folder of this run, never overwritten; empty: runs/MODEL-bnBN-seedN, with -2, -3, ... when that is "
+     "taken"},
+    {"resume", NULL, LKS_OPTION_SWITCH, AT(resume), "off", NULL, 0, 0, "Run directory",
+     "continue the run in the output folder from its newest checkpoint"},
+    {"max-time", "TIME", LKS_OPTION_TIME, AT(max_time), "0", NULL, 0, 0, "Run directory",
+     "stop with a checkpoint after this time: 90, 90s, 30m, 2h or HH:MM:SS; 0: no limit"},
+    {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
+     "write a checkpoint every so many steps; 0: at the end of each epoch"},
+    {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
+     "Run directory", "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
+};
+
+const lks_option *lks_config_options(size_t *count)
+{
+  *count = sizeof table / sizeof *table;
+  return table;
+}
