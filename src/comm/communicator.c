@@ -1,0 +1,129 @@
+#include "comm/communicator.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+
+lks_status lks_mpi_status(int code, const char *call)
+{
+  if (code == MPI_SUCCESS) return LKS_OK;
+  char text[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  if (MPI_Error_string(code, text, &length) != MPI_SUCCESS) snprintf(text, sizeof text, "error %d", code);
+  return lks_fail(LKS_ERR_RANK, "%s: %s", call, text);
+}
+
+lks_status lks_mpi_count(int *count, size_t elements)
+{
+  if (elements > INT_MAX)
+    return lks_fail(LKS_ERR_RANK,
+                    "%zu elements in one MPI call, at most %d are possible; use more, smaller parts",
+                    elements, INT_MAX);
+  *count = (int)elements;
+  return LKS_OK;
+}
+
+void lks_comm_book(lks_comm *comm, lks_traffic traffic, size_t bytes)
+{
+  comm->traffic[traffic].calls++;
+  comm->traffic[traffic].bytes += (int64_t)bytes;
+}
+
+static lks_status duplicate_all(MPI_Comm *own, MPI_Comm parent)
+{
+  lks_status status = lks_mpi_status(MPI_Comm_dup(parent, own), "MPI_Comm_dup");
+  if (status != LKS_OK) return status;
+  return lks_mpi_status(MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+}
+
+static lks_status split_node_all(lks_comm *comm)
+{
+  int code = MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node);
+  lks_status status = lks_mpi_status(code, "MPI_Comm_split_type");
+  if (status != LKS_OK) return status;
+  code = MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+  if (code == MPI_SUCCESS) code = MPI_Comm_rank(comm->node, &comm->node_rank);
+  if (code == MPI_SUCCESS) code = MPI_Comm_size(comm->node, &comm->node_size);
+  if (code != MPI_SUCCESS) return lks_mpi_status(code, "node communicator");
+  comm->node_count = comm->node_rank == 0;
+  code = MPI_Allreduce(MPI_IN_PLACE, &comm->node_count, 1, MPI_INT, MPI_SUM, comm->all);
+  return lks_mpi_status(code, "MPI_Allreduce");
+}
+
+static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
+{
+  lks_status status = duplicate_all(&comm->all, parent);
+  if (status != LKS_OK) return status;
+  int length = 0;
+  int code = MPI_Comm_rank(comm->all, &comm->rank);
+  if (code == MPI_SUCCESS) code = MPI_Comm_size(comm->all, &comm->size);
+  if (code == MPI_SUCCESS) code = MPI_Get_processor_name(comm->host, &length);
+  if (code != MPI_SUCCESS) return lks_mpi_status(code, "communicator");
+  return split_node_all(comm);
+}
+
+lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
+{
+  lks_comm *made = lks_new(1, sizeof *made);
+  int ok = made != NULL;
+  int code = MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, parent);
+  if (code != MPI_SUCCESS || !ok) {
+    lks_free(made);
+    return code != MPI_SUCCESS ? lks_mpi_status(code, "MPI_Allreduce")
+                               : lks_fail(LKS_ERR_RANK, "a rank has no memory for a communicator");
+  }
+  made->all = made->node = MPI_COMM_NULL;
+  for (int i = 0; i < LKS_TRAFFICS; i++) made->request[i] = MPI_REQUEST_NULL;
+  lks_status status = fill_all(made, parent);
+  if (status != LKS_OK) lks_comm_destroy_all(&made);
+  *comm = made;
+  return status;
+}
+
+void lks_comm_destroy_all(lks_comm **comm)
+{
+  if (*comm == NULL) return;
+  lks_comm_stall_limit(*comm, 0);
+  if ((*comm)->node != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->node);
+  if ((*comm)->all != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->all);
+  lks_free(*comm);
+  *comm = NULL;
+}
+
+int lks_comm_rank(const lks_comm *comm)
+{
+  return comm->rank;
+}
+int lks_comm_size(const lks_comm *comm)
+{
+  return comm->size;
+}
+int lks_comm_node_rank(const lks_comm *comm)
+{
+  return comm->node_rank;
+}
+int lks_comm_node_size(const lks_comm *comm)
+{
+  return comm->node_size;
+}
+int lks_comm_node_count(const lks_comm *comm)
+{
+  return comm->node_count;
+}
+MPI_Comm lks_comm_handle(const lks_comm *comm)
+{
+  return comm->all;
+}
+MPI_Comm lks_comm_node_handle(const lks_comm *comm)
+{
+  return comm->node;
+}
+const char *lks_comm_host(const lks_comm *comm)
+{
+  return comm->host;
+}
+lks_traffic_count lks_comm_traffic(const lks_comm *comm, lks_traffic traffic)
+{
+  return comm->traffic[traffic];
+}

@@ -1,0 +1,105 @@
+#include "base/arena.h"
+#include "comm/communicator.h"
+#include "lockstep/exact_sum.h"
+
+lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int root)
+{
+  enum { PART = 1 << 30 };
+  lks_comm_enter(comm, "a broadcast");
+  int code = MPI_SUCCESS;
+  for (size_t at = 0; at < bytes && code == MPI_SUCCESS; at += PART) {
+    size_t part = bytes - at < PART ? bytes - at : PART;
+    code = MPI_Bcast((char *)data + at, (int)part, MPI_BYTE, root, comm->all);
+  }
+  lks_comm_leave(comm);
+  lks_comm_book(comm, LKS_TRAFFIC_OTHER, comm->rank == root ? bytes : 0);
+  return lks_mpi_status(code, "MPI_Bcast");
+}
+
+lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic)
+{
+  int n;
+  lks_status status = lks_mpi_count(&n, count * LKS_EXACT_LIMBS);
+  if (status != LKS_OK) return status;
+  lks_comm_enter(comm, "an exact sum");
+  int code = MPI_Allreduce(MPI_IN_PLACE, limbs, n, MPI_INT64_T, MPI_SUM, comm->all);
+  lks_comm_leave(comm);
+  lks_comm_book(comm, traffic, (size_t)n * sizeof *limbs);
+  return lks_mpi_status(code, "MPI_Allreduce");
+}
+
+lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic)
+{
+  int n;
+  lks_status status = lks_mpi_count(&n, count * LKS_EXACT_LIMBS);
+  if (status != LKS_OK) return status;
+  if (comm->request[traffic] != MPI_REQUEST_NULL)
+    return lks_fail(LKS_ERR_RANK,
+                    "a second exact sum of one kind was started before the first was waited for");
+  int code = MPI_Iallreduce(MPI_IN_PLACE, limbs, n, MPI_INT64_T, MPI_SUM, comm->all, &comm->request[traffic]);
+  lks_comm_book(comm, traffic, (size_t)n * sizeof *limbs);
+  return lks_mpi_status(code, "MPI_Iallreduce");
+}
+
+lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic)
+{
+  lks_comm_enter(comm, "an exact sum");
+  int code = MPI_Wait(&comm->request[traffic], MPI_STATUS_IGNORE);
+  lks_comm_leave(comm);
+  return lks_mpi_status(code, "MPI_Wait");
+}
+
+void lks_comm_progress(lks_comm *comm)
+{
+  /* Looks without completing: an error stays with the request until lks_comm_wait_all reports it. */
+  for (int i = 0; i < LKS_TRAFFICS; i++) {
+    int done;
+    if (comm->request[i] != MPI_REQUEST_NULL)
+      MPI_Request_get_status(comm->request[i], &done, MPI_STATUS_IGNORE);
+  }
+}
+
+/* both[2*count]: maxima of values and of their opposites; total[count]: sums. */
+static lks_status spread_all(lks_comm *comm, double *both, double *total, int count)
+{
+  lks_comm_enter(comm, "a table over the ranks");
+  int code = MPI_Allreduce(MPI_IN_PLACE, both, 2 * count, MPI_DOUBLE, MPI_MAX, comm->all);
+  if (code == MPI_SUCCESS) code = MPI_Allreduce(MPI_IN_PLACE, total, count, MPI_DOUBLE, MPI_SUM, comm->all);
+  lks_comm_leave(comm);
+  return lks_mpi_status(code, "MPI_Allreduce");
+}
+
+lks_status lks_comm_spread_all(lks_comm *comm, double *out, const double *values, size_t count)
+{
+  int n;
+  lks_status status = lks_mpi_count(&n, 2 * count);
+  if (status != LKS_OK) return status;
+  double *both = lks_new(3 * count, sizeof *both);
+  status = lks_comm_agree_all(comm, both ? LKS_OK : LKS_ERR_RANK);
+  if (status != LKS_OK) goto done;
+  double *total = both + 2 * count;
+  for (size_t i = 0; i < count; i++) {
+    both[i] = total[i] = values[i];
+    both[count + i] = -values[i];
+  }
+  status = spread_all(comm, both, total, n / 2);
+  if (status != LKS_OK) goto done;
+  for (size_t i = 0; i < count; i++) {
+    out[3 * i] = -both[count + i];
+    out[3 * i + 1] = total[i] / comm->size;
+    out[3 * i + 2] = both[i];
+  }
+done:
+  lks_free(both);
+  return status;
+}
+
+bool lks_comm_equal_all(lks_comm *comm, uint64_t value)
+{
+  uint64_t most[2] = {value, ~value}; /* the largest complement is that of the smallest value */
+  lks_comm_enter(comm, "a comparison of the ranks");
+  int code = MPI_Allreduce(MPI_IN_PLACE, most, 2, MPI_UINT64_T, MPI_MAX, comm->all);
+  lks_comm_leave(comm);
+  lks_comm_book(comm, LKS_TRAFFIC_OTHER, sizeof most);
+  return code == MPI_SUCCESS && most[0] == ~most[1];
+}
