@@ -4,17 +4,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernels/isa.h"
 #include "lockstep/status.h"
 
-/** Convolution, dense layers and pooling of one fixed shape, from oneDNN. Everything else of oneDNN stays behind this file.
- *  Primitives are created once, for one thread each call and with a scratchpad of the caller; `thread` says which of the
- *  `threads` sets of memory handles a call may use, so calls with different threads may run side by side.
- *  Activations are NHWC (rows x channels), fp32. Nothing is allocated by this code after creation. */
+/** Convolution, dense layers and pooling of one fixed shape, from oneDNN, which is known to onednn*.c alone.
+ *  Primitives are created once, for one thread each call and with a scratchpad of the caller; `thread` says
+ *  which of the `threads` sets of memory handles a call may use, so calls with different threads may run side
+ *  by side. Activations are NHWC (rows x channels), fp32; buffers are aligned to 64 bytes. Nothing is
+ *  allocated by this code after creation. A result's bits depend on neither the thread, nor the number of
+ *  threads, nor (y and dx) the place of a sample in its microbatch; on the instruction set they do. */
 typedef struct lks_window {
-  size_t samples;                    /* of a microbatch */
+  size_t samples; /* of a microbatch */
   size_t in_height, in_width, in_channels;
   size_t out_height, out_width, out_channels;
-  size_t kernel_height, kernel_width; /* in_height, in_width for a dense layer: 1 x 1 with in_channels = all inputs */
+  size_t kernel_height, kernel_width; /* of no meaning for a dense layer, as are strides and padding */
   size_t stride_height, stride_width;
   size_t pad_top, pad_left, pad_bottom, pad_right;
 } lks_window;
@@ -25,14 +28,18 @@ typedef struct lks_linear lks_linear;
 typedef enum lks_linear_kind { LKS_LINEAR_CONV, LKS_LINEAR_DENSE } lks_linear_kind;
 
 /** Local. need_dx: whether the gradient of the input is wanted (the first layer does without). */
-lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lks_window *window, bool bias, bool need_dx,
-                             int threads);
+lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lks_window *window, bool bias,
+                             bool need_dx, int threads);
 void lks_linear_destroy(lks_linear **linear);
 
-size_t lks_linear_weights(const lks_linear *linear);         /* elements of w: OIHW, or (out,in) */
-size_t lks_linear_packed_bytes(const lks_linear *linear);    /* of w in the layouts that the primitives like best */
-size_t lks_linear_gradient_elements(const lks_linear *linear); /* floats of dw in its packed layout, then db if there is a bias */
-size_t lks_linear_scratch_bytes(const lks_linear *linear);   /* of one thread */
+/** Elements of w: OIHW, or (out,in). Local. */
+size_t lks_linear_weights(const lks_linear *linear);
+/** Bytes of w in the layouts that the primitives like best. Local. */
+size_t lks_linear_packed_bytes(const lks_linear *linear);
+/** Floats of dw in its packed layout, padding included, then db if there is a bias. Local. */
+size_t lks_linear_gradient_elements(const lks_linear *linear);
+/** Bytes of one thread. Local. */
+size_t lks_linear_scratch_bytes(const lks_linear *linear);
 
 /** Local. packed [lks_linear_packed_bytes] out; w OIHW or (out,in) in, fp32. Once a step. */
 lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear);
@@ -40,23 +47,36 @@ lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear);
 lks_status lks_linear_unpack_gradient(float *dw, float *db, const float *gradient, lks_linear *linear);
 
 /** Local. y [samples,out_h,out_w,out_c] out; x in; b [out_c] or NULL. */
-lks_status lks_linear_forward(float *y, const float *x, const void *packed, const float *b, lks_linear *linear, int thread,
-                              void *scratch);
+lks_status lks_linear_forward(float *y, const float *x, const void *packed, const float *b,
+                              lks_linear *linear, int thread, void *scratch);
 /** Local. dx out (overwritten); dy in. */
-lks_status lks_linear_backward_data(float *dx, const float *dy, const void *packed, lks_linear *linear, int thread,
-                                    void *scratch);
-/** Local. gradient [lks_linear_gradient_elements] out (overwritten): dw packed, then db. */
-lks_status lks_linear_backward_weights(float *gradient, const float *x, const float *dy, lks_linear *linear, int thread,
-                                       void *scratch);
+lks_status lks_linear_backward_data(float *dx, const float *dy, const void *packed, lks_linear *linear,
+                                    int thread, void *scratch);
+/** Local. gradient [lks_linear_gradient_elements] out (overwritten, padding with 0): dw packed, then db. */
+lks_status lks_linear_backward_weights(float *gradient, const float *x, const float *dy, lks_linear *linear,
+                                       int thread, void *scratch);
 
-typedef enum lks_pool_kind { LKS_POOL_MAX, LKS_POOL_AVERAGE } lks_pool_kind; /* average: padding is not counted */
+/** The average is over the pixels of the image alone: padding is not counted. */
+typedef enum lks_pool_kind { LKS_POOL_MAX, LKS_POOL_AVERAGE } lks_pool_kind;
 typedef struct lks_pool lks_pool;
+
+/** Local. window: out_channels is in_channels. A global average has the image as its kernel. */
 lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, int threads);
 void lks_pool_destroy(lks_pool **pool);
-size_t lks_pool_workspace_bytes(const lks_pool *pool); /* of one microbatch, kept from forward to backward; may be 0 */
+/** Bytes of one microbatch, kept from forward to backward; may be 0. Local. */
+size_t lks_pool_workspace_bytes(const lks_pool *pool);
+/** Bytes of one thread; may be 0. Local. */
 size_t lks_pool_scratch_bytes(const lks_pool *pool);
-lks_status lks_pool_forward(float *y, void *workspace, const float *x, lks_pool *pool, int thread, void *scratch);
-lks_status lks_pool_backward(float *dx, const float *dy, const void *workspace, lks_pool *pool, int thread, void *scratch);
+/** Local. y, workspace out; x in. */
+lks_status lks_pool_forward(float *y, void *workspace, const float *x, lks_pool *pool, int thread,
+                            void *scratch);
+/** Local. dx out (overwritten); dy, workspace in. The first of equal values takes a maximum's gradient. */
+lks_status lks_pool_backward(float *dx, const float *dy, const void *workspace, lks_pool *pool, int thread,
+                             void *scratch);
+
+/** Local. The newest instructions that oneDNN may use; before the first primitive. LKS_ERR_RANK when the
+ * processor lacks them, or when oneDNN already works with others. */
+lks_status lks_onednn_isa_set(lks_isa isa);
 
 /** "2.6.3" and the instruction set in use. Local. */
 const char *lks_onednn_version(void);

@@ -1,0 +1,61 @@
+#ifndef LKS_KERNELS_ONEDNN_ENGINE_H
+#define LKS_KERNELS_ONEDNN_ENGINE_H
+
+#include <oneapi/dnnl/dnnl.h>
+
+#include "kernels/onednn.h"
+
+/** LKS_OK, or LKS_ERR_RANK with what was being done and oneDNN's word for the failure. Local. */
+lks_status lks_onednn_check(dnnl_status_t status, const char *what);
+
+/** The processor as oneDNN's engine, with a stream for each thread. */
+typedef struct lks_onednn_host {
+  dnnl_engine_t engine;
+  dnnl_stream_t *stream; /* [threads] */
+  int threads;
+} lks_onednn_host;
+
+lks_status lks_onednn_host_open(lks_onednn_host *host, int threads);
+void lks_onednn_host_close(lks_onednn_host *host);
+
+enum { LKS_ONEDNN_ARGUMENTS = 6 };
+
+/** A primitive and, for each thread, the memory objects of its arguments. */
+typedef struct lks_onednn_op {
+  const lks_onednn_host *host; /* borrowed */
+  dnnl_primitive_desc_t desc;
+  dnnl_primitive_t primitive;
+  int arguments;                   /* of the caller's list, those that the primitive has */
+  int place[LKS_ONEDNN_ARGUMENTS]; /* in the caller's list */
+  dnnl_exec_arg_t *argument;       /* [threads,arguments] */
+  const void **pointer;            /* [threads,arguments]: what the memory objects point at */
+} lks_onednn_op;
+
+/** Local. Creates the primitive that `desc` (an operation descriptor) describes, for one thread, with a
+ * scratchpad of the caller. hint: the forward operation of a backward one, or NULL. list [count]: its
+ * arguments (DNNL_ARG_...), in the order of lks_onednn_run's pointers; those that it does not have are passed
+ * over. */
+lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const_dnnl_op_desc_t desc,
+                                const lks_onednn_op *hint, const int *list, int count);
+/** Local. The reorder from one layout to another; its pointers are (from, to). */
+lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host,
+                                     const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+void lks_onednn_op_destroy(lks_onednn_op *op);
+
+/** Local. Borrowed; a descriptor of no dimensions if the operation has no such argument. */
+const dnnl_memory_desc_t *lks_onednn_md(const lks_onednn_op *op, int argument);
+/** Bytes that an argument takes; 0 if the operation has no such argument. Local. */
+size_t lks_onednn_bytes(const lks_onednn_op *op, int argument);
+
+/** Local. Executes the operation on this thread alone. pointers: as the list given at creation. */
+lks_status lks_onednn_run(lks_onednn_op *op, int thread, const void *const *pointers);
+
+/** Sets the number of OpenMP threads that this thread's next parallel region would have; returns the one
+ * before. oneDNN splits sums by that number both when it creates and when it executes. Local. */
+int lks_onednn_threads_swap(int threads);
+
+/** Local. A layout of fp32 values. */
+lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent,
+                             dnnl_format_tag_t tag);
+
+#endif

@@ -1,0 +1,366 @@
+/* oneDNN's layers against naive twins in double; and that their bits depend on neither the place of a sample
+ * in its microbatch, nor the thread, nor what a buffer held before. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "kernels/onednn.h"
+#include "support/naive_conv.h"
+
+#define CHECK(call)                                                                                          \
+  do {                                                                                                       \
+    if ((call) != LKS_OK) fail_msg("%s", lks_message());                                                     \
+  } while (0)
+
+static lks_window window_make(size_t samples, size_t height, size_t width, size_t in, size_t out,
+                              size_t kernel, size_t stride, size_t pad)
+{
+  return (lks_window){samples,
+                      height,
+                      width,
+                      in,
+                      (height + 2 * pad - kernel) / stride + 1,
+                      (width + 2 * pad - kernel) / stride + 1,
+                      out,
+                      kernel,
+                      kernel,
+                      stride,
+                      stride,
+                      pad,
+                      pad,
+                      pad,
+                      pad};
+}
+
+static size_t in_elements(const lks_window *w)
+{
+  return w->samples * w->in_height * w->in_width * w->in_channels;
+}
+static size_t out_elements(const lks_window *w)
+{
+  return w->samples * w->out_height * w->out_width * w->out_channels;
+}
+
+static float *floats(size_t count)
+{
+  float *p = aligned_alloc(64, (count * sizeof(float) / 64 + 1) * 64);
+  assert_non_null(p);
+  for (size_t i = 0; i < count; i++) p[i] = NAN;
+  return p;
+}
+
+/* Uniform in (-1, 1), the same every time. */
+static void fill(float *p, size_t count, uint64_t seed)
+{
+  uint64_t state = seed * 2862933555777941757u + 3037000493u;
+  for (size_t i = 0; i < count; i++) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    p[i] = (float)((double)(state >> 40) / (1 << 23) - 1);
+  }
+}
+
+static float *random_floats(size_t count, uint64_t seed)
+{
+  float *p = floats(count);
+  fill(p, count, seed);
+  return p;
+}
+
+static naive_sum *sums(size_t count)
+{
+  naive_sum *p = calloc(count, sizeof *p);
+  assert_non_null(p);
+  return p;
+}
+
+/* A layer with all its arrays. */
+typedef struct layer {
+  lks_window window;
+  lks_linear *linear;
+  size_t in, out, weights, gradients;
+  float *x, *y, *w, *b, *dx, *dy, *dw, *db, *packed, *gradient, *scratch[2];
+} layer;
+
+static layer layer_make(lks_linear_kind kind, lks_window window, bool bias)
+{
+  layer l = {.window = window, .in = in_elements(&window), .out = out_elements(&window)};
+  CHECK(lks_linear_create(&l.linear, kind, &window, bias, true, 2));
+  l.weights = lks_linear_weights(l.linear);
+  l.gradients = lks_linear_gradient_elements(l.linear);
+  l.x = random_floats(l.in, 1);
+  l.dy = random_floats(l.out, 2);
+  l.w = random_floats(l.weights, 3);
+  l.b = bias ? random_floats(window.out_channels, 4) : NULL;
+  l.db = bias ? floats(window.out_channels) : NULL;
+  l.y = floats(l.out);
+  l.dx = floats(l.in);
+  l.dw = floats(l.weights);
+  l.packed = floats(lks_linear_packed_bytes(l.linear) / sizeof(float));
+  l.gradient = floats(l.gradients);
+  for (int t = 0; t < 2; t++) l.scratch[t] = floats(lks_linear_scratch_bytes(l.linear) / sizeof(float) + 1);
+  CHECK(lks_linear_pack(l.packed, l.w, l.linear));
+  return l;
+}
+
+static void layer_free(layer *l)
+{
+  float *all[] = {l->x,  l->y,  l->w,      l->b,        l->dx,         l->dy,
+                  l->dw, l->db, l->packed, l->gradient, l->scratch[0], l->scratch[1]};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
+  lks_linear_destroy(&l->linear);
+}
+
+static lks_status layer_run(layer *l, int thread)
+{
+  void *scratch = l->scratch[thread];
+  lks_status status = lks_linear_forward(l->y, l->x, l->packed, l->b, l->linear, thread, scratch);
+  if (!status) status = lks_linear_backward_data(l->dx, l->dy, l->packed, l->linear, thread, scratch);
+  if (!status) status = lks_linear_backward_weights(l->gradient, l->x, l->dy, l->linear, thread, scratch);
+  return status;
+}
+
+static void check_layer(lks_linear_kind kind, lks_window window, bool bias)
+{
+  layer l = layer_make(kind, window, bias);
+  CHECK(layer_run(&l, 0));
+  CHECK(lks_linear_unpack_gradient(l.dw, l.db, l.gradient, l.linear));
+  naive_sum *y = sums(l.out), *dx = sums(l.in), *dw = sums(l.weights), *db = sums(window.out_channels);
+  naive_conv_forward(y, l.x, l.w, l.b, &window);
+  naive_conv_backward(dx, dw, db, l.dy, l.x, l.w, &window);
+  bool good[] = {naive_close(l.y, y, l.out), naive_close(l.dx, dx, l.in), naive_close(l.dw, dw, l.weights),
+                 !bias || naive_close(l.db, db, window.out_channels)};
+  for (int i = 0; i < 4; i++)
+    if (!good[i])
+      fail_msg("%s of %zux%zux%zu -> %zu, kernel %zu, stride %zu, pad %zu: wrong",
+               (const char *[]){"y", "dx", "dw", "db"}[i], window.in_height, window.in_width,
+               window.in_channels, window.out_channels, window.kernel_height, window.stride_height,
+               window.pad_top);
+  /* The comparison can fail: one part in 2^12 is seen. */
+  l.y[0] += 0x1p-12f * (float)y[0].magnitude;
+  assert_false(naive_close(l.y, y, l.out) && y[0].terms < 2048);
+  free(y), free(dx), free(dw), free(db);
+  layer_free(&l);
+}
+
+static void test_conv_agrees_with_naive(void **state)
+{
+  (void)state;
+  static const size_t channels[][2] = {{1, 16}, {3, 10}, {10, 17}, {16, 16}, {17, 3}, {16, 1}};
+  for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++)
+    for (size_t kernel = 1; kernel <= 5; kernel += 2)
+      for (size_t stride = 1; stride <= 2; stride++)
+        for (size_t pad = 0; pad <= (kernel > 1); pad++)
+          check_layer(LKS_LINEAR_CONV,
+                      window_make(3, 9, 8, channels[c][0], channels[c][1], kernel, stride, pad),
+                      (c + pad) % 2 == 0);
+  check_layer(LKS_LINEAR_CONV, window_make(8, 28, 28, 1, 32, 3, 1, 1), true);
+  check_layer(LKS_LINEAR_CONV, window_make(8, 8, 8, 64, 64, 3, 1, 1), false);
+  check_layer(LKS_LINEAR_CONV, window_make(1, 5, 7, 16, 32, 1, 2, 0), false);
+}
+
+static void test_dense_agrees_with_naive(void **state)
+{
+  (void)state;
+  static const size_t shapes[][3] = {{1, 1, 1},     {3, 17, 10},   {8, 64, 10},
+                                     {8, 784, 256}, {16, 100, 10}, {7, 129, 33}};
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+    check_layer(LKS_LINEAR_DENSE, window_make(shapes[i][0], 1, 1, shapes[i][1], shapes[i][2], 1, 1, 0),
+                i % 3 != 2);
+}
+
+/* The layers that the presets are made of, and awkward ones. */
+static const struct {
+  lks_linear_kind kind;
+  size_t samples, size, in, out, kernel, stride, pad;
+} shapes[] = {
+    {LKS_LINEAR_CONV, 8, 28, 1, 32, 3, 1, 1},    {LKS_LINEAR_CONV, 8, 14, 32, 64, 3, 1, 1},
+    {LKS_LINEAR_CONV, 8, 16, 3, 16, 3, 1, 1},    {LKS_LINEAR_CONV, 8, 9, 17, 10, 3, 2, 1},
+    {LKS_LINEAR_CONV, 8, 16, 16, 32, 1, 2, 0},   {LKS_LINEAR_CONV, 16, 7, 10, 3, 5, 1, 2},
+    {LKS_LINEAR_CONV, 8, 5, 64, 64, 1, 1, 0},    {LKS_LINEAR_CONV, 11, 3, 48, 33, 1, 1, 0},
+    {LKS_LINEAR_DENSE, 8, 1, 784, 256, 1, 1, 0}, {LKS_LINEAR_DENSE, 16, 1, 100, 10, 1, 1, 0},
+    {LKS_LINEAR_DENSE, 13, 1, 129, 33, 1, 1, 0}, {LKS_LINEAR_DENSE, 31, 1, 3136, 128, 1, 1, 0},
+    {LKS_LINEAR_DENSE, 7, 1, 17, 1, 1, 1, 0},
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static layer shape_layer(int i)
+{
+  return layer_make(shapes[i].kind,
+                    window_make(shapes[i].samples, shapes[i].size, shapes[i].size, shapes[i].in,
+                                shapes[i].out, shapes[i].kernel, shapes[i].stride, shapes[i].pad),
+                    i % 2 == 0);
+}
+
+static void test_bits_do_not_depend_on_the_place_in_the_microbatch(void **state)
+{
+  (void)state;
+  for (int i = 0; i < SHAPES; i++) {
+    layer l = shape_layer(i);
+    size_t in = l.in / l.window.samples, out = l.out / l.window.samples;
+    CHECK(layer_run(&l, 0));
+    float *y = floats(out), *dx = floats(in), *x = floats(in), *dy = floats(out);
+    memcpy(y, l.y, out * sizeof *y), memcpy(dx, l.dx, in * sizeof *dx);
+    memcpy(x, l.x, in * sizeof *x), memcpy(dy, l.dy, out * sizeof *dy);
+    for (size_t place = 1; place < l.window.samples; place++) {
+      fill(l.x, l.in, 10 + place), fill(l.dy, l.out, 20 + place);
+      memcpy(l.x + place * in, x, in * sizeof *x), memcpy(l.dy + place * out, dy, out * sizeof *dy);
+      CHECK(layer_run(&l, 0));
+      assert_memory_equal(l.y + place * out, y, out * sizeof *y);
+      assert_memory_equal(l.dx + place * in, dx, in * sizeof *dx);
+      assert_memory_not_equal(l.y, y, out * sizeof *y);
+    }
+    free(y), free(dx), free(x), free(dy);
+    layer_free(&l);
+  }
+}
+
+/* A mini-batch that does not fill its last microbatch leaves rows whose dy is zero. */
+static void test_zero_rows_contribute_nothing(void **state)
+{
+  (void)state;
+  for (int i = 0; i < SHAPES; i++) {
+    layer l = shape_layer(i);
+    size_t in = l.in / l.window.samples, out = l.out / l.window.samples;
+    memset(l.dy + 4 * out, 0, (l.window.samples - 4) * out * sizeof(float));
+    CHECK(layer_run(&l, 0));
+    float *gradient = floats(l.gradients);
+    memcpy(gradient, l.gradient, l.gradients * sizeof(float));
+    memset(l.x + 4 * in, 0, (l.window.samples - 4) * in * sizeof(float));
+    CHECK(layer_run(&l, 0));
+    for (size_t e = 0; e < l.gradients; e++) assert_true(gradient[e] == l.gradient[e]); /* -0 is 0 */
+    for (size_t e = 4 * in; e < l.in; e++) assert_true(l.dx[e] == 0);
+    memset(l.dy, 0, l.out * sizeof(float));
+    CHECK(layer_run(&l, 0));
+    for (size_t e = 0; e < l.gradients; e++) assert_true(l.gradient[e] == 0);
+    free(gradient);
+    layer_free(&l);
+  }
+}
+
+/* Padding of blocked layouts is summed and sent along with the rest: it must be zero, whatever was there. */
+static void test_every_element_of_a_gradient_is_written(void **state)
+{
+  (void)state;
+  for (int i = 0; i < SHAPES; i++) {
+    layer l = shape_layer(i);
+    double sum = 0, unpacked = 0;
+    for (int again = 0; again < 2; again++) {
+      for (size_t e = 0; e < l.gradients; e++) l.gradient[e] = NAN;
+      CHECK(layer_run(&l, 0));
+    }
+    for (size_t e = 0; e < l.gradients; e++) assert_true(isfinite(l.gradient[e]));
+    for (size_t e = 0; e < l.gradients; e++) sum += fabs((double)l.gradient[e]);
+    CHECK(lks_linear_unpack_gradient(l.dw, l.db, l.gradient, l.linear));
+    for (size_t e = 0; e < l.weights; e++) unpacked += fabs((double)l.dw[e]);
+    for (size_t e = 0; l.db && e < l.window.out_channels; e++) unpacked += fabs((double)l.db[e]);
+    assert_true(fabs(sum - unpacked) < 1e-9 * sum);
+    layer_free(&l);
+  }
+}
+
+static void test_bits_do_not_depend_on_the_thread(void **state)
+{
+  (void)state;
+  for (int i = 0; i < SHAPES; i++) {
+    layer l = shape_layer(i), m = l;
+    omp_set_num_threads(1);
+    CHECK(layer_run(&l, 0));
+    m.y = floats(l.out), m.dx = floats(l.in), m.gradient = floats(l.gradients);
+    for (int parallel = 0; parallel < 2; parallel++) {
+      /* Thread 1 and thread 0 at once, each with its own outputs; then the same outside of a parallel region.
+       */
+      lks_status status[2] = {LKS_OK, LKS_OK};
+      omp_set_num_threads(2);
+#pragma omp parallel for schedule(static, 1) if (parallel)
+      for (int t = 0; t < 2; t++) status[t] = layer_run(t ? &m : &l, t);
+      assert_true(status[0] == LKS_OK && status[1] == LKS_OK);
+      assert_memory_equal(l.y, m.y, l.out * sizeof(float));
+      assert_memory_equal(l.dx, m.dx, l.in * sizeof(float));
+      assert_memory_equal(l.gradient, m.gradient, l.gradients * sizeof(float));
+      assert_int_equal(omp_get_max_threads(), 2);
+    }
+    omp_set_num_threads(1);
+    free(m.y), free(m.dx), free(m.gradient);
+    layer_free(&l);
+  }
+}
+
+static void check_pool(lks_pool_kind kind, lks_window w, bool ties)
+{
+  lks_pool *pool = NULL;
+  CHECK(lks_pool_create(&pool, kind, &w, 2));
+  size_t in = in_elements(&w), out = out_elements(&w);
+  float *x = random_floats(in, 5), *dy = random_floats(out, 6), *y = floats(out), *dx = floats(in);
+  for (size_t i = 0; ties && i < in; i++) x[i] = x[i] < 0.5F ? 0 : 1;
+  float *workspace = floats(lks_pool_workspace_bytes(pool) / sizeof(float) + 1);
+  float *scratch = floats(lks_pool_scratch_bytes(pool) / sizeof(float) + 1);
+  naive_sum *y_want = sums(out), *dx_want = sums(in);
+  (kind == LKS_POOL_MAX ? naive_max_pool : naive_average_pool)(y_want, dx_want, x, dy, &w);
+  for (int thread = 0; thread < 2; thread++) {
+    CHECK(lks_pool_forward(y, workspace, x, pool, thread, scratch));
+    CHECK(lks_pool_backward(dx, dy, workspace, pool, thread, scratch));
+    assert_true(naive_close(y, y_want, out));
+    assert_true(naive_close(dx, dx_want, in));
+  }
+  free(x), free(dy), free(y), free(dx), free(workspace), free(scratch), free(y_want), free(dx_want);
+  lks_pool_destroy(&pool);
+}
+
+static void test_pool_agrees_with_naive(void **state)
+{
+  (void)state;
+  static const size_t channels[] = {1, 3, 10, 16, 17, 64};
+  for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++)
+    for (int kind = LKS_POOL_MAX; kind <= LKS_POOL_AVERAGE; kind++) {
+      size_t n = channels[c];
+      check_pool((lks_pool_kind)kind, window_make(3, 8, 8, n, n, 2, 2, 0), false);
+      check_pool((lks_pool_kind)kind, window_make(3, 9, 7, n, n, 2, 2, 0), true);
+      check_pool((lks_pool_kind)kind, window_make(2, 9, 7, n, n, 3, 2, 1), true);
+      check_pool((lks_pool_kind)kind, window_make(2, 6, 6, n, n, 3, 1, 1), false);
+      check_pool((lks_pool_kind)kind, window_make(8, 7, 7, n, n, 7, 1, 0), false);
+    }
+}
+
+static void test_bad_shape_is_told(void **state)
+{
+  (void)state;
+  lks_window w = window_make(2, 8, 8, 3, 4, 3, 1, 1);
+  w.out_height++;
+  lks_linear *linear = NULL;
+  assert_int_equal(lks_linear_create(&linear, LKS_LINEAR_CONV, &w, true, true, 1), LKS_ERR_RANK);
+  assert_null(linear);
+  assert_non_null(strstr(lks_message(), "invalid arguments"));
+  layer l = layer_make(LKS_LINEAR_DENSE, window_make(2, 1, 1, 3, 4, 1, 1, 0), true);
+  assert_int_equal(lks_linear_forward(l.y, l.x, l.packed, NULL, l.linear, 0, l.scratch[0]), LKS_ERR_RANK);
+  layer_free(&l);
+}
+
+static int all_is_freed(void **state)
+{
+  (void)state;
+  return lks_allocations_open() == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_conv_agrees_with_naive),
+      cmocka_unit_test(test_dense_agrees_with_naive),
+      cmocka_unit_test(test_bits_do_not_depend_on_the_place_in_the_microbatch),
+      cmocka_unit_test(test_zero_rows_contribute_nothing),
+      cmocka_unit_test(test_every_element_of_a_gradient_is_written),
+      cmocka_unit_test(test_bits_do_not_depend_on_the_thread),
+      cmocka_unit_test(test_pool_agrees_with_naive),
+      cmocka_unit_test(test_bad_shape_is_told),
+  };
+  return cmocka_run_group_tests(tests, NULL, all_is_freed);
+}
