@@ -1,0 +1,80 @@
+#ifndef LKS_MODEL_MODEL_TEXT_H
+#define LKS_MODEL_MODEL_TEXT_H
+
+#include "lockstep/model.h"
+
+/* The model text.
+ *
+ *   text    = line { newline line }             bytes; a '#' begins a comment that ends with the line
+ *   line    = [ word { value } { key "=" value } ]   parted by blanks, tabs or carriage returns
+ *
+ *   conv OUTPUTS KERNEL [stride=1] [pad=P] [bias=yes|no] [name=NAME]     pad: (kernel - 1) / 2 unless given
+ *   dense OUTPUTS [bias=yes|no] [name=NAME]
+ *   batchnorm [name=NAME]
+ *   relu [name=NAME]
+ *   sigmoid [name=NAME]
+ *   dropout RATE [name=NAME]
+ *   maxpool KERNEL [stride=S] [pad=0] [name=NAME]                        stride: the kernel unless given
+ *   avgpool KERNEL [stride=S] [pad=0] [name=NAME]
+ *   globalavgpool [name=NAME]
+ *   residual [NAME] [shortcut=auto|identity|conv]
+ *   end
+ *
+ *   OUTPUTS = 1..65536 | "classes"; KERNEL = N | HxW, 1..255; stride alike; pad 0..255, of a pool at most
+ * half its kernel; RATE = 0 <= decimal fraction < 1; NAME = letters, digits, '_', '-' in parts joined by
+ * single dots.
+ *
+ * Every layer takes the output of the one above. `residual` to `end` is a block: its input also goes around
+ * it, as it is (identity) or through a 1x1 convolution with the block's stride and a batch norm (conv), and
+ * is added at `end`; auto is identity where the shapes agree. Blocks do not nest. A layer in block B is
+ * called B.NAME, the shortcut's layers B.downsample.0 and B.downsample.1; without a name a layer is called by
+ * kind and number, counted over the model or within its block. Convolutions and dense layers have a bias
+ * unless all that takes their output is batch norm. */
+
+typedef enum lks_word { LKS_WORD_LAYER, LKS_WORD_RESIDUAL, LKS_WORD_END } lks_word;
+
+typedef enum lks_shortcut { LKS_SHORTCUT_AUTO, LKS_SHORTCUT_IDENTITY, LKS_SHORTCUT_CONV } lks_shortcut;
+
+typedef enum lks_field {
+  LKS_FIELD_WORD, /* the line's first word */
+  LKS_FIELD_OUTPUTS,
+  LKS_FIELD_KERNEL,
+  LKS_FIELD_RATE,
+  LKS_FIELD_NAME,
+  LKS_FIELD_STRIDE,
+  LKS_FIELD_PAD,
+  LKS_FIELD_BIAS,
+  LKS_FIELD_SHORTCUT,
+  LKS_FIELDS
+} lks_field;
+
+/** One line that is not empty, defaults filled in. */
+typedef struct lks_statement {
+  lks_word word;
+  lks_layer_kind kind; /* of a layer */
+  size_t outputs;      /* 0: as many as there are classes */
+  size_t kernel[2], stride[2], pad[2];
+  double rate;
+  bool bias_yes, bias_no; /* what the text says; neither: nothing */
+  lks_shortcut shortcut;
+  char name[LKS_NAME_MAX]; /* "" if none is given */
+  int line;
+  int column[LKS_FIELDS]; /* where each field stands; the word's column if it does not */
+} lks_statement;
+
+enum { LKS_STATEMENTS_MAX = 4096 };
+
+/** Local. The statements of a text, *statements freed with lks_free; at least one, every `end` with its
+ * `residual`. LKS_ERR_USAGE with "WHERE:LINE:COLUMN: ...". */
+lks_status lks_model_text_scan(lks_statement **statements, size_t *count, const char *text,
+                               const char *where);
+
+/** Local. lks_fail with "WHERE:LINE:COLUMN: " in front, the place of a statement's field. */
+lks_status lks_model_text_fail(lks_status status, const char *where, const lks_statement *statement,
+                               lks_field field, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/** The language in words, for users: what `lockstep help models` prints. */
+extern const char lks_model_help[];
+
+#endif
