@@ -63,7 +63,7 @@ typedef struct lks_tensor {
 } lks_tensor;
 
 /** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the network. Parameters are
- *  initialized from the seed. LKS_ERR_USAGE for a bad option, LKS_ERR_DATA when a normalization batch has one value a channel. */
+ *  initialized from the seed. LKS_ERR_USAGE for a bad option, or when a normalization batch has one value a channel. */
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);
@@ -89,6 +89,10 @@ void lks_network_import(lks_network *network, const lks_tensor *tensor, const fl
 
 /** Logically collective. Tells the network that parameters were changed (by an optimizer, or import), so that it repacks them. */
 void lks_network_parameters_changed(lks_network *network);
+
+/** Local. Gets ready for mini-batches of `total` samples (at most batch_size), so that no pass has to allocate. In training,
+ *  LKS_ERR_USAGE when a normalization batch would have one value a channel, whose variance is nothing to divide by. */
+lks_status lks_network_prepare(lks_network *network, size_t total, bool training);
 
 /** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step` keys dropout and augmentation.
  *  stop: this rank asks all ranks to stop (it rides on the last reduction). LKS_ERR_DIVERGED, on all ranks, when a

@@ -1,0 +1,161 @@
+#include "kernels/elementwise.h"
+#include "model/network_parts.h"
+#include "sums/partition.h"
+
+#include <string.h>
+
+/* The operators of one stage for one microbatch, backwards, and the weight gradients of a stage. */
+
+/* Gradient of a batch norm's input, once the groups' means are known. */
+static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t microbatch, int thread)
+{
+  lks_network *network = context->network;
+  const lks_batch_plan *plan = context->plan;
+  const lks_norm_unit *unit = &network->unit_norm[op->unit];
+  if (op->dx < 0) return;
+  float *dx = lks_gradient(network, op->dx, microbatch);
+  const float *g = lks_gradient(network, op->gradient[0], microbatch);
+  const float *x = lks_value(network, op->input, microbatch);
+  for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
+    const lks_segment *segment = &plan->segment[s];
+    size_t at = segment->offset * op->elements, group = segment->group - plan->first_group;
+    const double *mean = unit->mean + group * 2 * unit->channels;
+    lks_batch_norm_backward(dx + at, g + at, x + at, &unit->form[group], mean, mean + unit->channels,
+                            network->coefficient[thread], segment->samples * unit->pixels, unit->channels);
+  }
+  size_t samples = lks_batch_plan_samples(plan, microbatch);
+  memset(dx + samples * op->elements, 0, (plan->microbatch - samples) * op->elements * sizeof *dx);
+}
+
+/* First half of a batch norm's backward: the gradient before its activation, and its sums. */
+static void norm_backward_sums(const lks_pass_context *context, const lks_op *op, size_t microbatch)
+{
+  lks_network *network = context->network;
+  const lks_batch_plan *plan = context->plan;
+  const lks_norm_unit *unit = &network->unit_norm[op->unit];
+  float *g = lks_gradient(network, op->gradient[0], microbatch);
+  const float *dy2 = op->gradient[1] >= 0 ? lks_gradient(network, op->gradient[1], microbatch) : NULL;
+  const float *y = op->relu ? lks_value(network, (int)(op - network->stages->op), microbatch) : NULL;
+  const float *x = lks_value(network, op->input, microbatch);
+  for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
+    const lks_segment *segment = &plan->segment[s];
+    size_t at = segment->offset * op->elements;
+    double *sums = unit->segment_sums + s * 2 * unit->channels;
+    lks_batch_norm_backward_sums(sums, sums + unit->channels, g + at, g + at, dy2 ? dy2 + at : NULL,
+                                 y ? y + at : NULL, x + at, &unit->form[segment->group - plan->first_group],
+                                 segment->samples * unit->pixels, unit->channels);
+  }
+}
+
+static void dropout_backward(const lks_pass_context *context, const lks_op *op, float *dx, const float *dy,
+                             size_t microbatch)
+{
+  size_t first = microbatch * context->plan->microbatch, n = op->elements;
+  for (size_t i = 0; i < lks_batch_plan_samples(context->plan, microbatch); i++) {
+    lks_random_key key =
+        lks_random_key_make(context->network->options.seed, LKS_RANDOM_DROPOUT, (uint32_t)op->unit,
+                            context->step, context->batch->sample[first + i]);
+    lks_dropout(dx + i * n, dy + i * n, op->layer->rate, &key, n);
+  }
+}
+
+static lks_status op_backward(const lks_pass_context *context, int o, size_t microbatch, int thread)
+{
+  lks_network *network = context->network;
+  const lks_op *op = &network->stages->op[o];
+  size_t all = context->plan->microbatch * op->elements;
+  if (op->kind == LKS_OP_INPUT) return LKS_OK;
+  if (op->kind == LKS_OP_NORM) {
+    norm_backward_sums(context, op, microbatch);
+    return LKS_OK;
+  }
+  float *dy = lks_gradient(network, op->gradient[0], microbatch);
+  if (op->gradient[1] >= 0) lks_add_forward(dy, dy, lks_gradient(network, op->gradient[1], microbatch), all);
+  float *dx = op->dx >= 0 ? lks_gradient(network, op->dx, microbatch) : NULL;
+  const float *y = lks_value(network, o, microbatch);
+  if (op->kind == LKS_OP_ADD && op->dresidual >= 0)
+    memcpy(lks_gradient(network, op->dresidual, microbatch), dy, all * sizeof *dy);
+  if (!dx) return LKS_OK;
+  switch (op->kind) {
+  case LKS_OP_LINEAR: {
+    const lks_linear_unit *unit = &network->linear[op->unit];
+    return lks_linear_backward_data(dx, dy, unit->packed, unit->linear, thread, network->scratch[thread]);
+  }
+  case LKS_OP_POOL: {
+    lks_pool_unit *pool = &network->pool[op->unit];
+    const char *workspace = pool->workspace + microbatch * pool->workspace_stride;
+    return lks_pool_backward(dx, dy, workspace, pool->pool, thread, network->scratch[thread]);
+  }
+  case LKS_OP_RELU: lks_relu_backward(dx, dy, y, all); break;
+  case LKS_OP_SIGMOID: lks_sigmoid_backward(dx, dy, y, all); break;
+  case LKS_OP_DROPOUT: dropout_backward(context, op, dx, dy, microbatch); break;
+  default: break;
+  }
+  return LKS_OK;
+}
+
+lks_status lks_backward_microbatch(const lks_pass_context *context, size_t microbatch, int thread)
+{
+  const lks_network *network = context->network;
+  const lks_stages *stages = network->stages;
+  int first, end;
+  lks_norms_of_stage(network, context->stage, &first, &end);
+  for (int u = end - 1; u >= first; u--) norm_dx(context, network->unit_norm[u].op, microbatch, thread);
+  for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
+    lks_status status = op_backward(context, o, microbatch, thread);
+    if (status) return status;
+  }
+  if (thread == 0)
+    lks_gradient_sum_progress(network->gradient_sum); /* thread 0 is the one that may call MPI */
+  return LKS_OK;
+}
+
+/* The weight gradients of one layer over this thread's run of microbatches, as blocks of the canonical tree.
+ */
+static void thread_leaf_sums(const lks_pass_context *context, const lks_op *op, int thread)
+{
+  lks_network *network = context->network;
+  const lks_batch_plan *plan = context->plan;
+  const lks_linear_unit *unit = &network->linear[op->unit];
+  size_t threads = (size_t)network->threads, t = (size_t)thread;
+  lks_tree_stack *stack = &network->stack[thread];
+  lks_tree_stack_begin(stack, network->leaf_sums[thread], unit->gradient_elements);
+  for (size_t i = lks_partition_begin(plan->count, threads, t);
+       i < lks_partition_begin(plan->count, threads, t + 1); i++) {
+    const float *x = lks_value(network, op->input, i), *dy = lks_gradient(network, op->gradient[0], i);
+    lks_status status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
+                                                    network->scratch[thread]);
+    if (status) lks_network_fail(network, status);
+    lks_tree_stack_push(stack, 0, plan->first + i);
+  }
+}
+
+/* Joins the threads' blocks to those of the rank. */
+static lks_tree_stack *rank_sum(lks_network *network, size_t elements)
+{
+  if (network->threads == 1) return &network->stack[0];
+  lks_tree_stack *whole = &network->stack[network->threads];
+  lks_tree_stack_begin(whole, network->rank_sums, elements);
+  for (int t = 0; t < network->threads; t++) lks_tree_stack_append(whole, &network->stack[t]);
+  return whole;
+}
+
+lks_status lks_backward_weights_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  const lks_stages *stages = network->stages;
+  for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
+    const lks_op *op = &stages->op[o];
+    if (op->kind != LKS_OP_LINEAR) continue;
+    lks_linear_unit *unit = &network->linear[op->unit];
+    int threads = network->threads;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+    for (int t = 0; t < threads; t++) thread_leaf_sums(context, op, t);
+    lks_tree_stack *stack = rank_sum(network, unit->gradient_elements);
+    lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
+    lks_status status = lks_gradient_sum_start_all(network->gradient_sum, unit->gradient, stack);
+    lks_profile_leave(network->profile);
+    if (status) return status;
+  }
+  return LKS_OK;
+}

@@ -1,0 +1,179 @@
+#include "kernels/elementwise.h"
+#include "kernels/loss.h"
+#include "model/network_parts.h"
+
+#include <string.h>
+
+/* The operators of one stage for one microbatch, forwards. A microbatch always has
+ * network->options.microbatch rows of samples; those past the end of the mini-batch begin as zeros and go
+ * through the same arithmetic, so nothing depends on what an earlier mini-batch left in memory. */
+
+static size_t samples_of(const lks_pass_context *context, size_t microbatch)
+{
+  return lks_batch_plan_samples(context->plan, microbatch);
+}
+
+/* Where a microbatch begins in this rank's shard. */
+static size_t shard_sample(const lks_pass_context *context, size_t microbatch)
+{
+  return microbatch * context->plan->microbatch;
+}
+
+static void augmentation(int shift[2], int *flip, const lks_pass_context *context, uint32_t sample)
+{
+  const lks_network_options *options = &context->network->options;
+  shift[0] = shift[1] = *flip = 0;
+  if (context->pass != LKS_PASS_TRAIN || (!options->crop && !options->flip)) return;
+  lks_random_key key = lks_random_key_make(options->seed, LKS_RANDOM_AUGMENT, 0, context->step, sample);
+  uint64_t shifts = 2 * (uint64_t)options->crop + 1;
+  shift[0] = (int)lks_random_below(&key, 0, shifts) - options->crop;
+  shift[1] = (int)lks_random_below(&key, 1, shifts) - options->crop;
+  *flip = options->flip && lks_random_below(&key, 2, 2);
+}
+
+static void input_forward(const lks_pass_context *context, const lks_op *op, float *y, size_t microbatch)
+{
+  const lks_batch *batch = context->batch;
+  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
+  for (size_t i = 0; i < samples; i++) {
+    size_t at = (first + i) * op->elements;
+    if (batch->features) {
+      lks_input_features(y + i * op->elements, batch->features + at, context->form->scale,
+                         context->form->offset, op->elements);
+      continue;
+    }
+    int shift[2], flip;
+    augmentation(shift, &flip, context, batch->sample[first + i]);
+    lks_input_image(y + i * op->elements, batch->pixels + at, context->form->scale, context->form->offset,
+                    shift[0], shift[1], flip, op->out.height, op->out.width, op->out.channels);
+  }
+  size_t rest = context->plan->microbatch - samples;
+  memset(y + samples * op->elements, 0, rest * op->elements * sizeof *y);
+}
+
+static lks_status linear_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
+                                 int thread)
+{
+  const lks_network *network = context->network;
+  const lks_linear_unit *unit = &network->linear[op->unit];
+  const float *bias = op->layer->bias ? network->parameters + unit->bias : NULL;
+  return lks_linear_forward(y, x, unit->packed, bias, unit->linear, thread, network->scratch[thread]);
+}
+
+/* The rows past the end of the mini-batch are normalized as the last group's. */
+static void norm_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
+                         const float *residual, size_t microbatch)
+{
+  const lks_batch_plan *plan = context->plan;
+  const lks_norm_unit *unit = &context->network->unit_norm[op->unit];
+  size_t all = plan->microbatch;
+  if (context->pass == LKS_PASS_RUNNING) {
+    lks_batch_norm_forward(y, x, residual, &unit->running, op->relu, all * unit->pixels, unit->channels);
+    return;
+  }
+  for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
+    const lks_segment *segment = &plan->segment[s];
+    bool last = s + 1 == plan->segment_begin[microbatch + 1];
+    size_t samples = last ? all - segment->offset : segment->samples, at = segment->offset * op->elements;
+    lks_batch_norm_forward(y + at, x + at, residual ? residual + at : NULL,
+                           &unit->form[segment->group - plan->first_group], op->relu, samples * unit->pixels,
+                           unit->channels);
+  }
+}
+
+static void dropout_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
+                            size_t microbatch)
+{
+  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch),
+         n = op->elements;
+  if (context->pass != LKS_PASS_TRAIN) {
+    if (y != x) memcpy(y, x, context->plan->microbatch * n * sizeof *y);
+    return;
+  }
+  for (size_t i = 0; i < samples; i++) {
+    lks_random_key key =
+        lks_random_key_make(context->network->options.seed, LKS_RANDOM_DROPOUT, (uint32_t)op->unit,
+                            context->step, context->batch->sample[first + i]);
+    lks_dropout(y + i * n, x + i * n, op->layer->rate, &key, n);
+  }
+  memset(y + samples * n, 0, (context->plan->microbatch - samples) * n * sizeof *y);
+}
+
+static lks_status op_forward(const lks_pass_context *context, int o, size_t microbatch, int thread)
+{
+  lks_network *network = context->network;
+  const lks_op *op = &network->stages->op[o];
+  size_t all = context->plan->microbatch * op->elements;
+  float *y = lks_value(network, o, microbatch);
+  const float *x = op->input >= 0 ? lks_value(network, op->input, microbatch) : NULL;
+  const float *residual = op->residual >= 0 ? lks_value(network, op->residual, microbatch) : NULL;
+  switch (op->kind) {
+  case LKS_OP_INPUT: input_forward(context, op, y, microbatch); break;
+  case LKS_OP_LINEAR: return linear_forward(context, op, y, x, thread);
+  case LKS_OP_NORM: norm_forward(context, op, y, x, residual, microbatch); break;
+  case LKS_OP_RELU: lks_relu_forward(y, x, all); break;
+  case LKS_OP_SIGMOID: lks_sigmoid_forward(y, x, all); break;
+  case LKS_OP_POOL: {
+    lks_pool_unit *pool = &network->pool[op->unit];
+    char *workspace = pool->workspace + microbatch * pool->workspace_stride;
+    return lks_pool_forward(y, workspace, x, pool->pool, thread, network->scratch[thread]);
+  }
+  case LKS_OP_DROPOUT: dropout_forward(context, op, y, x, microbatch); break;
+  case LKS_OP_ADD: lks_add_forward(y, x, residual, all); break;
+  }
+  return LKS_OK;
+}
+
+/* Sums of the values that a batch norm of the next stage takes from operator o, while they are hot in cache.
+ */
+static void norm_sums(const lks_pass_context *context, int o, size_t microbatch)
+{
+  const lks_network *network = context->network;
+  const lks_batch_plan *plan = context->plan;
+  int first, end;
+  lks_norms_of_stage(network, context->stage, &first, &end);
+  for (int u = first; u < end; u++) {
+    const lks_norm_unit *unit = &network->unit_norm[u];
+    if (unit->op->input != o) continue;
+    const float *x = lks_value(network, o, microbatch);
+    for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
+      const lks_segment *segment = &plan->segment[s];
+      double *sums = unit->segment_sums + s * 2 * unit->channels;
+      lks_batch_norm_sums(sums, sums + unit->channels, x + segment->offset * unit->pixels * unit->channels,
+                          segment->samples * unit->pixels, unit->channels);
+    }
+  }
+}
+
+/* Loss and gradient of the logits; the rows past the end of the mini-batch have gradient zero. */
+static void loss_forward(const lks_pass_context *context, size_t microbatch)
+{
+  lks_network *network = context->network;
+  const lks_op *op = &network->stages->op[network->stages->ops - 1];
+  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
+  const float *logits = lks_value(network, network->stages->ops - 1, microbatch);
+  bool train = context->pass == LKS_PASS_TRAIN;
+  float *gradient = NULL;
+  if (train) {
+    gradient = lks_gradient(network, op->gradient[0], microbatch);
+    memset(gradient + samples * op->elements, 0,
+           (context->plan->microbatch - samples) * op->elements * sizeof *gradient);
+  } else
+    memcpy(network->logits + first * op->elements, logits, samples * op->elements * sizeof *logits);
+  if (!context->batch->label) return;
+  lks_softmax_cross_entropy(network->loss + first, network->correct + first, gradient, NULL, logits,
+                            context->batch->label + first, train ? network->options.smoothing : 0,
+                            1.0 / (double)context->plan->samples, samples, op->elements);
+}
+
+lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microbatch, int thread)
+{
+  const lks_stages *stages = context->network->stages;
+  for (int o = stages->begin[context->stage]; o < stages->begin[context->stage + 1]; o++) {
+    lks_status status = op_forward(context, o, microbatch, thread);
+    if (status) return status;
+    if (context->pass != LKS_PASS_RUNNING) norm_sums(context, o, microbatch);
+  }
+  if (context->stage == stages->stages - 1) loss_forward(context, microbatch);
+  return LKS_OK;
+}

@@ -1,0 +1,341 @@
+#include "model/network_parts.h"
+
+#include "sums/partition.h"
+
+#include <omp.h>
+#include <string.h>
+
+/* Making and freeing a network: sizes first, one allocation, then pointers into it. */
+
+static size_t larger(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+static lks_window window_of(const lks_layer *layer, size_t microbatch)
+{
+  bool dense = layer->kind == LKS_LAYER_DENSE;
+  bool global = layer->kind == LKS_LAYER_GLOBAL_AVERAGE_POOL;
+  lks_window window = {.samples = microbatch,
+                       .in_height = layer->in.height,
+                       .in_width = layer->in.width,
+                       .in_channels = layer->in.channels,
+                       .out_height = layer->out.height,
+                       .out_width = layer->out.width,
+                       .out_channels = layer->out.channels,
+                       .kernel_height = global ? layer->in.height : layer->kernel[0],
+                       .kernel_width = global ? layer->in.width : layer->kernel[1],
+                       .stride_height = global ? 1 : layer->stride[0],
+                       .stride_width = global ? 1 : layer->stride[1],
+                       .pad_top = layer->pad[0],
+                       .pad_left = layer->pad[1],
+                       .pad_bottom = layer->pad[0],
+                       .pad_right = layer->pad[1]};
+  if (dense) {
+    window.in_channels *= window.in_height * window.in_width;
+    window.in_height = window.in_width = window.kernel_height = window.kernel_width = 1;
+    window.stride_height = window.stride_width = 1;
+  }
+  return window;
+}
+
+static lks_status create_linears(lks_network *network, size_t *scratch)
+{
+  const lks_stages *s = network->stages;
+  for (int u = 0; u < s->units[LKS_OP_LINEAR]; u++) {
+    lks_linear_unit *unit = &network->linear[u];
+    const lks_layer *layer = unit->op->layer;
+    lks_window window = window_of(layer, network->options.microbatch);
+    lks_linear_kind kind = layer->kind == LKS_LAYER_CONV ? LKS_LINEAR_CONV : LKS_LINEAR_DENSE;
+    lks_status status =
+        lks_linear_create(&unit->linear, kind, &window, layer->bias, unit->op->dx >= 0, network->threads);
+    if (status) return lks_fail_in(status, "layer %s: ", layer->name);
+    unit->gradient_elements = lks_linear_gradient_elements(unit->linear);
+    lks_arena_reserve(network->arena, &unit->packed, lks_linear_packed_bytes(unit->linear), 1);
+    lks_arena_reserve(network->arena, &unit->gradient, unit->gradient_elements, sizeof(float));
+    *scratch = larger(*scratch, lks_linear_scratch_bytes(unit->linear));
+  }
+  return LKS_OK;
+}
+
+static lks_status create_pools(lks_network *network, size_t *scratch)
+{
+  const lks_stages *s = network->stages;
+  for (int o = 0; o < s->ops; o++) {
+    if (s->op[o].kind != LKS_OP_POOL) continue;
+    lks_pool_unit *unit = &network->pool[s->op[o].unit];
+    const lks_layer *layer = s->op[o].layer;
+    lks_window window = window_of(layer, network->options.microbatch);
+    lks_pool_kind kind = layer->kind == LKS_LAYER_MAX_POOL ? LKS_POOL_MAX : LKS_POOL_AVERAGE;
+    lks_status status = lks_pool_create(&unit->pool, kind, &window, network->threads);
+    if (status) return lks_fail_in(status, "layer %s: ", layer->name);
+    unit->workspace_stride = (lks_pool_workspace_bytes(unit->pool) + 63) / 64 * 64;
+    lks_arena_reserve(network->arena, &unit->workspace, network->shard_max, unit->workspace_stride);
+    *scratch = larger(*scratch, lks_pool_scratch_bytes(unit->pool));
+  }
+  return LKS_OK;
+}
+
+static void reserve_form(lks_network *network, lks_batch_norm_form *form, size_t channels)
+{
+  float **part[] = {&form->mean, &form->scale, &form->shift, &form->rstd, &form->offset};
+  for (size_t p = 0; p < sizeof part / sizeof *part; p++)
+    lks_arena_reserve(network->arena, part[p], channels, sizeof(float));
+}
+
+/* Channels of the batch norms that share the reduction of a stage, at most. */
+static size_t reserve_norms(lks_network *network)
+{
+  size_t stage_channels = 0;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    size_t columns = 2 * unit->channels;
+    const lks_norm_unit *before = u ? unit - 1 : NULL;
+    bool same_stage = before && before->op->stage == unit->op->stage;
+    unit->message_begin = same_stage ? before->message_begin + before->channels : 0;
+    stage_channels = larger(stage_channels, unit->message_begin + unit->channels);
+    lks_arena_reserve(network->arena, &unit->segment_sums, network->segments_max * columns, sizeof(double));
+    lks_arena_reserve(network->arena, &unit->local, network->groups_max * columns * LKS_EXACT_LIMBS,
+                      sizeof(int64_t));
+    lks_arena_reserve(network->arena, &unit->mean, network->groups_max * columns, sizeof(double));
+    lks_arena_reserve(network->arena, &unit->pooled_forward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
+    lks_arena_reserve(network->arena, &unit->pooled_backward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
+    lks_arena_reserve(network->arena, &unit->precise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
+    for (size_t g = 0; g < network->groups_max; g++) reserve_form(network, &unit->form[g], unit->channels);
+    reserve_form(network, &unit->running, unit->channels);
+  }
+  return stage_channels;
+}
+
+static void reserve_pass(lks_network *network, size_t stage_channels)
+{
+  lks_arena *arena = network->arena;
+  const lks_stages *s = network->stages;
+  size_t samples = network->shard_max * network->options.microbatch, pooled = 0, widest = 0;
+  size_t ranks = (size_t)lks_comm_size(network->comm);
+  for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
+    pooled += 4 * network->unit_norm[u].channels;
+    widest = larger(widest, network->unit_norm[u].channels);
+  }
+  lks_arena_reserve(arena, &network->values, network->shard_max * s->value_floats, sizeof(float));
+  lks_arena_reserve(arena, &network->buffers, network->shard_max * s->buffer_floats, sizeof(float));
+  lks_arena_reserve(arena, &network->logits, samples * network->classes, sizeof(float));
+  lks_arena_reserve(arena, &network->loss, samples, sizeof(double));
+  lks_arena_reserve(arena, &network->correct, samples, 1);
+  lks_arena_reserve(arena, &network->message, ranks * 2 * stage_channels * LKS_EXACT_LIMBS, sizeof(int64_t));
+  lks_arena_reserve(arena, &network->last, (LKS_LAST_COUNT + pooled) * LKS_EXACT_LIMBS, sizeof(int64_t));
+  lks_arena_reserve(arena, &network->moments, 2 * widest, sizeof(double));
+  for (int t = 0; t < network->threads; t++)
+    lks_arena_reserve(arena, &network->coefficient[t], 2 * widest, sizeof(float));
+}
+
+/* Scratch of oneDNN, and the vectors of the tree stacks, one set a thread. */
+static void reserve_threads(lks_network *network, size_t scratch)
+{
+  size_t floats = 0, leaves = network->shard_max;
+  for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++)
+    floats = larger(floats, lks_tree_stride(network->linear[u].gradient_elements));
+  size_t run = (leaves + (size_t)network->threads - 1) / (size_t)network->threads;
+  size_t vectors = 2, rank_vectors = 2;
+  for (size_t grow = 1; grow < run + 1; grow *= 2) vectors += 2;
+  for (size_t grow = 1; grow < leaves + 1; grow *= 2) rank_vectors += 2;
+  for (int t = 0; t < network->threads; t++) {
+    lks_arena_reserve(network->arena, &network->scratch[t], scratch, 1);
+    lks_arena_reserve(network->arena, &network->leaf_sums[t], vectors * floats, sizeof(float));
+  }
+  lks_arena_reserve(network->arena, &network->rank_sums, network->threads > 1 ? rank_vectors * floats : 0,
+                    sizeof(float));
+}
+
+/* How many groups of a mini-batch a shard of `samples` samples in `microbatches` can touch at most. */
+static size_t groups_bound(const lks_network *network, size_t microbatches)
+{
+  size_t samples = microbatches * network->options.microbatch;
+  switch (network->norm.kind) {
+  case LKS_NORM_SIZE: return smaller(samples, samples / network->norm.size + 2);
+  case LKS_NORM_RANKS: return microbatches;
+  default: return 1;
+  }
+}
+
+static lks_status create_gradient_sum_all(lks_network *network)
+{
+  const lks_stages *s = network->stages;
+  size_t buckets = (size_t)s->units[LKS_OP_LINEAR], b = 0, microbatch = network->options.microbatch;
+  size_t *elements = lks_new(buckets + 1, sizeof *elements);
+  lks_status status = lks_comm_agree_all(network->comm, elements ? LKS_OK : LKS_ERR_RANK);
+  lks_reduce reduce = strcmp(network->options.reduce, "mpi") ? LKS_REDUCE_TREE : LKS_REDUCE_MPI;
+  size_t leaves = (network->options.batch_size + microbatch - 1) / microbatch;
+  /* the order in which lks_backward_weights_all goes: stages and operators downwards */
+  for (int o = s->ops - 1; o >= 0 && elements; o--)
+    if (s->op[o].kind == LKS_OP_LINEAR) elements[b++] = network->linear[s->op[o].unit].gradient_elements;
+  if (!status)
+    status =
+        lks_gradient_sum_create_all(&network->gradient_sum, network->comm, reduce, buckets, elements, leaves);
+  lks_free(elements);
+  return status;
+}
+
+static lks_status check_options(lks_network *network)
+{
+  const lks_network_options *o = &network->options;
+  lks_status status = lks_norm_parse(&network->norm, o->norm);
+  if (status) return status;
+  if (!o->batch_size || !o->microbatch || o->microbatch > o->batch_size)
+    return lks_fail(LKS_ERR_USAGE, "a mini-batch of %zu samples cannot be cut into microbatches of %zu",
+                    o->batch_size, o->microbatch);
+  if (network->norm.kind == LKS_NORM_SIZE && network->norm.size > o->batch_size)
+    return lks_fail(LKS_ERR_USAGE,
+                    "normalization batches of %zu samples do not fit into mini-batches of %zu: choose "
+                    "--bn K with K at most --batch-size, or --bn sync",
+                    network->norm.size, o->batch_size);
+  return LKS_OK;
+}
+
+/* All that this rank can do alone: stages, primitives, memory. */
+static lks_status build(lks_network *network)
+{
+  lks_status status = check_options(network);
+  if (status) return status;
+  size_t microbatch = network->options.microbatch, threads = (size_t)network->threads;
+  size_t microbatches = (network->options.batch_size + microbatch - 1) / microbatch;
+  network->shard_max = lks_partition_begin(microbatches, (size_t)lks_comm_size(network->comm), 1);
+  network->groups_max = groups_bound(network, network->shard_max);
+  network->segments_max = network->shard_max + network->groups_max;
+  network->classes = lks_model_classes(network->model);
+  status = lks_arena_create(&network->arena);
+  if (!status) status = lks_stages_create(&network->stages, network->model, microbatch);
+  if (status) return status;
+
+  const lks_stages *s = network->stages;
+  size_t norms = (size_t)s->units[LKS_OP_NORM];
+  network->linear = lks_new((size_t)s->units[LKS_OP_LINEAR] + 1, sizeof *network->linear);
+  network->unit_norm = lks_new(norms + 1, sizeof *network->unit_norm);
+  network->pool = lks_new((size_t)s->units[LKS_OP_POOL] + 1, sizeof *network->pool);
+  network->scratch = lks_new(threads, sizeof *network->scratch);
+  network->coefficient = lks_new(threads, sizeof *network->coefficient);
+  network->leaf_sums = lks_new(threads, sizeof *network->leaf_sums);
+  network->stack = lks_new(threads + 1, sizeof *network->stack);
+  if (!network->linear || !network->unit_norm || !network->pool || !network->scratch ||
+      !network->coefficient || !network->leaf_sums || !network->stack)
+    return LKS_ERR_RANK;
+
+  size_t scratch = 0;
+  status = lks_parameters_describe(network);
+  for (size_t u = 0; u < norms && !status; u++) {
+    network->unit_norm[u].form = lks_new(network->groups_max, sizeof *network->unit_norm[u].form);
+    if (!network->unit_norm[u].form) status = LKS_ERR_RANK;
+  }
+  if (!status) status = create_linears(network, &scratch);
+  if (!status) status = create_pools(network, &scratch);
+  if (status) return status;
+  reserve_pass(network, reserve_norms(network));
+  reserve_threads(network, scratch);
+  status = lks_arena_commit(network->arena);
+  if (!status) status = lks_network_prepare(network, network->options.batch_size, true);
+  return status;
+}
+
+lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
+                                  const lks_network_options *options)
+{
+  lks_network *n = *network = lks_new(1, sizeof *n);
+  lks_status status = LKS_ERR_RANK;
+  if (n) {
+    n->model = model;
+    n->comm = comm;
+    n->options = *options;
+    n->threads = options->threads > 0 ? options->threads : 1;
+    omp_set_num_threads(n->threads);
+    status = build(n);
+  }
+  status = lks_comm_agree_all(comm, status);
+  if (!status) status = create_gradient_sum_all(n);
+  if (!status) status = lks_parameters_initialize_all(n);
+  if (status) lks_network_destroy_all(network);
+  return status;
+}
+
+void lks_network_destroy_all(lks_network **network)
+{
+  if (!network || !*network) return;
+  lks_network *n = *network;
+  lks_gradient_sum_destroy_all(&n->gradient_sum);
+  for (int u = 0; n->linear && u < n->stages->units[LKS_OP_LINEAR]; u++)
+    lks_linear_destroy(&n->linear[u].linear);
+  for (int u = 0; n->pool && u < n->stages->units[LKS_OP_POOL]; u++) lks_pool_destroy(&n->pool[u].pool);
+  for (int u = 0; n->unit_norm && u < n->stages->units[LKS_OP_NORM]; u++) lks_free(n->unit_norm[u].form);
+  for (int p = 0; p < n->plans; p++) lks_batch_plan_destroy(&n->plan[p]);
+  lks_free(n->tensor);
+  lks_free(n->linear);
+  lks_free(n->unit_norm);
+  lks_free(n->pool);
+  lks_free(n->scratch);
+  lks_free(n->coefficient);
+  lks_free(n->leaf_sums);
+  lks_free(n->stack);
+  lks_stages_destroy(&n->stages);
+  lks_arena_destroy(&n->arena);
+  lks_free(n);
+  *network = NULL;
+}
+
+float *lks_network_parameters(lks_network *network)
+{
+  return network->parameters;
+}
+
+const float *lks_network_gradients(const lks_network *network)
+{
+  return network->gradients;
+}
+
+float *lks_network_running(lks_network *network)
+{
+  return network->running;
+}
+
+size_t lks_network_parameter_count(const lks_network *network)
+{
+  return network->parameter_count;
+}
+
+size_t lks_network_running_count(const lks_network *network)
+{
+  return network->running_count;
+}
+
+int64_t lks_network_batches_tracked(const lks_network *network)
+{
+  return network->batches_tracked;
+}
+
+void lks_network_batches_tracked_set(lks_network *network, int64_t count)
+{
+  network->batches_tracked = count;
+}
+
+void lks_network_parameters_changed(lks_network *network)
+{
+  network->packed = network->running_formed = false;
+}
+
+const float *lks_network_logits(const lks_network *network)
+{
+  return network->logits;
+}
+
+size_t lks_network_bytes(const lks_network *network)
+{
+  return lks_arena_bytes(network->arena);
+}
+
+void lks_network_profile(lks_network *network, struct lks_profile *profile)
+{
+  network->profile = profile;
+}

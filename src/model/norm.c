@@ -1,0 +1,239 @@
+#include "model/network_parts.h"
+
+#include <string.h>
+
+/* Batch norm between two stages: from the sums that the segments made to the statistics of every group, and
+ * back. */
+
+static int64_t *set_at(int64_t *sets, size_t channels)
+{
+  return sets + 2 * channels * LKS_EXACT_LIMBS;
+}
+
+void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *end)
+{
+  int norms = network->stages->units[LKS_OP_NORM];
+  *first = 0;
+  while (*first < norms && network->unit_norm[*first].op->stage <= stage) ++*first;
+  *end = *first;
+  while (*end < norms && network->unit_norm[*end].op->stage == stage + 1) ++*end;
+}
+
+/* Where the accumulators of a local group are: in the message when the group lies on several ranks. */
+static int64_t *group_set(const lks_pass_context *context, const lks_norm_unit *unit, size_t local_group)
+{
+  size_t slot = context->plan->local_spans[local_group];
+  if (slot == SIZE_MAX) return set_at(unit->local, local_group * unit->channels);
+  size_t begin = unit->message_begin * context->plan->spanning + slot * unit->channels;
+  return set_at(context->network->message, begin);
+}
+
+static size_t message_sets(const lks_pass_context *context, int first, int end)
+{
+  size_t channels = 0;
+  for (int u = first; u < end; u++) channels += context->network->unit_norm[u].channels;
+  return channels * context->plan->spanning;
+}
+
+/* Adds the double sums of all segments into the accumulators of their groups, and into the pooled ones.
+ * Channels are independent of each other, so threads may take any of them. */
+static void accumulate(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
+{
+  const lks_batch_plan *plan = context->plan;
+  size_t columns = 2 * unit->channels;
+  bool known = lks_norm_pooled_known(plan);
+  memset(unit->local, 0, plan->local_groups * columns * LKS_EXACT_LIMBS * sizeof *unit->local);
+  memset(pooled, 0, columns * LKS_EXACT_LIMBS * sizeof *pooled);
+#pragma omp parallel for num_threads(context->network->threads) if (context->network->threads > 1)
+  for (size_t c = 0; c < columns; c++) {
+    for (size_t s = 0; s < plan->segments; s++) {
+      size_t local_group = plan->segment[s].group - plan->first_group;
+      double value = unit->segment_sums[s * columns + c];
+      lks_exact_sum_add(group_set(context, unit, local_group) + c * LKS_EXACT_LIMBS, value);
+      if (!known) lks_exact_sum_add(pooled + c * LKS_EXACT_LIMBS, value);
+    }
+  }
+}
+
+/* The message of a stage: for each of its norms, a set for each spanning group; zero where this rank has
+ * nothing to add. */
+static void prepare_message(const lks_pass_context *context, bool forward, int *first, int *end)
+{
+  lks_network *network = context->network;
+  lks_norms_of_stage(network, context->stage - !forward, first, end);
+  size_t sets = message_sets(context, *first, *end);
+  memset(network->message, 0, 2 * sets * LKS_EXACT_LIMBS * sizeof *network->message);
+  for (int u = *first; u < *end; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    accumulate(context, unit, forward ? unit->pooled_forward : unit->pooled_backward);
+  }
+}
+
+bool lks_norm_pooled_known(const lks_batch_plan *plan)
+{
+  return plan->groups == 1 && plan->spanning == 1;
+}
+
+/* The one group of the mini-batch is in the message, on every rank, even one that has no sample of it. */
+static void take_pooled(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
+{
+  if (!lks_norm_pooled_known(context->plan)) return;
+  const int64_t *set = set_at(context->network->message, unit->message_begin);
+  memcpy(pooled, set, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled);
+}
+
+static double group_count(const lks_pass_context *context, const lks_norm_unit *unit, size_t local_group)
+{
+  const size_t *begin = context->plan->group_begin + context->plan->first_group + local_group;
+  return (double)((begin[1] - begin[0]) * unit->pixels);
+}
+
+/* moments[0..channels): means; moments[channels..2*channels): biased variances. */
+static void moments_of(double *moments, const int64_t *set, size_t channels, double n)
+{
+  for (size_t c = 0; c < channels; c++)
+    lks_exact_moments(&moments[c], &moments[channels + c], set + c * LKS_EXACT_LIMBS,
+                      set + (channels + c) * LKS_EXACT_LIMBS, n);
+}
+
+static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
+{
+  lks_network *network = context->network;
+  const float *gamma = network->parameters + unit->gamma, *beta = network->parameters + unit->beta;
+  for (size_t g = 0; g < context->plan->local_groups; g++) {
+    moments_of(network->moments, group_set(context, unit, g), unit->channels, group_count(context, unit, g));
+    lks_batch_norm_form_set(&unit->form[g], network->moments, network->moments + unit->channels, gamma, beta,
+                            network->options.epsilon, unit->channels);
+  }
+}
+
+lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  int first, end;
+  prepare_message(context, true, &first, &end);
+  size_t sets = message_sets(context, first, end);
+  if (sets) {
+    lks_profile_enter(network->profile, LKS_PART_BN_COMM);
+    lks_status status = lks_comm_exact_sum_all(network->comm, network->message, 2 * sets, LKS_TRAFFIC_NORM);
+    lks_profile_leave(network->profile);
+    if (status) return status;
+  }
+  for (int u = first; u < end; u++) {
+    form_groups(context, &network->unit_norm[u]);
+    take_pooled(context, &network->unit_norm[u], network->unit_norm[u].pooled_forward);
+  }
+  return LKS_OK;
+}
+
+lks_status lks_norm_backward_start_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  int first, end;
+  prepare_message(context, false, &first, &end);
+  size_t sets = message_sets(context, first, end);
+  if (!sets) return LKS_OK;
+  return lks_comm_exact_sum_start_all(network->comm, network->message, 2 * sets, LKS_TRAFFIC_NORM);
+}
+
+static void mean_groups(const lks_pass_context *context, lks_norm_unit *unit)
+{
+  size_t columns = 2 * unit->channels;
+  for (size_t g = 0; g < context->plan->local_groups; g++) {
+    const int64_t *set = group_set(context, unit, g);
+    double n = group_count(context, unit, g);
+    for (size_t c = 0; c < columns; c++)
+      unit->mean[g * columns + c] = lks_exact_sum_value(set + c * LKS_EXACT_LIMBS) / n;
+  }
+}
+
+lks_status lks_norm_backward_finish_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  int first, end;
+  lks_norms_of_stage(network, context->stage - 1, &first, &end);
+  if (message_sets(context, first, end)) {
+    lks_profile_enter(network->profile, LKS_PART_BN_COMM);
+    lks_status status = lks_comm_wait_all(network->comm, LKS_TRAFFIC_NORM);
+    lks_profile_leave(network->profile);
+    if (status) return status;
+  }
+  for (int u = first; u < end; u++) {
+    mean_groups(context, &network->unit_norm[u]);
+    take_pooled(context, &network->unit_norm[u], network->unit_norm[u].pooled_backward);
+  }
+  return LKS_OK;
+}
+
+void lks_norm_running_forms(lks_network *network)
+{
+  if (network->running_formed) return;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    double *mean = network->moments, *variance = network->moments + unit->channels;
+    for (size_t c = 0; c < unit->channels; c++) {
+      mean[c] = network->running[unit->running_mean + c];
+      variance[c] = network->running[unit->running_var + c];
+    }
+    lks_batch_norm_form_set(&unit->running, mean, variance, network->parameters + unit->gamma,
+                            network->parameters + unit->beta, network->options.epsilon, unit->channels);
+  }
+  network->running_formed = true;
+}
+
+/* moments: mean and unbiased variance of n values. */
+static void unbiased_moments(double *moments, const int64_t *set, size_t channels, double n)
+{
+  moments_of(moments, set, channels, n);
+  double correction = n > 1 ? n / (n - 1) : 1;
+  for (size_t c = channels; c < 2 * channels; c++) moments[c] *= correction;
+}
+
+void lks_norm_update(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  double a = network->options.momentum, *moments = network->moments;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    size_t channels = unit->channels;
+    float *mean = network->running + unit->running_mean, *var = network->running + unit->running_var;
+    unbiased_moments(moments, unit->pooled_forward, channels,
+                     (double)(context->plan->samples * unit->pixels));
+    for (size_t c = 0; c < channels; c++) {
+      mean[c] = (float)((1 - a) * mean[c] + a * moments[c]);
+      var[c] = (float)((1 - a) * var[c] + a * moments[channels + c]);
+      network->gradients[unit->beta + c] =
+          (float)lks_exact_sum_value(unit->pooled_backward + c * LKS_EXACT_LIMBS);
+      network->gradients[unit->gamma + c] =
+          (float)lks_exact_sum_value(unit->pooled_backward + (channels + c) * LKS_EXACT_LIMBS);
+    }
+  }
+  network->batches_tracked++;
+  network->running_formed = false;
+}
+
+void lks_network_precise_begin(lks_network *network)
+{
+  network->precise_samples = 0;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    memset(unit->precise, 0, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *unit->precise);
+  }
+}
+
+lks_status lks_network_precise_set_all(lks_network *network)
+{
+  if (network->precise_samples < 1)
+    return lks_fail(LKS_ERR_DATA, "no training samples to recompute the statistics from");
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    unbiased_moments(network->moments, unit->precise, unit->channels,
+                     network->precise_samples * (double)unit->pixels);
+    for (size_t c = 0; c < unit->channels; c++) {
+      network->running[unit->running_mean + c] = (float)network->moments[c];
+      network->running[unit->running_var + c] = (float)network->moments[unit->channels + c];
+    }
+  }
+  network->running_formed = false;
+  return LKS_OK;
+}

@@ -1,0 +1,277 @@
+#include "model/network_parts.h"
+#include "sums/partition.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One mini-batch from end to end. A rank that fails carries on with what it has up to the last reduction,
+ * where all ranks learn of it; values that are not finite are counted by the accumulators, and noticed by all
+ * at the same place. */
+
+void lks_network_fail(lks_network *network, lks_status status)
+{
+#pragma omp critical(lks_network_failure)
+  if (!network->failure) {
+    network->failure = status;
+    snprintf(network->failure_message, sizeof network->failure_message, "%s", lks_message());
+  }
+}
+
+void lks_for_each_microbatch(const lks_pass_context *context, lks_microbatch_work work)
+{
+  lks_network *network = context->network;
+  int threads = network->threads;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+  for (int t = 0; t < threads; t++) {
+    size_t begin = lks_partition_begin(context->plan->count, (size_t)threads, (size_t)t);
+    size_t end = lks_partition_begin(context->plan->count, (size_t)threads, (size_t)t + 1);
+    for (size_t i = begin; i < end; i++) {
+      lks_status status = work(context, i, t);
+      if (status) lks_network_fail(network, status);
+    }
+  }
+}
+
+static lks_batch_plan *find_plan(const lks_network *network, size_t total)
+{
+  for (int p = 0; p < network->plans; p++)
+    if (network->plan[p]->samples == total) return network->plan[p];
+  return NULL;
+}
+
+/* The oldest plans after the first one (of a full mini-batch) make room. */
+static void make_room_for_plan(lks_network *network)
+{
+  if (network->plans < LKS_MAX_PLANS) return;
+  lks_batch_plan_destroy(&network->plan[1]);
+  memmove(&network->plan[1], &network->plan[2], (LKS_MAX_PLANS - 2) * sizeof network->plan[0]);
+  network->plans--;
+}
+
+static lks_status check_groups(const lks_network *network, const lks_batch_plan *plan)
+{
+  size_t smallest = lks_batch_plan_smallest_group(plan);
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    const lks_norm_unit *unit = &network->unit_norm[u];
+    if (smallest * unit->pixels == 1)
+      return lks_fail(
+          LKS_ERR_USAGE,
+          "%s would normalize one value a channel: --bn %s leaves a normalization batch of one sample in a "
+          "mini-batch of %zu; choose another --batch-size or --bn",
+          unit->op->layer->name, network->options.norm, plan->samples);
+  }
+  return LKS_OK;
+}
+
+lks_status lks_network_prepare(lks_network *network, size_t total, bool training)
+{
+  const lks_network_options *o = &network->options;
+  lks_batch_plan *plan = find_plan(network, total);
+  if (total > o->batch_size)
+    return lks_fail(LKS_ERR_USAGE, "a mini-batch of %zu samples is larger than the network's %zu", total,
+                    o->batch_size);
+  if (!plan) {
+    lks_status status = lks_batch_plan_create(&plan, total, o->microbatch, network->norm,
+                                              lks_comm_size(network->comm), lks_comm_rank(network->comm));
+    if (status) return status;
+    make_room_for_plan(network);
+    network->plan[network->plans++] = plan;
+  }
+  return training ? check_groups(network, plan) : LKS_OK;
+}
+
+void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count)
+{
+  size_t m = network->options.microbatch, microbatches = (total + m - 1) / m;
+  size_t size = (size_t)lks_comm_size(network->comm), rank = (size_t)lks_comm_rank(network->comm);
+  size_t begin = lks_partition_begin(microbatches, size, rank) * m;
+  size_t end = lks_partition_begin(microbatches, size, rank + 1) * m;
+  if (begin > total) begin = total;
+  if (end > total) end = total;
+  *first = begin;
+  *count = end - begin;
+}
+
+static void pack_weights(lks_network *network)
+{
+  if (network->packed) return;
+  for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
+    lks_linear_unit *unit = &network->linear[u];
+    lks_status status = lks_linear_pack(unit->packed, network->parameters + unit->weight, unit->linear);
+    if (status) lks_network_fail(network, status);
+  }
+  network->packed = true;
+}
+
+static void unpack_gradients(lks_network *network)
+{
+  for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
+    lks_linear_unit *unit = &network->linear[u];
+    float *db = unit->op->layer->bias ? network->gradients + unit->bias : NULL;
+    lks_status status =
+        lks_linear_unpack_gradient(network->gradients + unit->weight, db, unit->gradient, unit->linear);
+    if (status) lks_network_fail(network, status);
+  }
+}
+
+static lks_status forward_all(lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  int stages = network->stages->stages;
+  for (context->stage = 0; context->stage < stages; context->stage++) {
+    lks_for_each_microbatch(context, lks_forward_microbatch);
+    if (context->pass == LKS_PASS_RUNNING || context->stage == stages - 1) continue;
+    lks_status status = lks_norm_forward_reduce_all(context);
+    if (status) return status;
+  }
+  return LKS_OK;
+}
+
+/* The sums of a stage's batch norms travel while its weight gradients are computed, and those while the
+ * stages below work. */
+static lks_status backward_all(lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  lks_gradient_sum_begin(network->gradient_sum, context->plan->microbatches);
+  for (context->stage = network->stages->stages - 1; context->stage >= 0; context->stage--) {
+    lks_for_each_microbatch(context, lks_backward_microbatch);
+    lks_status status = lks_norm_backward_start_all(context);
+    if (!status) status = lks_backward_weights_all(context);
+    if (!status) status = lks_norm_backward_finish_all(context);
+    if (status) return status;
+  }
+  return LKS_OK;
+}
+
+static int64_t *last_accumulator(const lks_network *network, int number)
+{
+  return network->last + number * LKS_EXACT_LIMBS;
+}
+
+/* Copies the pooled sums that this pass made into the last message (out) or back from it; returns the
+ * message's length. */
+static size_t carry_pooled(const lks_pass_context *context, bool out)
+{
+  lks_network *network = context->network;
+  size_t at = LKS_LAST_COUNT * LKS_EXACT_LIMBS;
+  if (context->pass == LKS_PASS_RUNNING || lks_norm_pooled_known(context->plan)) return at;
+  int directions = context->pass == LKS_PASS_TRAIN ? 2 : 1;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    int64_t *set[] = {unit->pooled_forward, unit->pooled_backward};
+    size_t limbs = 2 * unit->channels * LKS_EXACT_LIMBS;
+    for (int d = 0; d < directions; d++, at += limbs) {
+      int64_t *message = network->last + at;
+      memcpy(out ? message : set[d], out ? set[d] : message, limbs * sizeof *message);
+    }
+  }
+  return at;
+}
+
+static int64_t pooled_flaws(const lks_network *network, lks_pass pass)
+{
+  int64_t flaws = 0;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM] && pass != LKS_PASS_RUNNING; u++) {
+    const lks_norm_unit *unit = &network->unit_norm[u];
+    flaws += lks_exact_sum_flaws(unit->pooled_forward, 2 * unit->channels);
+    if (pass == LKS_PASS_TRAIN) flaws += lks_exact_sum_flaws(unit->pooled_backward, 2 * unit->channels);
+  }
+  return flaws;
+}
+
+/* The one reduction that every pass ends with: loss, accuracy, requests to stop, failures, pooled sums. */
+static lks_status last_reduction_all(const lks_pass_context *context, bool stop)
+{
+  lks_network *network = context->network;
+  size_t samples = context->batch->samples;
+  memset(network->last, 0, LKS_LAST_COUNT * LKS_EXACT_LIMBS * sizeof *network->last);
+  for (size_t i = 0; i < samples && context->batch->label; i++) {
+    lks_exact_sum_add(last_accumulator(network, LKS_LAST_LOSS), network->loss[i]);
+    lks_exact_sum_add(last_accumulator(network, LKS_LAST_CORRECT), network->correct[i]);
+  }
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAMPLES), (double)samples);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_STOP), stop);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_FAILED), network->failure != LKS_OK);
+  size_t limbs = carry_pooled(context, true);
+  lks_profile_enter(network->profile, LKS_PART_STEP_COMM);
+  lks_status status =
+      lks_comm_exact_sum_all(network->comm, network->last, limbs / LKS_EXACT_LIMBS, LKS_TRAFFIC_STEP);
+  lks_profile_leave(network->profile);
+  if (!status) carry_pooled(context, false);
+  return status;
+}
+
+static void read_result(lks_pass_result *result, const lks_network *network)
+{
+  memcpy(result->loss_limbs, last_accumulator(network, LKS_LAST_LOSS), sizeof result->loss_limbs);
+  result->loss = lks_exact_sum_value(result->loss_limbs);
+  result->correct = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_CORRECT));
+  result->samples = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAMPLES));
+  result->stop = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_STOP));
+}
+
+/* Equal on all ranks: decided from what the reductions gave. */
+static lks_status verdict_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  if (lks_exact_sum_value(last_accumulator(network, LKS_LAST_FAILED)) > 0) {
+    lks_status failure =
+        network->failure ? lks_fail(network->failure, "%s", network->failure_message) : LKS_OK;
+    network->failure = LKS_OK;
+    return lks_comm_agree_all(network->comm, failure);
+  }
+  if (lks_exact_sum_flaws(last_accumulator(network, LKS_LAST_LOSS), 1) ||
+      pooled_flaws(network, context->pass))
+    return lks_fail(LKS_ERR_DIVERGED,
+                    "step %u: a value is not finite: the network has diverged; lower --lr, or warm up "
+                    "longer with --warmup",
+                    context->step);
+  return LKS_OK;
+}
+
+static void gather_precise(lks_network *network, const lks_batch_plan *plan)
+{
+  network->precise_samples += (double)plan->samples;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++)
+    lks_exact_sum_merge(network->unit_norm[u].precise, network->unit_norm[u].pooled_forward,
+                        2 * network->unit_norm[u].channels);
+}
+
+lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
+                                const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop)
+{
+  lks_status status = LKS_OK;
+  if (!find_plan(network, batch->total)) /* or there is one, on all ranks */
+    status = lks_comm_agree_all(network->comm, lks_network_prepare(network, batch->total, false));
+  if (status) return status;
+  lks_pass_context context = {network, pass, find_plan(network, batch->total), batch, form, step, 0};
+
+  lks_profile_enter(network->profile, pass == LKS_PASS_TRAIN ? LKS_PART_FORWARD : LKS_PART_EVALUATION);
+  pack_weights(network);
+  if (pass == LKS_PASS_RUNNING) lks_norm_running_forms(network);
+  status = forward_all(&context);
+  lks_profile_leave(network->profile);
+  if (status) return status;
+
+  if (pass == LKS_PASS_TRAIN) {
+    lks_profile_enter(network->profile, LKS_PART_BACKWARD);
+    status = backward_all(&context);
+    lks_profile_leave(network->profile);
+    if (status) return status;
+  }
+  status = last_reduction_all(&context, stop);
+  if (status) return status;
+  if (pass == LKS_PASS_TRAIN) {
+    lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
+    status = lks_gradient_sum_finish_all(network->gradient_sum);
+    lks_profile_leave(network->profile);
+    if (status) return status;
+    unpack_gradients(network);
+  }
+  status = verdict_all(&context);
+  if (status) return status;
+  read_result(result, network);
+  if (pass == LKS_PASS_TRAIN) lks_norm_update(&context);
+  if (pass == LKS_PASS_PRECISE) gather_precise(network, context.plan);
+  return LKS_OK;
+}

@@ -1,0 +1,61 @@
+#ifndef LKS_MODEL_STAGES_H
+#define LKS_MODEL_STAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/model.h"
+
+/** A model compiled to operators in stages. Inside a stage each microbatch runs through all operators;
+ * between two stages lies one reduction, of the batch norms whose inputs the stage made. Knows shapes and
+ * order, but no data and no ranks. */
+typedef enum lks_op_kind {
+  LKS_OP_INPUT,
+  LKS_OP_LINEAR, /* convolution, dense */
+  LKS_OP_NORM,   /* batch norm, with the residual add and the relu that follow it */
+  LKS_OP_RELU,
+  LKS_OP_SIGMOID,
+  LKS_OP_POOL,
+  LKS_OP_DROPOUT,
+  LKS_OP_ADD
+} lks_op_kind;
+
+typedef struct lks_op {
+  lks_op_kind kind;
+  const lks_layer *layer; /* borrowed; of a NORM: the batch norm */
+  int stage;
+  int unit;            /* number among the operators of its kind */
+  int input, residual; /* operators whose outputs it takes; -1: none */
+  bool relu;           /* NORM: the activation is part of it */
+  bool in_place;       /* the output takes the memory of the input */
+  lks_shape out;
+  size_t elements;   /* of the output, a sample */
+  int gradient[2];   /* buffers that hold the contributions to the gradient of the output, one a consumer; -1:
+                        none */
+  int dx, dresidual; /* buffers that the gradients of the inputs go to; -1: not wanted */
+  size_t value;      /* where a microbatch's output lies among the values, in floats */
+  size_t stride;     /* floats of a microbatch's output, a multiple of 16 */
+} lks_op;
+
+/** A gradient buffer; buffers that are not alive in the same stage may share memory. */
+typedef struct lks_buffer {
+  int first_stage, last_stage; /* the backward pass goes down from first_stage to last_stage */
+  size_t offset, stride;       /* in floats of a microbatch, like lks_op.value */
+} lks_buffer;
+
+typedef struct lks_stages {
+  lks_op *op; /* [ops], by stage, in topological order; the last one gives the logits */
+  int ops;
+  int stages;
+  int *begin;                /* [stages+1]: stage s has the operators begin[s] .. begin[s+1]-1 */
+  int units[LKS_OP_ADD + 1]; /* operators of each kind */
+  lks_buffer *buffer;
+  int buffers;
+  size_t value_floats, buffer_floats; /* of a microbatch, all together */
+} lks_stages;
+
+/** Local. model is borrowed; microbatch: samples that strides are reckoned for. */
+lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch);
+void lks_stages_destroy(lks_stages **stages);
+
+#endif
