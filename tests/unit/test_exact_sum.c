@@ -1,0 +1,250 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "lockstep/exact_sum.h"
+#include "support/wide_integer.h"
+
+enum { MOST = 600 };
+
+static const lks_random_key source = {.seed = 20, .purpose = LKS_RANDOM_GENERATE};
+
+static uint32_t drawn; /* blocks used of the source */
+
+/* Random sign and fraction; exponent uniform in [lowest, highest]. */
+static double random_double(int lowest, int highest)
+{
+  uint32_t words[4];
+  lks_random_words(words, &source, drawn++);
+  double fraction = 1 + ldexp((double)(words[0] & 0xfffff), -20) + ldexp((double)words[1], -52);
+  int exponent = lowest + (int)(words[2] % (uint32_t)(highest - lowest + 1));
+  return ldexp(words[3] & 1 ? -fraction : fraction, exponent);
+}
+
+/* Every family of addends that a sum has to survive. Returns how many it wrote. */
+static size_t fill(double values[MOST], int family)
+{
+  const size_t count = 300;
+  for (size_t i = 0; i < count; i++) {
+    switch (family) {
+    case 0: values[i] = random_double(-4, 4); break;
+    case 1: values[i] = random_double(70, 79); break;
+    case 2: values[i] = random_double(-125, -100); break;
+    case 3: values[i] = random_double(-140, 79); break;
+    case 4: values[i] = i % 3 == 0 ? 0.0 : i % 3 == 1 ? -0.0 : DBL_TRUE_MIN; break;
+    default: values[i] = random_double(-60, 79); break;
+    }
+  }
+  if (family < 5) return count;
+  /* All cancel but one small rest. */
+  for (size_t i = 0; i < count; i++) values[count + i] = -values[count - 1 - i];
+  values[count] += family == 6 ? 0x1p-100 : 0;
+  return 2 * count;
+}
+
+enum { FAMILIES = 7 };
+
+static void sum(int64_t limbs[LKS_EXACT_LIMBS], const double *values, size_t count)
+{
+  memset(limbs, 0, LKS_EXACT_LIMBS * sizeof *limbs);
+  for (size_t i = 0; i < count; i++) lks_exact_sum_add(limbs, values[i]);
+}
+
+static void assert_same_bits(double a, double b)
+{
+  assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void test_value_is_the_rounded_sum(void **state)
+{
+  (void)state;
+  for (int family = 0; family < FAMILIES; family++) {
+    double values[MOST];
+    size_t count = fill(values, family);
+    wide_integer reference = {{0}};
+    int64_t limbs[LKS_EXACT_LIMBS] = {0};
+    for (size_t i = 0; i < count; i++) {
+      wide_add_double(&reference, values[i]);
+      lks_exact_sum_add(limbs, values[i]);
+      double high, low, rounded = wide_round(&reference);
+      wide_integer rest = reference;
+      wide_add_double(&rest, -rounded);
+      lks_exact_sum_value_pair(&high, &low, limbs);
+      assert_same_bits(lks_exact_sum_value(limbs), rounded);
+      assert_same_bits(high, rounded);
+      assert_same_bits(low, wide_round(&rest));
+      assert_true(fabs(low) <= 0x1p-53 * fabs(high));
+    }
+    assert_int_equal(lks_exact_sum_flaws(limbs, 1), 0);
+  }
+}
+
+static void test_any_order_and_split_give_the_same_limbs(void **state)
+{
+  (void)state;
+  for (int family = 0; family < FAMILIES; family++) {
+    double values[MOST];
+    size_t count = fill(values, family);
+    if (family % 2 == 1) values[7] = NAN;
+    int64_t expected[LKS_EXACT_LIMBS];
+    sum(expected, values, count);
+    for (uint32_t trial = 0; trial < 40; trial++) {
+      lks_random_key key = lks_random_key_make(1, LKS_RANDOM_SHUFFLE, 0, trial, 0);
+      uint32_t order[MOST];
+      lks_random_permutation(order, count, &key);
+      int64_t total[LKS_EXACT_LIMBS] = {0}, part[LKS_EXACT_LIMBS] = {0};
+      for (size_t i = 0; i < count; i++) {
+        lks_exact_sum_add(part, values[order[i]]);
+        if (lks_random_below(&key, (uint32_t)(count + i), 16) != 0) continue;
+        lks_exact_sum_merge(total, part, 1);
+        memset(part, 0, sizeof part);
+      }
+      lks_exact_sum_merge(part, total, 1);
+      assert_memory_equal(part, expected, sizeof part);
+    }
+  }
+}
+
+/* Negative control: the same permutations change a plain sum. */
+static void test_a_plain_sum_depends_on_the_order(void **state)
+{
+  (void)state;
+  double values[MOST];
+  size_t count = fill(values, 0);
+  double forward = 0, backward = 0;
+  for (size_t i = 0; i < count; i++) forward += values[i];
+  for (size_t i = count; i > 0; i--) backward += values[i - 1];
+  assert_true(forward != backward);
+}
+
+static void test_add_each_and_merge_are_per_accumulator(void **state)
+{
+  (void)state;
+  enum { COUNT = 5 };
+  const double values[COUNT] = {1.5, -2, INFINITY, 1e-9, 0};
+  int64_t together[COUNT * LKS_EXACT_LIMBS] = {0}, twice[COUNT * LKS_EXACT_LIMBS] = {0};
+  lks_exact_sum_add_each(together, values, COUNT);
+  lks_exact_sum_merge(twice, together, COUNT);
+  lks_exact_sum_merge(twice, together, COUNT);
+  for (size_t c = 0; c < COUNT; c++) {
+    int64_t alone[LKS_EXACT_LIMBS];
+    sum(alone, &values[c], 1);
+    assert_memory_equal(together + c * LKS_EXACT_LIMBS, alone, sizeof alone);
+    if (c != 2) assert_same_bits(lks_exact_sum_value(twice + c * LKS_EXACT_LIMBS), 2 * values[c]);
+  }
+  assert_int_equal(lks_exact_sum_flaws(together, COUNT), 1);
+  assert_int_equal(lks_exact_sum_flaws(twice, COUNT), 2);
+}
+
+static void test_flaws_are_counted_and_nothing_else(void **state)
+{
+  (void)state;
+  const double flawed[] = {NAN, -NAN, INFINITY, -INFINITY, 0x1p80, -0x1p80, DBL_MAX};
+  int64_t limbs[LKS_EXACT_LIMBS], expected[LKS_EXACT_LIMBS];
+  sum(limbs, &(double){1}, 1);
+  memcpy(expected, limbs, sizeof limbs);
+  for (size_t i = 0; i < sizeof flawed / sizeof flawed[0]; i++) {
+    lks_exact_sum_add(limbs, flawed[i]);
+    expected[LKS_EXACT_FLAW]++;
+    assert_memory_equal(limbs, expected, sizeof limbs);
+    double high, low;
+    lks_exact_sum_value_pair(&high, &low, limbs);
+    assert_true(isnan(lks_exact_sum_value(limbs)) && isnan(high) && isnan(low));
+  }
+  for (int negative = 0; negative < 2; negative++) {
+    double largest = nextafter(0x1p80, 0);
+    sum(limbs, &(double){negative ? -largest : largest}, 1);
+    assert_same_bits(lks_exact_sum_value(limbs), negative ? -largest : largest);
+  }
+}
+
+static void test_bits_below_the_last_are_dropped(void **state)
+{
+  (void)state;
+  static const struct {
+    double added, kept;
+  } cases[] = {{0x1p-112, 0x1p-112},
+               {0x1p-113, 0},
+               {0x1.8p-112, 0x1p-112},
+               {-0x1.8p-112, -0x1p-112},
+               {-0x1.fp-113, 0},
+               {0x1.0000000000001p-60, 0x1.0000000000001p-60},
+               {0x1.0000000000001p-61, 0x1p-61},
+               {DBL_MIN, 0},
+               {-DBL_TRUE_MIN, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    int64_t limbs[LKS_EXACT_LIMBS];
+    sum(limbs, &cases[i].added, 1);
+    assert_same_bits(lks_exact_sum_value(limbs), cases[i].kept);
+  }
+}
+
+/* A limb after 2^31 - 1 addends of the largest digit takes one more, and the value still has every bit. */
+static void test_limbs_hold_two_to_the_31_addends(void **state)
+{
+  (void)state;
+  const int64_t before = (INT64_C(0x80000000) - 1) * INT64_C(0xffffffff);
+  for (int negative = 0; negative < 2; negative++) {
+    for (int digit = 0; digit < LKS_EXACT_DIGITS; digit++) {
+      int64_t limbs[LKS_EXACT_LIMBS] = {0};
+      wide_integer reference = {{0}};
+      for (int i = 0; i < LKS_EXACT_DIGITS; i++) {
+        limbs[i] = negative ? -before : before;
+        wide_add_shifted(&reference, limbs[i], 32 * i);
+      }
+      /* 32 ones in that digit alone. */
+      double addend = ldexp(negative ? -0xffffffffp0 : 0xffffffffp0, 32 * digit - 112);
+      lks_exact_sum_add(limbs, addend);
+      wide_add_double(&reference, addend);
+      assert_true(negative ? limbs[digit] == -INT64_C(0x7fffffff80000000)
+                           : limbs[digit] == INT64_C(0x7fffffff80000000));
+      double high, low;
+      lks_exact_sum_value_pair(&high, &low, limbs);
+      assert_same_bits(high, wide_round(&reference));
+      wide_add_double(&reference, -high);
+      assert_same_bits(low, wide_round(&reference));
+    }
+  }
+}
+
+static void test_ties_round_to_even(void **state)
+{
+  (void)state;
+  static const struct {
+    double a, b, c, rounded;
+  } cases[] = {{1, 0x1p-53, 0, 1},
+               {1, 0x1p-53, 0x1p-112, 0x1.0000000000001p0},
+               {1, 0x1p-53, -0x1p-112, 1},
+               {0x1.0000000000001p0, 0x1p-53, 0, 0x1.0000000000002p0},
+               {0x1.fffffffffffffp70, 0x1p17, 0, 0x1p71}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (int sign = 1; sign >= -1; sign -= 2) {
+      const double values[] = {sign * cases[i].a, sign * cases[i].b, sign * cases[i].c};
+      int64_t limbs[LKS_EXACT_LIMBS];
+      sum(limbs, values, 3);
+      assert_same_bits(lks_exact_sum_value(limbs), sign * cases[i].rounded);
+    }
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_value_is_the_rounded_sum),
+      cmocka_unit_test(test_any_order_and_split_give_the_same_limbs),
+      cmocka_unit_test(test_a_plain_sum_depends_on_the_order),
+      cmocka_unit_test(test_add_each_and_merge_are_per_accumulator),
+      cmocka_unit_test(test_flaws_are_counted_and_nothing_else),
+      cmocka_unit_test(test_bits_below_the_last_are_dropped),
+      cmocka_unit_test(test_limbs_hold_two_to_the_31_addends),
+      cmocka_unit_test(test_ties_round_to_even),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
