@@ -23,7 +23,9 @@ typedef struct lks_norm {
 /** Local. Reads "sync", "none", "rank", "rank:R" or "K". LKS_ERR_USAGE with a message otherwise. */
 lks_status lks_norm_parse(lks_norm *norm, const char *text);
 
-/** A run of samples that lie in one microbatch and in one normalization group: what a batch-norm kernel gets at once. */
+/** A run of samples that lie in one microbatch and in one normalization group: what a batch-norm kernel gets at once.
+ *  Without batch norm (LKS_NORM_NONE) there are no groups, and each microbatch is one segment of group 0, so that
+ *  element-wise code may loop over segments whatever the mode. */
 typedef struct lks_segment {
   size_t microbatch; /* local: 0 is this rank's first */
   size_t offset;     /* first sample, counted inside the microbatch */
