@@ -7,7 +7,7 @@
 
 #include "lockstep/status.h"
 
-enum { LKS_TEXT_MAX = 512 };
+enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 
 /** All settings of a training run. Together with the dataset they define every bit of the result; threads, progress, output, data
  *  and the like only say how it is executed. */

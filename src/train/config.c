@@ -24,12 +24,11 @@ static const lks_option *find(const char *key)
 
 static lks_status unknown_key(const char *key)
 {
-  enum { MOST = 64 };
-  const char *names[MOST];
-  size_t count, known;
+  const char *names[LKS_OPTIONS_MAX];
+  size_t count;
   const lks_option *option = lks_config_options(&count);
-  for (known = 0; known < count && known < MOST; known++) names[known] = option[known].name;
-  const char *near = lks_suggest(key, names, known);
+  for (size_t i = 0; i < count; i++) names[i] = option[i].name;
+  const char *near = lks_suggest(key, names, count);
   if (near != NULL) return lks_fail(LKS_ERR_USAGE, "unknown key '%.100s'; did you mean '%s'?", key, near);
   return lks_fail(LKS_ERR_USAGE, "unknown key '%.100s'; `lockstep help train` lists all keys", key);
 }

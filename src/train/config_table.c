@@ -89,6 +89,7 @@ static const lks_option table[] = {
     {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
      "Run directory", "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
 };
+_Static_assert(sizeof table / sizeof *table <= LKS_OPTIONS_MAX, "callers keep arrays of LKS_OPTIONS_MAX");
 
 const lks_option *lks_config_options(size_t *count)
 {

@@ -106,9 +106,8 @@ static bool fits_a_line(const char *text)
 /* The rest of the field is zeroed, so that equal settings are equal bytes. */
 static void copy_text(char *field, const char *text)
 {
-  size_t length = strlen(text);
-  memcpy(field, text, length);
-  memset(field + length, 0, LKS_TEXT_MAX - length);
+  memset(field, 0, LKS_TEXT_MAX);
+  memcpy(field, text, strlen(text) + 1);
 }
 
 static lks_status read_text(char *field, const lks_option *option, const char *text)

@@ -17,8 +17,8 @@ double lks_schedule_lr(const lks_config *config, size_t steps_per_epoch, size_t 
   size_t warmup = (size_t)llround(config->warmup * (double)steps_per_epoch);
   if (step < warmup) return config->lr * (double)(step + 1) / (double)warmup;
   if (strcmp(config->schedule, "step") == 0) {
-    size_t epoch = step / steps_per_epoch;
-    return config->lr * pow(config->step_factor, (double)(epoch / config->step_epochs));
+    size_t falls = step / steps_per_epoch / config->step_epochs;
+    return config->lr * pow(config->step_factor, (double)falls);
   }
   if (strcmp(config->schedule, "cosine") == 0)
     return config->lr * 0.5 * (1 + cos(pi * progress(step, warmup, config->epochs * steps_per_epoch)));
