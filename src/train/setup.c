@@ -1,0 +1,103 @@
+#include "train/setup.h"
+
+#include "base/arena.h"
+#include "kernels/isa.h"
+
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+int lks_threads_default(const lks_comm *comm)
+{
+  cpu_set_t set;
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  long mine = sched_getaffinity(0, sizeof set, &set) ? online : CPU_COUNT(&set);
+  long threads = mine < online ? mine : online / lks_comm_node_size(comm);
+  return threads > 1 ? (int)threads : 1;
+}
+
+lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path)
+{
+  bool root = lks_comm_rank(comm) == 0;
+  *text = NULL;
+  lks_status status = lks_comm_agree_all(comm, root ? lks_model_text(text, name_or_path) : LKS_OK);
+  size_t length = status ? 0 : root ? strlen(*text) : 0;
+  if (!status) status = lks_comm_broadcast_all(comm, &length, sizeof length, 0);
+  if (!status && !root) *text = lks_new(length + 1, 1);
+  if (!status) status = lks_comm_agree_all(comm, *text ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = lks_comm_broadcast_all(comm, *text, length, 0);
+  if (status) {
+    lks_free(*text);
+    *text = NULL;
+  }
+  return status;
+}
+
+static lks_status agree_on_isa_all(lks_comm *comm)
+{
+  double mine = lks_isa_best(), spread[3];
+  lks_status status = lks_comm_spread_all(comm, spread, &mine, 1);
+  if (status) return status;
+  return lks_comm_agree_all(comm, lks_isa_set((lks_isa)spread[0]));
+}
+
+/* (value - mean)/std as one multiplication and one addition; pixels are divided by 255 first. A channel that
+ * never varies has std 0 and is left unscaled. */
+static lks_status make_form(lks_setup *setup, const lks_setup_input *input, bool normalize)
+{
+  size_t count = input->shape.channels;
+  setup->scale = lks_new(count, sizeof *setup->scale);
+  setup->offset = lks_new(count, sizeof *setup->offset);
+  if (!setup->scale || !setup->offset) return LKS_ERR_RANK;
+  for (size_t c = 0; c < count; c++) {
+    double std = normalize && input->std[c] > 0 ? input->std[c] : 1;
+    setup->scale[c] = (float)(1 / ((input->features ? 1 : 255) * std));
+    setup->offset[c] = normalize ? (float)(-input->mean[c] / std) : 0;
+  }
+  setup->form = (lks_input_form){setup->scale, setup->offset};
+  return LKS_OK;
+}
+
+static lks_network_options options_of(const lks_config *config, const lks_comm *comm)
+{
+  return (lks_network_options){.batch_size = config->batch_size,
+                               .microbatch = config->microbatch,
+                               .norm = config->bn,
+                               .reduce = config->reduce,
+                               .epsilon = config->bn_epsilon,
+                               .momentum = config->bn_momentum,
+                               .smoothing = config->label_smoothing,
+                               .crop = (int)config->crop,
+                               .flip = config->flip,
+                               .seed = config->seed,
+                               .threads = config->threads ? (int)config->threads : lks_threads_default(comm)};
+}
+
+lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                                const lks_setup_input *input)
+{
+  lks_setup *s = *setup = lks_new(1, sizeof *s);
+  lks_status status = s ? make_form(s, input, config->normalize_input) : LKS_ERR_RANK;
+  if (!status)
+    status = lks_model_parse(&s->model, input->model_text, input->model_name, input->shape, input->classes,
+                             !strcmp(config->bn, "none"));
+  status = lks_comm_agree_all(comm, status);
+  if (!status) status = agree_on_isa_all(comm);
+  if (!status) {
+    lks_network_options options = options_of(config, comm);
+    status = lks_network_create_all(&s->network, s->model, comm, &options);
+  }
+  if (status) lks_setup_destroy_all(setup);
+  return status;
+}
+
+void lks_setup_destroy_all(lks_setup **setup)
+{
+  if (!setup || !*setup) return;
+  lks_network_destroy_all(&(*setup)->network);
+  lks_model_destroy(&(*setup)->model);
+  lks_free((*setup)->scale);
+  lks_free((*setup)->offset);
+  lks_free(*setup);
+  *setup = NULL;
+}

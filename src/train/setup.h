@@ -1,0 +1,38 @@
+#ifndef LKS_TRAIN_SETUP_H
+#define LKS_TRAIN_SETUP_H
+
+#include <stdbool.h>
+
+#include "lockstep/config.h"
+#include "lockstep/network.h"
+
+/** A network made as a configuration says, with the model it stands on and the form of its inputs. */
+typedef struct lks_setup {
+  lks_model *model;
+  lks_network *network;
+  lks_input_form form;
+  float *scale, *offset; /* what form points to */
+} lks_setup;
+
+/** What a network is made for: from a dataset, or from a checkpoint's header. Borrowed. */
+typedef struct lks_setup_input {
+  const char *model_text, *model_name; /* the name is for messages */
+  lks_shape shape;
+  size_t classes;
+  bool features;            /* f32 features; else u8 pixels */
+  const double *mean, *std; /* a channel, or a feature */
+} lks_setup_input;
+
+/** Collective; all arguments equal on all ranks. The ranks agree on the lowest instruction set among them,
+ * then make the network. config->threads 0 stands for lks_threads_default. */
+lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                                const lks_setup_input *input);
+void lks_setup_destroy_all(lks_setup **setup);
+
+/** Collective. The text of a model, which rank 0 looks up; *text is freed with lks_free. */
+lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path);
+
+/** Local. Cores that this rank may use: those it is bound to, or its part of the node's. At least 1. */
+int lks_threads_default(const lks_comm *comm);
+
+#endif
