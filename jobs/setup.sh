@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing and builds Lockstep into build/. Safe to repeat.
+# Other scripts source it for its functions.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# dnnl's CMake files look for OpenCL even where it is not used.
+build_packages=(build-essential cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev ocl-icd-opencl-dev
+  librandom123-dev libxxhash-dev libinih-dev zlib1g-dev libcmocka-dev)
+
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Prints those of the given packages that are not installed.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || echo "$package"
+  done
+}
+
+# install_packages PACKAGE...: as root, or with sudo; the network is touched only if something is missing.
+install_packages() {
+  local missing
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "This system has no apt-get. If the build fails, install what these Debian packages hold: $*" >&2
+    return
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  echo "Installing ${missing[*]}"
+  local apt=(env DEBIAN_FRONTEND=noninteractive timeout -k 10 900 apt-get -qq -o DPkg::Lock::Timeout=300)
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "as root, run: apt-get install ${missing[*]}"
+    apt=(sudo "${apt[@]}")
+  fi
+  local install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
+  "${install[@]}" >/dev/null 2>&1 || { "${apt[@]}" update && "${install[@]}" >/dev/null; } ||
+    fail "apt-get could not install ${missing[*]}"
+}
+
+# build_into FOLDER TARGET [CMAKE OPTION]...
+build_into() {
+  local folder=$1 target=$2
+  shift 2
+  timeout -k 10 300 cmake -S "$root" -B "$folder" "$@" >"$folder.log" 2>&1 ||
+    { cat "$folder.log" >&2; fail "cmake could not configure $folder"; }
+  timeout -k 10 1500 cmake --build "$folder" --target "$target" -j "$(nproc)" >"$folder.log" 2>&1 ||
+    { cat "$folder.log" >&2; fail "$folder could not be built"; }
+  rm -f "$folder.log"
+}
+
+# What mpirun wants to be told: root is meant, and more ranks than cores are fine.
+allow_mpi_anywhere() {
+  export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+  if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  install_packages "${build_packages[@]}"
+  build_into "$root/build" all
+  echo "The program is $root/build/lockstep"
+fi

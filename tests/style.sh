@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The rules of the house that no compiler knows. Prints each line that breaks one and then fails.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+rooms=(base sums kernels comm model dataset train study cli)
+includes='^ *# *include *[<"]'
+
+# lines PATTERN FILE...: matching lines, FILE:LINE:TEXT; none is no failure.
+lines() {
+  local pattern=$1
+  shift
+  grep -rnIE --include='*.[ch]' "$pattern" "$@" || true
+}
+
+# rule NAME [EXCEPTION]: each line of standard input breaks it, but for those that match EXCEPTION.
+rule() {
+  { grep -vE "${2:-^\$}" || true; } | sed "s|^|$1: |"
+}
+
+# number_of ROOM: its place in the house.
+number_of() {
+  local i
+  for i in "${!rooms[@]}"; do
+    if [ "${rooms[$i]}" = "$1" ]; then echo "$i" && return; fi
+  done
+  echo "${#rooms[@]}"
+}
+
+# room_of_public HEADER: the room whose interface include/lockstep/HEADER is.
+room_of_public() {
+  case $1 in
+  status.h) echo base ;;
+  exact_sum.h | sum_tree.h) echo sums ;;
+  comm.h) echo comm ;;
+  batch.h | model.h | network.h) echo model ;;
+  dataset.h) echo dataset ;;
+  config.h | checkpoint.h | trainer.h) echo train ;;
+  study.h | compare.h | report.h) echo study ;;
+  *) echo "unknown to tests/style.sh" ;;
+  esac
+}
+
+# Includes of rooms that stand later in the house than the file's own.
+later_rooms() {
+  local file header own other
+  lines "${includes}[a-z_]+/[^\"]*\"" include src | sed -E 's/^([^:]*):[0-9]+:.*"([^"]+)".*/\1 \2/' |
+    while read -r file header; do
+      case $file in
+      src/*) own=${file#src/} own=${own%%/*} ;;
+      *) own=$(room_of_public "${file##*/}") ;;
+      esac
+      other=${header%%/*}
+      if [ "$other" = lockstep ]; then other=$(room_of_public "${header#lockstep/}"); fi
+      if [ "$(number_of "$other")" -gt "$(number_of "$own")" ]; then echo "$file includes $header"; fi
+    done
+}
+
+house() {
+  lines "${includes}mpi\.h" src/base src/sums src/kernels | rule 'mpi.h below comm'
+  lines "${includes}hdf5" include src | rule 'hdf5.h outside of its rooms' '^src/(dataset/|train/checkpoint[a-z_]*\.[ch]:)'
+  lines "${includes}(oneapi/)?dnnl" include src | rule 'oneDNN outside of its files' '^src/kernels/(onednn|isa)[a-z_]*\.[ch]:'
+  later_rooms | rule 'against the order of the rooms'
+  find . -mindepth 1 -maxdepth 1 -not -name '.*' -printf '%f\n' |
+    rule 'top-level entry' '^(CMakeLists\.txt|README\.md|LICENSE|include|src|tests|jobs|data|build.*|runs)$'
+}
+
+text() {
+  local file count
+  lines "${includes}assert\.h" include src tests | rule 'assert.h'
+  lines '\b(exit|abort)[[:space:]]*\(' src | rule 'a library does not exit' '^src/cli/'
+  lines '\b(printf|puts|putchar)[[:space:]]*\(|\((stdout|stderr),' src |
+    rule 'a library does not print' '^src/(cli/|base/log\.c:|train/progress\.c:)'
+  lines '\b(TODO|FIXME|XXX)\b' include src tests | rule 'unfinished'
+  { grep -rnIE $'\t|[[:space:]]$' --include='*.[ch]' --include='*.sh' --include='*.py' --include='*.md' \
+    --include='*.model' --include='*.cmake' --include=CMakeLists.txt --include=run CMakeLists.txt include src tests jobs data .ci || true; } |
+    rule 'tab or blank at the end'
+  find include src tests -name '*.[ch]' | while IFS= read -r file; do
+    count=$(wc -l <"$file")
+    if [ "$count" -gt 500 ]; then echo "$file has $count lines, more than 500"; fi
+  done
+}
+
+broken=$(house && text)
+if [ -n "$broken" ]; then
+  printf '%s\n' "$broken"
+  exit 1
+fi
