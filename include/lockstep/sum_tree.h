@@ -8,7 +8,7 @@
  *  below the total it is the left child alone. The root's bits depend on the leaves alone, never on who summed what.
  *
  *  A stack holds the sum of a contiguous run of leaves as its maximal aligned blocks, in order. */
-enum { LKS_TREE_MAX_BLOCKS = 64 };
+enum { LKS_TREE_MAX_BLOCKS = 64 }; /* a run below 2^32 has at most 62 */
 
 typedef struct lks_tree_block {
   int level;

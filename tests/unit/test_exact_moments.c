@@ -39,6 +39,7 @@ static void moments_of(double *mean, double *variance, const int64_t integer[COU
     double x = (double)integer[i] / scale;
     lks_exact_sum_add(sum, x);
     lks_exact_sum_add(square_sum, x * x);
+    lks_exact_sum_add(square_sum, fma(x, x, -(x * x))); /* what rounding took from the square */
   }
   lks_exact_moments(mean, variance, sum, square_sum, COUNT);
 }
@@ -47,8 +48,9 @@ static void test_a_far_mean_keeps_the_variance(void **state)
 {
   (void)state;
   static const struct {
-    double mean, scale; /* scale: 2^24 / (1.1 mean) or so, a power of two */
-  } cases[] = {{0, 0x1p20}, {1000, 0x1p13}, {-1000, 0x1p13}, {1e6, 0x1p4}, {-1e6, 0x1p4}};
+    double mean, scale; /* the grid of fp32 at that mean; with 2^30, sums of more than 53 bits */
+  } cases[] = {{0, 0x1p20},  {1000, 0x1p13}, {-1000, 0x1p13}, {1000, 0x1p30},
+               {1e6, 0x1p4}, {-1e6, 0x1p4},  {1e6, 0x1p30},   {-1e6, 0x1p30}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     int64_t integer[COUNT];
     double mean, variance, true_mean, true_variance;

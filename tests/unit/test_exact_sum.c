@@ -159,9 +159,9 @@ static void test_flaws_are_counted_and_nothing_else(void **state)
     assert_true(isnan(lks_exact_sum_value(limbs)) && isnan(high) && isnan(low));
   }
   for (int negative = 0; negative < 2; negative++) {
-    double largest = nextafter(0x1p80, 0);
-    sum(limbs, &(double){negative ? -largest : largest}, 1);
-    assert_same_bits(lks_exact_sum_value(limbs), negative ? -largest : largest);
+    double largest = nextafter(negative ? -0x1p80 : 0x1p80, 0);
+    sum(limbs, &largest, 1);
+    assert_same_bits(lks_exact_sum_value(limbs), largest);
   }
 }
 

@@ -199,7 +199,7 @@ static void test_blocks_are_maximal_and_fit_the_capacity(void **state)
   (void)state;
   for (size_t first = 0; first <= MOST_LEAVES; first++) {
     for (size_t count = 0; first + count <= MOST_LEAVES; count++) {
-      lks_tree_block block[LKS_TREE_MAX_BLOCKS], expected[LKS_TREE_MAX_BLOCKS];
+      lks_tree_block block[LKS_TREE_MAX_BLOCKS], expected[LKS_TREE_MAX_BLOCKS] = {{0}};
       int expected_blocks = 0;
       for (size_t at = first; at < first + count; at++) {
         for (int level = 0; level < 7; level++) {
