@@ -3,12 +3,12 @@
 
 #include "lockstep/status.h"
 
-/** Instruction sets that kernels are chosen for, in ascending order. A rank reports the best one it has, the ranks agree on the
- *  lowest, and every rank then uses that one, here and in oneDNN. */
+/** Instruction sets that kernels are chosen for, in ascending order. A rank reports the best one it has, the
+ * ranks agree on the lowest, and every rank then uses that one, here and in oneDNN. */
 typedef enum lks_isa {
   LKS_ISA_BASELINE,
   LKS_ISA_AVX2,
-  LKS_ISA_AVX512,      /* F, BW, VL, DQ */
+  LKS_ISA_AVX512, /* F, BW, VL, DQ */
   LKS_ISA_AVX512_VNNI,
   LKS_ISA_AVX512_BF16,
   LKS_ISA_AMX

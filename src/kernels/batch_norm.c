@@ -1,0 +1,53 @@
+#include "kernels/batch_norm.h"
+
+#include <math.h>
+
+#include "kernels/vector/table.h"
+
+void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const float *restrict x,
+                         size_t rows, size_t channels)
+{
+  lks_vector()->batch_norm->sums(sum, square_sum, x, rows, channels);
+}
+
+void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, const double *variance,
+                             const float *gamma, const float *beta, double epsilon, size_t channels)
+{
+  for (size_t c = 0; c < channels; ++c) {
+    const float mean_fp32 = (float)mean[c];
+    const double rstd = 1.0 / sqrt(variance[c] + epsilon);
+    const double scale = gamma ? gamma[c] * rstd : rstd;
+    const double lost = mean_fp32 - mean[c]; /* what x - mean_fp32 lacks */
+    form->mean[c] = mean_fp32;
+    form->scale[c] = (float)scale;
+    form->shift[c] = (float)((beta ? beta[c] : 0.0) + lost * scale);
+    form->rstd[c] = (float)rstd;
+    form->offset[c] = (float)(lost * rstd);
+  }
+}
+
+void lks_batch_norm_forward(float *y, const float *x, const float *residual, const lks_batch_norm_form *form,
+                            bool relu, size_t rows, size_t channels)
+{
+  lks_vector()->batch_norm->forward(y, x, residual, form, relu, rows, channels);
+}
+
+void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g,
+                                  const float *dy, const float *dy2, const float *y, const float *x,
+                                  const lks_batch_norm_form *form, size_t rows, size_t channels)
+{
+  lks_vector()->batch_norm->backward_sums(dy_sum, dy_xhat_sum, g, dy, dy2, y, x, form, rows, channels);
+}
+
+void lks_batch_norm_backward(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
+                             const double *mean_dy, const double *mean_dy_xhat, float *coefficient,
+                             size_t rows, size_t channels)
+{
+  float *slope = coefficient, *level = coefficient + channels;
+  for (size_t c = 0; c < channels; ++c) {
+    const double scale = form->scale[c];
+    slope[c] = (float)(-scale * form->rstd[c] * mean_dy_xhat[c]);
+    level[c] = (float)(-scale * (mean_dy[c] + form->offset[c] * mean_dy_xhat[c]));
+  }
+  lks_vector()->batch_norm->backward(dx, g, x, form, slope, level, rows, channels);
+}

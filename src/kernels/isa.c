@@ -1,0 +1,104 @@
+#include "kernels/isa.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/onednn.h"
+#include "kernels/vector/table.h"
+
+#if defined(__x86_64__)
+#  include <cpuid.h>
+
+enum { EBX = 1, ECX, EDX };
+
+/* What a level asks for beyond the one before it. A register of cpuid (leaf, subleaf) must have the bits;
+ * xcr0 tells which registers the operating system saves. Source: Intel SDM, volume 2, CPUID; volume 1,
+ * section 13.3. */
+static const struct demand {
+  lks_isa isa;
+  unsigned leaf, subleaf, reg, bits, xcr0;
+} demands[] = {
+    {LKS_ISA_AVX2, 1, 0, ECX, 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29,
+     0x6},                                                       /* FMA MOVBE OSXSAVE AVX F16C */
+    {LKS_ISA_AVX2, 7, 0, EBX, 1u << 3 | 1u << 5 | 1u << 8, 0x6}, /* BMI1 AVX2 BMI2 */
+    {LKS_ISA_AVX2, 0x80000001, 0, ECX, 1u << 5, 0x6},            /* LZCNT */
+    {LKS_ISA_AVX512, 7, 0, EBX, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31,
+     0xe6}, /* F DQ CD BW VL */
+    {LKS_ISA_AVX512_VNNI, 7, 0, ECX, 1u << 11, 0xe6},
+    {LKS_ISA_AVX512_BF16, 7, 1, 0, 1u << 5, 0xe6},
+    {LKS_ISA_AMX, 7, 0, EDX, 1u << 22 | 1u << 24 | 1u << 25, 0x600e6}, /* bf16, tiles, int8 */
+};
+
+static bool met(const struct demand *demand)
+{
+  unsigned reg[4] = {0}, low, high;
+  if (!__get_cpuid_count(demand->leaf, demand->subleaf, &reg[0], &reg[1], &reg[2], &reg[3])) return false;
+  if ((reg[demand->reg] & demand->bits) != demand->bits) return false;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* the first demand has made sure of OSXSAVE */
+  return (low & demand->xcr0) == demand->xcr0;
+}
+
+lks_isa lks_isa_best(void)
+{
+  const size_t count = sizeof demands / sizeof *demands;
+  size_t i = 0;
+  while (i < count && met(&demands[i])) ++i;
+  return i == count ? LKS_ISA_AMX : demands[i].isa - 1;
+}
+#else
+lks_isa lks_isa_best(void)
+{
+  return LKS_ISA_BASELINE;
+}
+#endif
+
+static const lks_vector_kernels *const tables[] = {
+    &lks_vector_kernels_baseline,
+#ifdef LKS_HAVE_ISA_avx2
+    &lks_vector_kernels_avx2,
+    &lks_vector_kernels_avx512, /* also what stands above it: the rest is oneDNN's business */
+#endif
+};
+
+/* The instruction set in use plus 1; 0 before the first question, which several threads may ask at once. */
+static atomic_int used;
+
+lks_isa lks_isa_used(void)
+{
+  int isa = atomic_load_explicit(&used, memory_order_relaxed);
+  if (isa == 0) {
+    isa = (int)lks_isa_best() + 1;
+    lks_vector_use((lks_isa)(isa - 1));
+  }
+  return (lks_isa)(isa - 1);
+}
+
+const lks_vector_kernels *lks_vector(void)
+{
+  const size_t level = lks_isa_used(), last = sizeof tables / sizeof *tables - 1;
+  return tables[level < last ? level : last];
+}
+
+void lks_vector_use(lks_isa isa)
+{
+  atomic_store_explicit(&used, (int)isa + 1, memory_order_relaxed);
+}
+
+lks_status lks_isa_set(lks_isa isa)
+{
+  const lks_isa best = lks_isa_best();
+  if ((int)isa < 0 || isa > best)
+    return lks_fail(LKS_ERR_RANK, "instruction set %s: this processor or operating system has %s at best",
+                    lks_isa_name(isa), lks_isa_name(best));
+  const lks_status status = lks_onednn_isa_set(isa);
+  if (status == LKS_OK) atomic_store_explicit(&used, (int)isa + 1, memory_order_relaxed);
+  return status;
+}
+
+const char *lks_isa_name(lks_isa isa)
+{
+  static const char *const names[] = {"baseline", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx"};
+  return (size_t)isa < sizeof names / sizeof *names ? names[isa] : "unknown";
+}

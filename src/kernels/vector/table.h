@@ -1,0 +1,77 @@
+#ifndef LKS_KERNELS_VECTOR_TABLE_H
+#define LKS_KERNELS_VECTOR_TABLE_H
+
+#include "kernels/batch_norm.h"
+#include "kernels/elementwise.h"
+#include "kernels/isa.h"
+
+/** The kernels of one instruction set. The sources of this directory are compiled once for each level,
+ * LKS_ISA_NAME being its name; each source defines the struct of its own kernels, and table.c gathers them.
+ * The public functions one floor up call the table in use. The levels give the same bits: operations and
+ * their order are the same, only the number of lanes differs. Signatures are those of the public functions
+ * unless said otherwise. */
+typedef struct lks_batch_norm_kernels {
+  void (*sums)(double *restrict sum, double *restrict square_sum, const float *restrict x, size_t rows,
+               size_t channels);
+  void (*forward)(float *y, const float *x, const float *residual, const lks_batch_norm_form *form, bool relu,
+                  size_t rows, size_t channels);
+  void (*backward_sums)(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g, const float *dy,
+                        const float *dy2, const float *y, const float *x, const lks_batch_norm_form *form,
+                        size_t rows, size_t channels);
+  /* dx = scale*g + (slope*(x - mean) + level) */
+  void (*backward)(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
+                   const float *slope, const float *level, size_t rows, size_t channels);
+} lks_batch_norm_kernels;
+
+typedef struct lks_elementwise_kernels {
+  void (*relu_forward)(float *y, const float *x, size_t count);
+  void (*relu_backward)(float *dx, const float *dy, const float *y, size_t count);
+  void (*sigmoid_backward)(float *dx, const float *dy, const float *y, size_t count);
+  void (*add_forward)(float *y, const float *a, const float *b, size_t count);
+  /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
+  void (*dropout)(float *y, const float *x, uint32_t threshold, float scale, const lks_random_key *key,
+                  size_t count);
+  void (*input_features)(float *y, const float *x, const float *scale, const float *offset, size_t count);
+} lks_elementwise_kernels;
+
+typedef struct lks_exp_kernels {
+  void (*exp)(double *y, const double *x, size_t count); /* y may be x */
+  void (*sigmoid_forward)(float *y, const float *x, size_t count);
+} lks_exp_kernels;
+
+typedef struct lks_optimizer_kernels {
+  void (*sgd_update)(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
+                     bool first, size_t count);
+  /* g += decay*w; moments; w = shrink*w - step * m / (sqrt(v)/root + epsilon) */
+  void (*adam_update)(float *w, float *m, float *v, const float *g, float step, float root, float beta1,
+                      float beta2, float epsilon, float decay, float shrink, size_t count);
+} lks_optimizer_kernels;
+
+typedef struct lks_vector_kernels {
+  const lks_batch_norm_kernels *batch_norm;
+  const lks_elementwise_kernels *elementwise;
+  const lks_exp_kernels *exp;
+  const lks_optimizer_kernels *optimizer;
+} lks_vector_kernels;
+
+extern const lks_vector_kernels lks_vector_kernels_baseline, lks_vector_kernels_avx2,
+    lks_vector_kernels_avx512;
+
+/** The table in use: that of lks_isa_used(). Local. */
+const lks_vector_kernels *lks_vector(void);
+/** What lks_isa_set does here, without asking oneDNN, which may be told only once: for tests and benchmarks.
+ * Local. */
+void lks_vector_use(lks_isa isa);
+
+#ifdef LKS_ISA_NAME
+#  define LKS_PASTE(a, b) a##_##b
+#  define LKS_PASTE_EXPANDED(a, b) LKS_PASTE(a, b)
+#  define LKS_OF_ISA(name) LKS_PASTE_EXPANDED(lks_##name##_kernels, LKS_ISA_NAME)
+
+extern const lks_batch_norm_kernels LKS_OF_ISA(batch_norm);
+extern const lks_elementwise_kernels LKS_OF_ISA(elementwise);
+extern const lks_exp_kernels LKS_OF_ISA(exp);
+extern const lks_optimizer_kernels LKS_OF_ISA(optimizer);
+#endif
+
+#endif
