@@ -1,0 +1,141 @@
+#include "lockstep/dataset.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "dataset/dataset_file.h"
+
+struct lks_dataset {
+  lks_dataset_header header;
+  lks_contents contents;
+  lks_node_memory *memory;
+  lks_arena *arena; /* of what follows: [statistics] each */
+  double *mean, *std;
+  float *scale, *offset, *raw_scale, *raw_offset;
+};
+
+static lks_status allocate(lks_dataset *dataset)
+{
+  const size_t count = lks_layout_statistics(&dataset->header.layout);
+  lks_status status = lks_arena_create(&dataset->arena);
+  if (status) return status;
+  lks_arena_reserve(dataset->arena, &dataset->mean, count, sizeof(double));
+  lks_arena_reserve(dataset->arena, &dataset->std, count, sizeof(double));
+  lks_arena_reserve(dataset->arena, &dataset->scale, count, sizeof(float));
+  lks_arena_reserve(dataset->arena, &dataset->offset, count, sizeof(float));
+  lks_arena_reserve(dataset->arena, &dataset->raw_scale, count, sizeof(float));
+  lks_arena_reserve(dataset->arena, &dataset->raw_offset, count, sizeof(float));
+  return lks_arena_commit(dataset->arena);
+}
+
+static void make_forms(lks_dataset *dataset)
+{
+  const double unit = dataset->header.layout.features ? 1 : 255;
+  for (size_t i = 0; i < lks_layout_statistics(&dataset->header.layout); i++) {
+    double std = dataset->std[i] > 0 ? dataset->std[i] : 1;
+    dataset->scale[i] = (float)(1 / (unit * std));
+    dataset->offset[i] = (float)(-dataset->mean[i] / std);
+    dataset->raw_scale[i] = (float)(1 / unit);
+    dataset->raw_offset[i] = 0;
+  }
+}
+
+/* All ranks get rank 0's header; each reader holds it against its own, for the file may be another one on another node. */
+static lks_status share_header_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file, const char *path)
+{
+  if (file) dataset->header = *lks_dataset_file_header(file);
+  lks_status status = lks_comm_broadcast_all(comm, &dataset->header, sizeof dataset->header, 0);
+  if (status) return status;
+  if (file && strcmp(lks_dataset_file_header(file)->hash, dataset->header.hash) != 0)
+    status = lks_fail(LKS_ERR_DATA, "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
+                      path, lks_dataset_file_header(file)->hash, dataset->header.hash);
+  if (!status) status = allocate(dataset);
+  return lks_comm_agree_all(comm, status);
+}
+
+static lks_status share_statistics_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file)
+{
+  const size_t bytes = lks_layout_statistics(&dataset->header.layout) * sizeof(double);
+  if (file) {
+    memcpy(dataset->mean, lks_dataset_file_mean(file), bytes);
+    memcpy(dataset->std, lks_dataset_file_std(file), bytes);
+  }
+  lks_status status = lks_comm_broadcast_all(comm, dataset->mean, bytes, 0);
+  if (!status) status = lks_comm_broadcast_all(comm, dataset->std, bytes, 0);
+  if (!status) make_forms(dataset);
+  return status;
+}
+
+static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file)
+{
+  lks_section section[LKS_SECTIONS];
+  void *block = NULL;
+  size_t bytes = lks_layout_sections(section, &dataset->header.layout);
+  lks_status status = lks_node_memory_create_all(&dataset->memory, &block, comm, bytes);
+  if (status) return status;
+  if (file) status = lks_dataset_file_read(file, block);
+  lks_comm_node_barrier_all(comm);
+  status = lks_comm_agree_all(comm, status);
+  if (!status) dataset->contents = lks_contents_in(&dataset->header.layout, block);
+  return status;
+}
+
+lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path)
+{
+  lks_dataset_file *file = NULL;
+  *dataset = lks_new(1, sizeof **dataset);
+  lks_status status = *dataset ? LKS_OK : LKS_ERR_RANK;
+  if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path);
+  status = lks_comm_agree_all(comm, status);
+  if (!status) status = share_header_all(*dataset, comm, file, path);
+  if (!status) status = share_statistics_all(*dataset, comm, file);
+  if (!status) status = share_samples_all(*dataset, comm, file);
+  lks_dataset_file_close(&file);
+  if (status) lks_dataset_close_all(dataset);
+  return status;
+}
+
+void lks_dataset_close_all(lks_dataset **dataset)
+{
+  if (!*dataset) return;
+  lks_node_memory_destroy_all(&(*dataset)->memory);
+  lks_arena_destroy(&(*dataset)->arena);
+  lks_free(*dataset);
+  *dataset = NULL;
+}
+
+lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split)
+{
+  return dataset->contents.split[split];
+}
+
+lks_shape lks_dataset_shape(const lks_dataset *dataset)
+{
+  return dataset->header.layout.shape;
+}
+
+size_t lks_dataset_classes(const lks_dataset *dataset)
+{
+  return dataset->header.layout.classes;
+}
+
+const char *lks_dataset_hash(const lks_dataset *dataset)
+{
+  return dataset->header.hash;
+}
+
+const double *lks_dataset_mean(const lks_dataset *dataset)
+{
+  return dataset->mean;
+}
+
+const double *lks_dataset_std(const lks_dataset *dataset)
+{
+  return dataset->std;
+}
+
+lks_input_form lks_dataset_form(const lks_dataset *dataset, bool normalize)
+{
+  return normalize ? (lks_input_form){dataset->scale, dataset->offset}
+                   : (lks_input_form){dataset->raw_scale, dataset->raw_offset};
+}

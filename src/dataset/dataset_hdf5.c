@@ -1,0 +1,294 @@
+#include "dataset/dataset_hdf5.h"
+
+#include <hdf5.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "dataset/child.h"
+#include "dataset/dataset_file.h"
+
+/* Everything here runs in a process that ends with it: handles and memory are not given back one by one. */
+
+enum { RANK_MAX = 4, SLAB_BYTES = 4 << 20 };
+
+static lks_status unreadable(const char *what)
+{
+  return lks_fail(LKS_ERR_DATA, "%s cannot be read: truncated or damaged; copy or make it again", what);
+}
+
+static lks_status open_file(hid_t *file, const char *path)
+{
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  H5PLset_loading_state(0); /* a file names its filters; no code is to be loaded for it */
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_file_locking(access, 0, 1); /* locks fail on NFS and Lustre, and a reader needs none */
+  htri_t is_hdf5 = H5Fis_hdf5(path);
+  if (is_hdf5 == 0) return lks_fail(LKS_ERR_DATA, "is not an HDF5 file");
+  *file = is_hdf5 < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDONLY, access);
+  return *file < 0 ? unreadable("the file") : LKS_OK;
+}
+
+static lks_status open_attribute(hid_t *attribute, hid_t file, const char *name)
+{
+  htri_t there = H5Aexists(file, name);
+  if (there == 0) return lks_fail(LKS_ERR_DATA, "the root attribute `%s` is missing", name);
+  *attribute = there < 0 ? H5I_INVALID_HID : H5Aopen(file, name, H5P_DEFAULT);
+  if (*attribute >= 0) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "the root attribute `%s` cannot be read: damaged; copy or make it again", name);
+}
+
+/* Text of fixed or variable length, as h5py writes it. */
+static lks_status read_text(char *text, size_t size, hid_t file, const char *name)
+{
+  hid_t attribute;
+  lks_status status = open_attribute(&attribute, file, name);
+  if (status) return status;
+  hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
+    return lks_fail(LKS_ERR_DATA, "the root attribute `%s` must be one text", name);
+  char *read = NULL;
+  if (H5Tis_variable_str(type) > 0) {
+    if (H5Aread(attribute, type, &read) < 0) return unreadable(name);
+  } else {
+    read = lks_new(H5Tget_size(type) + 1, 1);
+    if (!read) return LKS_ERR_RANK;
+    if (H5Aread(attribute, type, read) < 0) return unreadable(name);
+  }
+  snprintf(text, size, "%s", read ? read : "");
+  return LKS_OK;
+}
+
+/* Whole numbers or doubles, as many as `count`, converted by the library. */
+static lks_status read_numbers(void *values, hid_t memory_type, size_t count, hid_t file, const char *name)
+{
+  hid_t attribute;
+  lks_status status = open_attribute(&attribute, file, name);
+  if (status) return status;
+  hid_t type = H5Aget_type(attribute);
+  H5T_class_t wanted = H5Tget_class(memory_type);
+  hssize_t length = H5Sget_simple_extent_npoints(H5Aget_space(attribute));
+  if (H5Tget_class(type) != wanted)
+    return lks_fail(LKS_ERR_DATA, "the root attribute `%s` must be %s", name,
+                    wanted == H5T_INTEGER ? "a whole number" : "of floating point");
+  if (length < 0 || (size_t)length != count)
+    return lks_fail(LKS_ERR_DATA, "the root attribute `%s` has %lld values and must have %zu", name,
+                    (long long)length, count);
+  return H5Aread(attribute, memory_type, values) < 0 ? unreadable(name) : LKS_OK;
+}
+
+/* Links and layouts that lead out of the file could read any other one. */
+static lks_status check_link(hid_t file, const char *name)
+{
+  H5L_info_t link;
+  htri_t there = H5Lexists(file, name, H5P_DEFAULT);
+  if (there == 0) return lks_fail(LKS_ERR_DATA, "/%s is missing", name);
+  if (there < 0 || H5Lget_info(file, name, &link, H5P_DEFAULT) < 0) return unreadable(name);
+  if (link.type != H5L_TYPE_HARD) return lks_fail(LKS_ERR_DATA, "/%s is a link and must lie in the file itself", name);
+  return LKS_OK;
+}
+
+static lks_status check_storage(hid_t plan, const char *name)
+{
+  H5D_layout_t layout = H5Pget_layout(plan);
+  if (layout == H5D_VIRTUAL || (layout == H5D_CONTIGUOUS && H5Pget_external_count(plan) != 0))
+    return lks_fail(LKS_ERR_DATA, "/%s takes its data from other files and must hold them itself", name);
+  return layout < 0 ? unreadable(name) : LKS_OK;
+}
+
+static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *text, size_t size, const char *format, ...)
+{
+  size_t length = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + length, size - length, format, arguments);
+  va_end(arguments);
+}
+
+static void describe_storage(char *text, size_t size, hid_t data, hid_t plan)
+{
+  hsize_t chunk[RANK_MAX];
+  int rank = H5Pget_layout(plan) == H5D_CHUNKED ? H5Pget_chunk(plan, RANK_MAX, chunk) : 0;
+  append(text, size, rank > 0 ? "chunks of" : "one block");
+  for (int i = 0; i < rank; i++) append(text, size, "%s%llu", i ? " x " : " ", (unsigned long long)chunk[i]);
+  for (int i = 0; i < H5Pget_nfilters(plan); i++) {
+    char filter[32] = "";
+    unsigned flags, config;
+    size_t none = 0;
+    if (H5Pget_filter2(plan, (unsigned)i, &flags, &none, NULL, sizeof filter, filter, &config) >= 0)
+      append(text, size, ", %.31s", filter);
+  }
+  append(text, size, ", %llu bytes", (unsigned long long)H5Dget_storage_size(data));
+}
+
+/* What a dataset of the file has to be. */
+typedef struct kind {
+  H5T_class_t class;
+  size_t bytes;
+  bool is_signed;
+  int rank;
+  const char *words;
+} kind;
+
+static const kind image_kind = {H5T_INTEGER, 1, false, 4, "of unsigned bytes, [N,H,W,C]"};
+static const kind feature_kind = {H5T_FLOAT, 4, false, 2, "of 32-bit floating point, [N,D]"};
+static const kind label_kind = {H5T_INTEGER, 4, true, 1, "of signed 32-bit whole numbers, [N]"};
+
+static bool fits(hid_t type, int rank, const kind *wanted)
+{
+  return H5Tget_class(type) == wanted->class && H5Tget_size(type) == wanted->bytes && rank == wanted->rank &&
+         (wanted->class != H5T_INTEGER || (H5Tget_sign(type) == H5T_SGN_2) == wanted->is_signed);
+}
+
+/* An open dataset. */
+typedef struct array {
+  const kind *kind;
+  hid_t data;
+  hsize_t size[RANK_MAX];
+  hsize_t step; /* samples that are read at once: whole chunks */
+} array;
+
+static void choose_step(array *data, hid_t plan)
+{
+  hsize_t chunk[RANK_MAX], bytes = data->kind->bytes, unit = 1;
+  for (int i = 1; i < data->kind->rank; i++) bytes *= data->size[i];
+  if (H5Pget_layout(plan) == H5D_CHUNKED && H5Pget_chunk(plan, RANK_MAX, chunk) > 0) unit = chunk[0];
+  hsize_t fit = bytes ? SLAB_BYTES / bytes : 0;
+  data->step = fit > unit ? fit / unit * unit : unit;
+  if (data->step > data->size[0]) data->step = data->size[0];
+}
+
+static lks_status open_array(array *data, char *storage, size_t size, hid_t file, const char *name, const kind *wanted)
+{
+  lks_status status = check_link(file, name);
+  if (status) return status;
+  data->kind = wanted;
+  data->data = H5Dopen2(file, name, H5P_DEFAULT);
+  if (data->data < 0) return lks_fail(LKS_ERR_DATA, "/%s is no dataset, or is damaged", name);
+  hid_t space = H5Dget_space(data->data), plan = H5Dget_create_plist(data->data);
+  int rank = H5Sget_simple_extent_ndims(space);
+  if (!fits(H5Dget_type(data->data), rank, wanted))
+    return lks_fail(LKS_ERR_DATA, "/%s has a wrong type or rank: it must be %s", name, wanted->words);
+  if (H5Sget_simple_extent_dims(space, data->size, NULL) < 0) return unreadable(name);
+  status = check_storage(plan, name);
+  if (status) return status;
+  choose_step(data, plan);
+  describe_storage(storage, size, data->data, plan);
+  return LKS_OK;
+}
+
+static lks_status send_array(int output, const array *data, const char *name)
+{
+  hid_t type = data->kind->class == H5T_FLOAT ? H5T_NATIVE_FLOAT
+               : data->kind->is_signed        ? H5T_NATIVE_INT32
+                                              : H5T_NATIVE_UINT8;
+  hsize_t row = data->kind->bytes, start[RANK_MAX] = {0}, count[RANK_MAX];
+  for (int i = 1; i < data->kind->rank; i++) row *= count[i] = data->size[i];
+  void *slab = lks_new(data->step, row);
+  if (!slab) return LKS_ERR_RANK;
+  hid_t space = H5Dget_space(data->data);
+  for (; start[0] < data->size[0]; start[0] += count[0]) {
+    hsize_t left = data->size[0] - start[0];
+    count[0] = left < data->step ? left : data->step;
+    hid_t memory = H5Screate_simple(data->kind->rank, count, NULL);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    if (H5Dread(data->data, type, memory, space, H5P_DEFAULT, slab) < 0) return unreadable(name);
+    H5Sclose(memory);
+    lks_status status = lks_child_send(output, slab, count[0] * row);
+    if (status) return status;
+  }
+  lks_free(slab);
+  return LKS_OK;
+}
+
+/* One split: values and labels, which must agree. */
+static lks_status open_split(array data[2], char storage[2][96], lks_layout *layout, hid_t file, lks_split split)
+{
+  char group[16], name[2][32];
+  snprintf(group, sizeof group, "%s", lks_split_name(split));
+  snprintf(name[0], sizeof name[0], "%s/%s", group, layout->features ? "features" : "images");
+  snprintf(name[1], sizeof name[1], "%s/labels", group);
+  lks_status status = check_link(file, group);
+  if (!status)
+    status = open_array(&data[0], storage[0], 96, file, name[0], layout->features ? &feature_kind : &image_kind);
+  if (!status) status = open_array(&data[1], storage[1], 96, file, name[1], &label_kind);
+  if (status) return status;
+  layout->count[split] = data[0].size[0];
+  if (data[1].size[0] == data[0].size[0]) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "/%s has %llu samples and /%s has %llu labels", name[0],
+                  (unsigned long long)data[0].size[0], name[1], (unsigned long long)data[1].size[0]);
+}
+
+static lks_status open_arrays(array data[LKS_SECTIONS], lks_dataset_header *header, hid_t file)
+{
+  lks_layout *layout = &header->layout;
+  lks_status status = check_link(file, "train");
+  if (status) return status;
+  layout->features = H5Lexists(file, "train/images", H5P_DEFAULT) == 0 &&
+                     H5Lexists(file, "train/features", H5P_DEFAULT) > 0;
+  status = open_split(data, header->storage, layout, file, LKS_SPLIT_TRAIN);
+  if (!status) status = open_split(data + 2, header->storage + 2, layout, file, LKS_SPLIT_TEST);
+  if (status) return status;
+  layout->shape = layout->features ? (lks_shape){1, 1, data[0].size[1]}
+                                   : (lks_shape){data[0].size[1], data[0].size[2], data[0].size[3]};
+  for (int i = 1; i < data[0].kind->rank; i++)
+    if (data[0].size[i] != data[2].size[i])
+      return lks_fail(LKS_ERR_DATA, "training and test samples differ in shape");
+  return LKS_OK;
+}
+
+static lks_status read_identity(lks_dataset_header *header, hid_t file)
+{
+  char format[64];
+  int version = 0, classes = 0;
+  lks_status status = read_text(format, sizeof format, file, "format");
+  if (status) return status;
+  if (strcmp(format, "lockstep-dataset") != 0)
+    return lks_fail(LKS_ERR_DATA, "is no dataset: its `format` is \"%.60s\" and must be \"lockstep-dataset\"", format);
+  status = read_numbers(&version, H5T_NATIVE_INT, 1, file, "format_version");
+  if (status) return status;
+  if (version < 1 || version > LKS_DATASET_VERSION)
+    return lks_fail(LKS_ERR_DATA, "has format_version %d and this program reads up to %d; use a newer lockstep", version,
+                    LKS_DATASET_VERSION);
+  status = read_numbers(&classes, H5T_NATIVE_INT, 1, file, "classes");
+  header->layout.classes = classes < 0 ? 0 : (size_t)classes;
+  if (!status) status = read_text(header->creator, sizeof header->creator, file, "creator");
+  if (!status) status = read_text(header->hash, sizeof header->hash, file, "content_hash");
+  return status;
+}
+
+static lks_status send_statistics(int output, hid_t file, size_t count)
+{
+  double *values = lks_new(2 * count, sizeof *values);
+  if (!values) return LKS_ERR_RANK;
+  lks_status status = read_numbers(values, H5T_NATIVE_DOUBLE, count, file, "mean");
+  if (!status) status = read_numbers(values + count, H5T_NATIVE_DOUBLE, count, file, "std");
+  return status ? status : lks_child_send(output, values, 2 * count * sizeof *values);
+}
+
+lks_status lks_dataset_hdf5_send(int output, const void *path)
+{
+  hid_t file;
+  array data[LKS_SECTIONS];
+  lks_dataset_header header = {0};
+  lks_status status = open_file(&file, path);
+  if (!status) status = read_identity(&header, file);
+  if (!status) status = open_arrays(data, &header, file);
+  if (!status) status = lks_layout_check(&header.layout);
+  if (!status) status = lks_child_send(output, &header, sizeof header);
+  if (!status) status = send_statistics(output, file, lks_layout_statistics(&header.layout));
+  for (int i = 0; i < LKS_SECTIONS && !status; i++)
+    status = send_array(output, &data[i], i % 2 ? "labels" : "samples");
+  return status;
+}
+
+lks_status lks_kind_hdf5_send(int output, const void *path)
+{
+  hid_t file;
+  char kind_text[64] = "";
+  lks_status status = open_file(&file, path);
+  if (!status) status = read_text(kind_text, sizeof kind_text, file, "format");
+  return status ? status : lks_child_send(output, kind_text, sizeof kind_text);
+}

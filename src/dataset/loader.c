@@ -1,0 +1,233 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "dataset/contents.h"
+
+enum { SLOTS = 3 }; /* one in use, one ready, one being filled */
+
+typedef struct lks_slot {
+  char *values;
+  int32_t *label;
+  uint32_t *sample;
+} lks_slot;
+
+/* Which samples of a mini-batch are this rank's. */
+typedef struct lks_span {
+  size_t total, first, count;
+} lks_span;
+
+struct lks_loader {
+  lks_samples samples;
+  size_t sample_bytes;
+  size_t count, batch_size, steps; /* of an epoch */
+  lks_span full, last;
+  uint64_t seed;
+  lks_arena *arena;
+  uint32_t *order; /* [count] of the reader's epoch; NULL: as they stand */
+  lks_slot slot[SLOTS];
+
+  pthread_t reader;
+  bool has_lock, has_work, has_ready, has_reader;
+  pthread_mutex_t lock; /* of all that follows */
+  pthread_cond_t work, ready;
+  bool quit;
+  uint64_t seeks;    /* tells the reader that what it has gathered is of the past */
+  size_t epoch;
+  size_t filled;     /* mini-batches of the epoch gathered */
+  size_t handed;     /* and handed out */
+  size_t kept;       /* the first whose slot may not be filled again */
+};
+
+static const lks_span *span_of(const lks_loader *loader, size_t step)
+{
+  return step + 1 == loader->steps ? &loader->last : &loader->full;
+}
+
+static void gather(const lks_loader *loader, size_t step)
+{
+  const lks_slot *slot = &loader->slot[step % SLOTS];
+  const lks_span *span = span_of(loader, step);
+  const size_t bytes = loader->sample_bytes, begin = step * loader->batch_size + span->first;
+  const char *values = loader->samples.pixels ? (const char *)loader->samples.pixels
+                                              : (const char *)loader->samples.features;
+  for (size_t i = 0; i < span->count; i++) {
+    uint32_t sample = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
+    memcpy(slot->values + i * bytes, values + sample * bytes, bytes);
+    slot->label[i] = loader->samples.label[sample];
+    slot->sample[i] = sample;
+  }
+}
+
+static void shuffle(const lks_loader *loader, size_t epoch)
+{
+  const lks_random_key key = lks_random_key_make(loader->seed, LKS_RANDOM_SHUFFLE, 0, (uint32_t)epoch, 0);
+  if (loader->order) lks_random_permutation(loader->order, loader->count, &key);
+}
+
+static bool may_fill(const lks_loader *loader)
+{
+  return loader->seeks && loader->filled < loader->steps && loader->filled < loader->kept + SLOTS;
+}
+
+/* Gathers without the lock. A seek meanwhile wastes one mini-batch, whose slot is filled anew. */
+static void *read_ahead(void *argument)
+{
+  lks_loader *loader = argument;
+  size_t shuffled = SIZE_MAX;
+  pthread_mutex_lock(&loader->lock);
+  for (;;) {
+    while (!loader->quit && !may_fill(loader)) pthread_cond_wait(&loader->work, &loader->lock);
+    if (loader->quit) break;
+    const uint64_t seeks = loader->seeks;
+    const size_t epoch = loader->epoch, step = loader->filled;
+    pthread_mutex_unlock(&loader->lock);
+    if (shuffled != epoch) shuffle(loader, epoch);
+    shuffled = epoch;
+    gather(loader, step);
+    pthread_mutex_lock(&loader->lock);
+    if (seeks != loader->seeks) continue;
+    loader->filled++;
+    pthread_cond_signal(&loader->ready);
+  }
+  pthread_mutex_unlock(&loader->lock);
+  return NULL;
+}
+
+static lks_span span_make(size_t total, lks_shard_function shard, const void *context)
+{
+  lks_span span = {.total = total};
+  shard(context, total, &span.first, &span.count);
+  return span;
+}
+
+static lks_status plan(lks_loader *loader, size_t limit, lks_shard_function shard, const void *context)
+{
+  const size_t all = loader->samples.count;
+  loader->count = limit && limit < all ? limit : all;
+  loader->steps = (loader->count + loader->batch_size - 1) / loader->batch_size;
+  loader->full = span_make(loader->batch_size, shard, context);
+  loader->last = span_make(loader->count - (loader->steps - 1) * loader->batch_size, shard, context);
+  for (const lks_span *span = &loader->full;; span = &loader->last) {
+    if (span->first > span->total || span->count > span->total - span->first)
+      return lks_fail(LKS_ERR_USAGE, "a shard of samples %zu to %zu does not lie in a mini-batch of %zu", span->first,
+                      span->first + span->count, span->total);
+    if (span == &loader->last) return LKS_OK;
+  }
+}
+
+static lks_status allocate(lks_loader *loader, bool shuffled)
+{
+  const size_t most = loader->full.count > loader->last.count ? loader->full.count : loader->last.count;
+  lks_status status = lks_arena_create(&loader->arena);
+  if (status) return status;
+  for (int i = 0; i < SLOTS; i++) {
+    lks_arena_reserve(loader->arena, &loader->slot[i].values, most, loader->sample_bytes);
+    lks_arena_reserve(loader->arena, &loader->slot[i].label, most, sizeof(int32_t));
+    lks_arena_reserve(loader->arena, &loader->slot[i].sample, most, sizeof(uint32_t));
+  }
+  if (shuffled) lks_arena_reserve(loader->arena, &loader->order, loader->count, sizeof(uint32_t));
+  return lks_arena_commit(loader->arena);
+}
+
+/* Signals are the main thread's business. */
+static lks_status start(lks_loader *loader)
+{
+  sigset_t all, before;
+  sigfillset(&all);
+  int error = pthread_mutex_init(&loader->lock, NULL);
+  loader->has_lock = !error;
+  if (!error) loader->has_work = !(error = pthread_cond_init(&loader->work, NULL));
+  if (!error) loader->has_ready = !(error = pthread_cond_init(&loader->ready, NULL));
+  if (!error) {
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    loader->has_reader = !(error = pthread_create(&loader->reader, NULL, read_ahead, loader));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  }
+  return error ? lks_fail(LKS_ERR_RANK, "the thread that reads ahead cannot be started: %s", strerror(error)) : LKS_OK;
+}
+
+lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split, size_t batch_size,
+                             bool shuffled, uint64_t seed, size_t limit, lks_shard_function shard, const void *context)
+{
+  const lks_shape shape = lks_dataset_shape(dataset);
+  *loader = NULL;
+  if (!batch_size) return lks_fail(LKS_ERR_USAGE, "a mini-batch must have at least one sample");
+  *loader = lks_new(1, sizeof **loader);
+  if (!*loader) return LKS_ERR_RANK;
+  (*loader)->samples = lks_dataset_split(dataset, split);
+  (*loader)->sample_bytes = shape.height * shape.width * shape.channels *
+                            ((*loader)->samples.pixels ? sizeof(uint8_t) : sizeof(float));
+  (*loader)->batch_size = batch_size;
+  (*loader)->seed = seed;
+  lks_status status = plan(*loader, limit, shard, context);
+  if (!status) status = allocate(*loader, shuffled);
+  if (!status) status = start(*loader);
+  if (status) lks_loader_destroy(loader);
+  return status;
+}
+
+void lks_loader_destroy(lks_loader **loader)
+{
+  if (!*loader) return;
+  if ((*loader)->has_reader) {
+    pthread_mutex_lock(&(*loader)->lock);
+    (*loader)->quit = true;
+    pthread_cond_signal(&(*loader)->work);
+    pthread_mutex_unlock(&(*loader)->lock);
+    pthread_join((*loader)->reader, NULL);
+  }
+  if ((*loader)->has_ready) pthread_cond_destroy(&(*loader)->ready);
+  if ((*loader)->has_work) pthread_cond_destroy(&(*loader)->work);
+  if ((*loader)->has_lock) pthread_mutex_destroy(&(*loader)->lock);
+  lks_arena_destroy(&(*loader)->arena);
+  lks_free(*loader);
+  *loader = NULL;
+}
+
+size_t lks_loader_samples(const lks_loader *loader)
+{
+  return loader->count;
+}
+
+size_t lks_loader_steps(const lks_loader *loader)
+{
+  return loader->steps;
+}
+
+void lks_loader_seek(lks_loader *loader, size_t epoch, size_t step)
+{
+  pthread_mutex_lock(&loader->lock);
+  loader->seeks++;
+  loader->epoch = epoch;
+  loader->filled = loader->handed = loader->kept = step;
+  pthread_cond_signal(&loader->work);
+  pthread_mutex_unlock(&loader->lock);
+}
+
+bool lks_loader_next(lks_loader *loader, lks_batch *batch)
+{
+  pthread_mutex_lock(&loader->lock);
+  const size_t step = loader->handed;
+  const bool more = loader->seeks && step < loader->steps;
+  loader->kept = step;
+  pthread_cond_signal(&loader->work);
+  if (more) {
+    while (loader->filled <= step) pthread_cond_wait(&loader->ready, &loader->lock);
+    loader->handed++;
+  }
+  pthread_mutex_unlock(&loader->lock);
+  if (!more) return false;
+  const lks_slot *slot = &loader->slot[step % SLOTS];
+  const lks_span *span = span_of(loader, step);
+  *batch = (lks_batch){.samples = span->count,
+                       .total = span->total,
+                       .pixels = loader->samples.pixels ? (const uint8_t *)slot->values : NULL,
+                       .features = loader->samples.pixels ? NULL : (const float *)slot->values,
+                       .label = slot->label,
+                       .sample = slot->sample};
+  return true;
+}
