@@ -27,7 +27,8 @@ struct lks_child {
   lks_status status;
 };
 
-/* MPI's and our own handlers stay behind: a crash ends the child at once, without a core file or a second report. */
+/* MPI's and our own handlers stay behind: a crash ends the child at once, without a core file or a second
+ * report. */
 static void settle_in(unsigned cpu_seconds)
 {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
@@ -41,8 +42,8 @@ static void settle_in(unsigned cpu_seconds)
   if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
 }
 
-static _Noreturn void live(lks_verdict *verdict, int output, lks_child_function function, const void *argument,
-                           unsigned cpu_seconds)
+static _Noreturn void live(lks_verdict *verdict, int output, lks_child_function function,
+                           const void *argument, unsigned cpu_seconds)
 {
   settle_in(cpu_seconds);
   verdict->status = function(output, argument);
@@ -66,7 +67,8 @@ static lks_status create(lks_child **child)
   return lks_fail(LKS_ERR_RANK, "no memory is left to share with a reading process: %s", strerror(error));
 }
 
-lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument, unsigned cpu_seconds)
+lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument,
+                           unsigned cpu_seconds)
 {
   lks_status status = create(child);
   if (status) return status;
@@ -90,7 +92,8 @@ lks_status lks_child_start(lks_child **child, lks_child_function function, const
     return LKS_OK;
   }
   lks_child_destroy(child);
-  return lks_fail(LKS_ERR_RANK, "a reading process cannot be started: %s; raise the limit of processes (ulimit -u)",
+  return lks_fail(LKS_ERR_RANK,
+                  "a reading process cannot be started: %s; raise the limit of processes (ulimit -u)",
                   strerror(error));
 }
 
@@ -100,7 +103,8 @@ static lks_status judge(const lks_verdict *verdict, int how)
   if (verdict->finished) return lks_fail(verdict->status, "%.1000s", verdict->message);
   int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
   if (number == SIGXCPU)
-    return lks_fail(LKS_ERR_DATA, "damaged: the HDF5 library does not come to an end with it; copy or make it again");
+    return lks_fail(LKS_ERR_DATA,
+                    "damaged: the HDF5 library does not come to an end with it; copy or make it again");
   if (number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP)
     return lks_fail(LKS_ERR_IO, "its reading process was ended by signal %d (%s); is memory short?", number,
                     strsignal(number));
@@ -126,7 +130,8 @@ lks_status lks_child_receive(lks_child *child, void *data, size_t bytes)
       done += (size_t)got;
     else if (got == 0 || errno != EINTR) {
       lks_status status = lks_child_finish(child);
-      return status ? status : lks_fail(LKS_ERR_DATA, "damaged: it holds less than it says; copy or make it again");
+      return status ? status
+                    : lks_fail(LKS_ERR_DATA, "damaged: it holds less than it says; copy or make it again");
     }
   }
   return LKS_OK;

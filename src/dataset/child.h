@@ -5,16 +5,19 @@
 
 #include "lockstep/status.h"
 
-/** A function that runs in a forked process and hands bytes to this one through a pipe. The HDF5 library crashes or
- *  hangs on some damaged files: there it can take nothing along. The function must not touch MPI; what it writes into
- *  memory is lost. Its processor time is limited, not its waiting: a slow file system is no hang. */
+/** A function that runs in a forked process and hands bytes to this one through a pipe. The HDF5 library
+ * crashes or hangs on some damaged files: there it can take nothing along. The function must not touch MPI;
+ * what it writes into memory is lost. Its processor time is limited, not its waiting: a slow file system is
+ * no hang. */
 typedef struct lks_child lks_child;
 
-/** Runs in the child: sends with lks_child_send to `output`. Its status and message reach lks_child_finish. */
+/** Runs in the child: sends with lks_child_send to `output`. Its status and message reach lks_child_finish.
+ */
 typedef lks_status (*lks_child_function)(int output, const void *argument);
 
 /** Local. cpu_seconds: the time limit. LKS_ERR_RANK when no process can be made. */
-lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument, unsigned cpu_seconds);
+lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument,
+                           unsigned cpu_seconds);
 
 /** Local. The next `bytes` that the child sends. When it has ended before: its failure, or LKS_ERR_DATA. */
 lks_status lks_child_receive(lks_child *child, void *data, size_t bytes);

@@ -46,7 +46,8 @@ lks_status lks_layout_check(const lks_layout *layout)
     return lks_fail(LKS_ERR_DATA, "features are 1 x 1 x D, not %zu x %zu x %zu", shape.height, shape.width,
                     shape.channels);
   size_t bytes = sizeof(float) * 4; /* of value and label, with room for alignment and sums */
-  if (__builtin_mul_overflow(bytes, shape.height, &bytes) || __builtin_mul_overflow(bytes, shape.width, &bytes) ||
+  if (__builtin_mul_overflow(bytes, shape.height, &bytes) ||
+      __builtin_mul_overflow(bytes, shape.width, &bytes) ||
       __builtin_mul_overflow(bytes, shape.channels, &bytes) ||
       __builtin_mul_overflow(bytes, layout->count[LKS_SPLIT_TRAIN] + layout->count[LKS_SPLIT_TEST], &bytes))
     return lks_fail(LKS_ERR_DATA, "its shape holds more bytes than there can be");
@@ -59,7 +60,8 @@ size_t lks_layout_sections(lks_section section[LKS_SECTIONS], const lks_layout *
   for (int i = 0; i < LKS_SECTIONS; i++) {
     size_t count = layout->count[i / 2];
     section[i].offset = end;
-    section[i].bytes = i % 2 ? count * sizeof(int32_t) : count * lks_layout_width(layout) * lks_layout_value_bytes(layout);
+    section[i].bytes =
+        i % 2 ? count * sizeof(int32_t) : count * lks_layout_width(layout) * lks_layout_value_bytes(layout);
     end += (section[i].bytes + 63) / 64 * 64;
   }
   return end;
@@ -110,11 +112,12 @@ static void hash_split(XXH3_state_t *state, const lks_samples *samples, const lk
   char line[128];
   const lks_shape shape = layout->shape;
   int length = layout->features ? snprintf(line, sizeof line, "f32 %zu %zu\n", samples->count, shape.channels)
-                                : snprintf(line, sizeof line, "u8 %zu %zu %zu %zu\n", samples->count, shape.height,
-                                           shape.width, shape.channels);
+                                : snprintf(line, sizeof line, "u8 %zu %zu %zu %zu\n", samples->count,
+                                           shape.height, shape.width, shape.channels);
   const void *values = layout->features ? (const void *)samples->features : samples->pixels;
   XXH3_128bits_update(state, line, (size_t)length);
-  XXH3_128bits_update(state, values, samples->count * lks_layout_width(layout) * lks_layout_value_bytes(layout));
+  XXH3_128bits_update(state, values,
+                      samples->count * lks_layout_width(layout) * lks_layout_value_bytes(layout));
   XXH3_128bits_update(state, samples->label, samples->count * sizeof *samples->label);
 }
 
@@ -138,9 +141,11 @@ lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *conte
 }
 
 /* A histogram of each channel is an exact account of its sums. */
-static lks_status pixel_moments(double *mean, double *std, const lks_samples *samples, const lks_layout *layout)
+static lks_status pixel_moments(double *mean, double *std, const lks_samples *samples,
+                                const lks_layout *layout)
 {
-  const size_t channels = layout->shape.channels, n = samples->count * layout->shape.height * layout->shape.width;
+  const size_t channels = layout->shape.channels,
+               n = samples->count * layout->shape.height * layout->shape.width;
   uint64_t *histogram = lks_new(channels * 256, sizeof *histogram);
   if (!histogram) return LKS_ERR_RANK;
   const uint8_t *pixel = samples->pixels;

@@ -27,8 +27,8 @@ typedef struct lks_section {
   size_t offset, bytes; /* in the block that holds them all, 64-byte aligned */
 } lks_section;
 
-const char *lks_split_name(lks_split split); /* "train", "test" */
-size_t lks_layout_width(const lks_layout *layout);      /* values a sample */
+const char *lks_split_name(lks_split split);       /* "train", "test" */
+size_t lks_layout_width(const lks_layout *layout); /* values a sample */
 size_t lks_layout_value_bytes(const lks_layout *layout);
 size_t lks_layout_statistics(const lks_layout *layout); /* means: channels, or D */
 
@@ -41,17 +41,19 @@ size_t lks_layout_sections(lks_section section[LKS_SECTIONS], const lks_layout *
 /** Local. The contents that lie in `block`. */
 lks_contents lks_contents_in(const lks_layout *layout, const void *block);
 
-/** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature that is not finite. */
+/** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature that is not finite.
+ */
 lks_status lks_contents_check(const lks_contents *contents);
 
-/** Local. 32 hex digits and a zero: XXH3-128 over all that training takes from a file. For train and then test: the line
- *  "u8 N H W C\n" or "f32 N D\n", the values, the labels; then the line "classes K\n", mean, std [channels or D]. Numbers are
- *  little-endian, as in memory. Files with the same samples have the same hash, however they are stored. */
+/** Local. 32 hex digits and a zero: XXH3-128 over all that training takes from a file. For train and then
+ * test: the line "u8 N H W C\n" or "f32 N D\n", the values, the labels; then the line "classes K\n", mean,
+ * std [channels or D]. Numbers are little-endian, as in memory. Files with the same samples have the same
+ * hash, however they are stored. */
 lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *contents, const double *mean,
                              const double *std);
 
-/** Local. mean, std [channels or D] of the training split: of pixels/255 from exact integer sums, or of the features in two passes
- *  in double. Biased; 0 for a constant channel, which use takes for 1. */
+/** Local. mean, std [channels or D] of the training split: of pixels/255 from exact integer sums, or of the
+ * features in two passes in double. Biased; 0 for a constant channel, which use takes for 1. */
 lks_status lks_contents_moments(double *mean, double *std, const lks_contents *contents);
 
 #endif

@@ -40,14 +40,17 @@ static void make_forms(lks_dataset *dataset)
   }
 }
 
-/* All ranks get rank 0's header; each reader holds it against its own, for the file may be another one on another node. */
-static lks_status share_header_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file, const char *path)
+/* All ranks get rank 0's header; each reader holds it against its own, for the file may be another one on
+ * another node. */
+static lks_status share_header_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file,
+                                   const char *path)
 {
   if (file) dataset->header = *lks_dataset_file_header(file);
   lks_status status = lks_comm_broadcast_all(comm, &dataset->header, sizeof dataset->header, 0);
   if (status) return status;
   if (file && strcmp(lks_dataset_file_header(file)->hash, dataset->header.hash) != 0)
-    status = lks_fail(LKS_ERR_DATA, "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
+    status = lks_fail(LKS_ERR_DATA,
+                      "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
                       path, lks_dataset_file_header(file)->hash, dataset->header.hash);
   if (!status) status = allocate(dataset);
   return lks_comm_agree_all(comm, status);
@@ -71,7 +74,8 @@ static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_da
   lks_section section[LKS_SECTIONS];
   void *block = NULL;
   size_t bytes = lks_layout_sections(section, &dataset->header.layout);
-  lks_status status = lks_node_memory_create_all(&dataset->memory, &block, comm, bytes);
+  lks_status status =
+      lks_comm_agree_all(comm, lks_node_memory_create_all(&dataset->memory, &block, comm, bytes));
   if (status) return status;
   if (file) status = lks_dataset_file_read(file, block);
   lks_comm_node_barrier_all(comm);

@@ -42,7 +42,8 @@ static lks_status check_statistics(const lks_dataset_file *file)
 {
   for (size_t i = 0; i < lks_layout_statistics(&file->header.layout); i++)
     if (!isfinite(file->mean[i]) || !isfinite(file->std[i]) || file->std[i] < 0)
-      return lks_fail(LKS_ERR_DATA, "mean[%zu] is %g and std[%zu] is %g: both must be finite, and std not negative", i,
+      return lks_fail(LKS_ERR_DATA,
+                      "mean[%zu] is %g and std[%zu] is %g: both must be finite, and std not negative", i,
                       file->mean[i], i, file->std[i]);
   return LKS_OK;
 }
@@ -108,7 +109,8 @@ static lks_status check_hash(const lks_dataset_file *file, const lks_contents *c
   char hash[LKS_HASH_TEXT];
   lks_status status = lks_contents_hash(hash, contents, file->mean, file->std);
   if (status || !strcmp(hash, file->header.hash)) return status;
-  return lks_fail(LKS_ERR_DATA, "damaged: its contents have the hash %s and content_hash is %s; copy or make it again",
+  return lks_fail(LKS_ERR_DATA,
+                  "damaged: its contents have the hash %s and content_hash is %s; copy or make it again",
                   hash, file->header.hash);
 }
 

@@ -17,14 +17,16 @@ typedef struct lks_dataset_header {
   size_t file_bytes;
 } lks_dataset_header;
 
-/** Local. Writes a dataset file atomically, with its mean, std and hash. An existing file is replaced only when `force`;
- *  otherwise LKS_ERR_USAGE. LKS_ERR_DATA when the contents are not a dataset (see contents.h). */
+/** Local. Writes a dataset file atomically, with its mean, std and hash. An existing file is replaced only
+ * when `force`; otherwise LKS_ERR_USAGE. LKS_ERR_DATA when the contents are not a dataset (see contents.h).
+ */
 lks_status lks_dataset_write(const char *path, const lks_contents *contents, bool force);
 
 /** Local. LKS_ERR_USAGE when `path` is there and not to be replaced: asked before long work as well. */
 lks_status lks_dataset_may_write(const char *path, bool force);
 
-/** A file that is being read, by a child process: header first, then the samples. Messages begin with its path. */
+/** A file that is being read, by a child process: header first, then the samples. Messages begin with its
+ * path. */
 typedef struct lks_dataset_file lks_dataset_file;
 
 /** Local. Opens it and checks all that stands in the header. path is borrowed. LKS_ERR_IO, LKS_ERR_DATA. */
@@ -33,14 +35,15 @@ const lks_dataset_header *lks_dataset_file_header(const lks_dataset_file *file);
 const double *lks_dataset_file_mean(const lks_dataset_file *file);               /* borrowed */
 const double *lks_dataset_file_std(const lks_dataset_file *file);
 
-/** Local. Reads the samples into block[lks_layout_sections bytes], once, and checks them against labels' range and hash. */
+/** Local. Reads the samples into block[lks_layout_sections bytes], once, and checks them against labels'
+ * range and hash. */
 lks_status lks_dataset_file_read(lks_dataset_file *file, void *block);
 
 /** Local. Takes NULL, sets NULL. */
 void lks_dataset_file_close(lks_dataset_file **file);
 
-/** Local. The root attribute `format` of an HDF5 file: "lockstep-dataset", "lockstep-checkpoint". LKS_ERR_DATA when it
- *  is not HDF5 or has none. */
+/** Local. The root attribute `format` of an HDF5 file: "lockstep-dataset", "lockstep-checkpoint".
+ * LKS_ERR_DATA when it is not HDF5 or has none. */
 lks_status lks_file_kind(char kind[64], const char *path);
 
 #endif

@@ -36,13 +36,14 @@ static lks_status open_attribute(hid_t *attribute, hid_t file, const char *name)
   if (there == 0) return lks_fail(LKS_ERR_DATA, "the root attribute `%s` is missing", name);
   *attribute = there < 0 ? H5I_INVALID_HID : H5Aopen(file, name, H5P_DEFAULT);
   if (*attribute >= 0) return LKS_OK;
-  return lks_fail(LKS_ERR_DATA, "the root attribute `%s` cannot be read: damaged; copy or make it again", name);
+  return lks_fail(LKS_ERR_DATA, "the root attribute `%s` cannot be read: damaged; copy or make it again",
+                  name);
 }
 
 /* Text of fixed or variable length, as h5py writes it. */
 static lks_status read_text(char *text, size_t size, hid_t file, const char *name)
 {
-  hid_t attribute;
+  hid_t attribute = H5I_INVALID_HID;
   lks_status status = open_attribute(&attribute, file, name);
   if (status) return status;
   hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
@@ -63,7 +64,7 @@ static lks_status read_text(char *text, size_t size, hid_t file, const char *nam
 /* Whole numbers or doubles, as many as `count`, converted by the library. */
 static lks_status read_numbers(void *values, hid_t memory_type, size_t count, hid_t file, const char *name)
 {
-  hid_t attribute;
+  hid_t attribute = H5I_INVALID_HID;
   lks_status status = open_attribute(&attribute, file, name);
   if (status) return status;
   hid_t type = H5Aget_type(attribute);
@@ -85,7 +86,8 @@ static lks_status check_link(hid_t file, const char *name)
   htri_t there = H5Lexists(file, name, H5P_DEFAULT);
   if (there == 0) return lks_fail(LKS_ERR_DATA, "/%s is missing", name);
   if (there < 0 || H5Lget_info(file, name, &link, H5P_DEFAULT) < 0) return unreadable(name);
-  if (link.type != H5L_TYPE_HARD) return lks_fail(LKS_ERR_DATA, "/%s is a link and must lie in the file itself", name);
+  if (link.type != H5L_TYPE_HARD)
+    return lks_fail(LKS_ERR_DATA, "/%s is a link and must lie in the file itself", name);
   return LKS_OK;
 }
 
@@ -160,7 +162,8 @@ static void choose_step(array *data, hid_t plan)
   if (data->step > data->size[0]) data->step = data->size[0];
 }
 
-static lks_status open_array(array *data, char *storage, size_t size, hid_t file, const char *name, const kind *wanted)
+static lks_status open_array(array *data, char *storage, size_t size, hid_t file, const char *name,
+                             const kind *wanted)
 {
   lks_status status = check_link(file, name);
   if (status) return status;
@@ -204,7 +207,8 @@ static lks_status send_array(int output, const array *data, const char *name)
 }
 
 /* One split: values and labels, which must agree. */
-static lks_status open_split(array data[2], char storage[2][96], lks_layout *layout, hid_t file, lks_split split)
+static lks_status open_split(array data[2], char storage[2][96], lks_layout *layout, hid_t file,
+                             lks_split split)
 {
   char group[16], name[2][32];
   snprintf(group, sizeof group, "%s", lks_split_name(split));
@@ -212,7 +216,8 @@ static lks_status open_split(array data[2], char storage[2][96], lks_layout *lay
   snprintf(name[1], sizeof name[1], "%s/labels", group);
   lks_status status = check_link(file, group);
   if (!status)
-    status = open_array(&data[0], storage[0], 96, file, name[0], layout->features ? &feature_kind : &image_kind);
+    status =
+        open_array(&data[0], storage[0], 96, file, name[0], layout->features ? &feature_kind : &image_kind);
   if (!status) status = open_array(&data[1], storage[1], 96, file, name[1], &label_kind);
   if (status) return status;
   layout->count[split] = data[0].size[0];
@@ -226,8 +231,8 @@ static lks_status open_arrays(array data[LKS_SECTIONS], lks_dataset_header *head
   lks_layout *layout = &header->layout;
   lks_status status = check_link(file, "train");
   if (status) return status;
-  layout->features = H5Lexists(file, "train/images", H5P_DEFAULT) == 0 &&
-                     H5Lexists(file, "train/features", H5P_DEFAULT) > 0;
+  layout->features =
+      H5Lexists(file, "train/images", H5P_DEFAULT) == 0 && H5Lexists(file, "train/features", H5P_DEFAULT) > 0;
   status = open_split(data, header->storage, layout, file, LKS_SPLIT_TRAIN);
   if (!status) status = open_split(data + 2, header->storage + 2, layout, file, LKS_SPLIT_TEST);
   if (status) return status;
@@ -246,11 +251,13 @@ static lks_status read_identity(lks_dataset_header *header, hid_t file)
   lks_status status = read_text(format, sizeof format, file, "format");
   if (status) return status;
   if (strcmp(format, "lockstep-dataset") != 0)
-    return lks_fail(LKS_ERR_DATA, "is no dataset: its `format` is \"%.60s\" and must be \"lockstep-dataset\"", format);
+    return lks_fail(LKS_ERR_DATA, "is no dataset: its `format` is \"%.60s\" and must be \"lockstep-dataset\"",
+                    format);
   status = read_numbers(&version, H5T_NATIVE_INT, 1, file, "format_version");
   if (status) return status;
   if (version < 1 || version > LKS_DATASET_VERSION)
-    return lks_fail(LKS_ERR_DATA, "has format_version %d and this program reads up to %d; use a newer lockstep", version,
+    return lks_fail(LKS_ERR_DATA,
+                    "has format_version %d and this program reads up to %d; use a newer lockstep", version,
                     LKS_DATASET_VERSION);
   status = read_numbers(&classes, H5T_NATIVE_INT, 1, file, "classes");
   header->layout.classes = classes < 0 ? 0 : (size_t)classes;
@@ -270,7 +277,7 @@ static lks_status send_statistics(int output, hid_t file, size_t count)
 
 lks_status lks_dataset_hdf5_send(int output, const void *path)
 {
-  hid_t file;
+  hid_t file = H5I_INVALID_HID;
   array data[LKS_SECTIONS];
   lks_dataset_header header = {0};
   lks_status status = open_file(&file, path);
@@ -286,7 +293,7 @@ lks_status lks_dataset_hdf5_send(int output, const void *path)
 
 lks_status lks_kind_hdf5_send(int output, const void *path)
 {
-  hid_t file;
+  hid_t file = H5I_INVALID_HID;
   char kind_text[64] = "";
   lks_status status = open_file(&file, path);
   if (!status) status = read_text(kind_text, sizeof kind_text, file, "format");

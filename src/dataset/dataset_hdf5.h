@@ -3,10 +3,11 @@
 
 #include "lockstep/status.h"
 
-/** The reading side of the HDF5 library; each is a lks_child_function whose argument is the path. Messages don't name the path. */
+/** The reading side of the HDF5 library; each is a lks_child_function whose argument is the path. Messages
+ * don't name the path. */
 
-/** Sends the header, mean, std, and the four sections, none of them checked but for what the library could trip over:
- *  types, ranks, links, layouts. */
+/** Sends the header, mean, std, and the four sections, none of them checked but for what the library could
+ * trip over: types, ranks, links, layouts. */
 lks_status lks_dataset_hdf5_send(int output, const void *path);
 
 /** Sends 64 bytes: the root attribute `format`. */

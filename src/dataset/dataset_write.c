@@ -4,23 +4,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "dataset/dataset_file.h"
+#include "dataset/hdf5_image.h"
 
-/* HDF5 reports a full disk too late or never, so the file is made in memory and written by lks_file_write. */
-
-enum { CHUNK_SAMPLES = 64, CHUNK_BYTES = 1 << 20, DEFLATE_LEVEL = 1, IMAGE_STEP = 16 << 20 };
-
-/* The newest layout puts a checksum on every structure, and no times: equal contents, equal file. */
-static hid_t create_file(void)
-{
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = H5Pcreate(H5P_FILE_CREATE);
-  H5Pset_fapl_core(access, IMAGE_STEP, 0);
-  H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
-  H5Pset_obj_track_times(create, 0);
-  hid_t file = H5Fcreate("lockstep-image", H5F_ACC_TRUNC, create, access);
-  H5Pclose(access);
-  H5Pclose(create);
-  return file;
-}
+enum { CHUNK_SAMPLES = 64, CHUNK_BYTES = 1 << 20, DEFLATE_LEVEL = 1 };
 
 static bool put_attribute(hid_t file, const char *name, hid_t type, hid_t space, const void *value)
 {
@@ -73,7 +59,8 @@ static hid_t create_plan(int rank, const hsize_t *size, size_t value_bytes)
   return plan;
 }
 
-static bool put_array(hid_t group, const char *name, hid_t type, int rank, const hsize_t *size, const void *values)
+static bool put_array(hid_t group, const char *name, hid_t type, int rank, const hsize_t *size,
+                      const void *values)
 {
   hid_t space = H5Screate_simple(rank, size, NULL), plan = create_plan(rank, size, H5Tget_size(type));
   hid_t data = H5Dcreate2(group, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
@@ -93,11 +80,12 @@ static bool put_split(hid_t file, const lks_contents *contents, lks_split split)
   hid_t group = H5Gcreate2(file, lks_split_name(split), H5P_DEFAULT, plan, H5P_DEFAULT);
   H5Pclose(plan);
   if (group < 0) return false;
-  bool ok = contents->layout.features ? put_array(group, "features", H5T_IEEE_F32LE, 2,
-                                                  (hsize_t[]){samples->count, shape.channels}, samples->features)
-                                      : put_array(group, "images", H5T_STD_U8LE, 4,
-                                                  (hsize_t[]){samples->count, shape.height, shape.width, shape.channels},
-                                                  samples->pixels);
+  bool ok = contents->layout.features
+                ? put_array(group, "features", H5T_IEEE_F32LE, 2, (hsize_t[]){samples->count, shape.channels},
+                            samples->features)
+                : put_array(group, "images", H5T_STD_U8LE, 4,
+                            (hsize_t[]){samples->count, shape.height, shape.width, shape.channels},
+                            samples->pixels);
   ok = ok && put_array(group, "labels", H5T_STD_I32LE, 1, (hsize_t[]){samples->count}, samples->label);
   H5Gclose(group);
   return ok;
@@ -107,44 +95,41 @@ static bool put_contents(hid_t file, const lks_contents *contents, const char *h
                          const double *std)
 {
   const size_t statistics = lks_layout_statistics(&contents->layout);
-  return put_text(file, "format", "lockstep-dataset") && put_number(file, "format_version", LKS_DATASET_VERSION) &&
+  return put_text(file, "format", "lockstep-dataset") &&
+         put_number(file, "format_version", LKS_DATASET_VERSION) &&
          put_text(file, "creator", "lockstep " LKS_VERSION) &&
          put_number(file, "classes", (int32_t)contents->layout.classes) &&
          put_doubles(file, "mean", mean, statistics) && put_doubles(file, "std", std, statistics) &&
          put_text(file, "content_hash", hash) && put_split(file, contents, LKS_SPLIT_TRAIN) &&
-         put_split(file, contents, LKS_SPLIT_TEST) && H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+         put_split(file, contents, LKS_SPLIT_TEST);
 }
 
-static lks_status make_image(char **image, size_t *bytes, const lks_contents *contents, const char *hash,
+static lks_status make_image(lks_hdf5_image *image, const lks_contents *contents, const char *hash,
                              const double *mean, const double *std)
 {
-  lks_status status = LKS_OK;
-  hid_t file = create_file();
-  ssize_t size = file >= 0 && put_contents(file, contents, hash, mean, std) ? H5Fget_file_image(file, NULL, 0) : -1;
-  if (size > 0) *image = lks_new((size_t)size, 1);
-  if (size <= 0)
-    status = lks_fail(LKS_ERR_RANK, "the HDF5 library cannot make the file in memory; is memory short?");
-  else if (!*image || H5Fget_file_image(file, *image, (size_t)size) != size)
-    status = lks_fail(LKS_ERR_RANK, "no memory is left for the %zd bytes of the file", size);
-  else
-    *bytes = (size_t)size;
-  if (file >= 0) H5Fclose(file);
-  return status;
+  hid_t file = lks_hdf5_image_create(image);
+  bool ok = file >= 0 && put_contents(file, contents, hash, mean, std);
+  lks_status status = lks_hdf5_image_finish(image, file);
+  return ok || status ? status
+                      : lks_fail(LKS_ERR_RANK, "the HDF5 library refuses the samples; is memory short?");
 }
 
 static lks_status write_checked(const char *path, const lks_contents *contents, double *mean)
 {
-  char hash[LKS_HASH_TEXT], *image = NULL;
-  size_t bytes = 0;
+  char hash[LKS_HASH_TEXT];
+  lks_hdf5_image image = {NULL, 0};
   double *std = mean + lks_layout_statistics(&contents->layout);
   lks_status status = lks_contents_moments(mean, std, contents);
   if (!status) status = lks_contents_hash(hash, contents, mean, std);
   if (!status) {
-    H5E_BEGIN_TRY { status = make_image(&image, &bytes, contents, hash, mean, std); }
+    H5E_BEGIN_TRY
+    {
+      status = make_image(&image, contents, hash, mean, std);
+    }
     H5E_END_TRY;
   }
-  if (!status) status = lks_file_write(path, image, bytes);
-  lks_free(image);
+  if (!status) status = lks_file_write(path, image.data, image.bytes);
+  lks_hdf5_image_clear(&image);
   return status;
 }
 

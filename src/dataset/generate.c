@@ -14,9 +14,11 @@ static unsigned byte_at(uint32_t words[4], const lks_random_key *key, size_t i)
 }
 
 /* value in 0..255*256: the pattern of the class mixed with the sample's noise, in whole numbers. */
-static void fill_sample(void *values, const lks_generate_options *options, size_t width, size_t label, uint32_t number)
+static void fill_sample(void *values, const lks_generate_options *options, size_t width, size_t label,
+                        uint32_t number)
 {
-  const lks_random_key pattern = lks_random_key_make(options->seed, LKS_RANDOM_GENERATE, PATTERN, 0, (uint32_t)label);
+  const lks_random_key pattern =
+      lks_random_key_make(options->seed, LKS_RANDOM_GENERATE, PATTERN, 0, (uint32_t)label);
   const lks_random_key noise = lks_random_key_make(options->seed, LKS_RANDOM_GENERATE, NOISE, 0, number);
   uint32_t pattern_words[4], noise_words[4];
   for (size_t i = 0; i < width; i++) {
@@ -46,7 +48,8 @@ static void fill(char *block, const lks_layout *layout, const lks_generate_optio
 
 lks_status lks_generate(const char *path, const lks_generate_options *options, bool force)
 {
-  const lks_layout layout = {options->shape, options->features, options->classes, {options->train, options->test}};
+  const lks_layout layout = {
+      options->shape, options->features, options->classes, {options->train, options->test}};
   lks_status status = lks_dataset_may_write(path, force);
   if (!status) status = lks_layout_check(&layout);
   if (!status && options->noise > 256)

@@ -9,11 +9,11 @@
 
 /** A made-up dataset: every class has a random pattern, every sample is its class's pattern and noise. */
 typedef struct lks_generate_options {
-  lks_shape shape;   /* features: 1, 1, D */
+  lks_shape shape; /* features: 1, 1, D */
   bool features;
-  size_t classes;    /* sample i has class i % classes */
+  size_t classes; /* sample i has class i % classes */
   size_t train, test;
-  unsigned noise;    /* 0 (pattern alone) .. 256 (noise alone) */
+  unsigned noise; /* 0 (pattern alone) .. 256 (noise alone) */
   uint64_t seed;
 } lks_generate_options;
 

@@ -35,11 +35,11 @@ struct lks_loader {
   pthread_mutex_t lock; /* of all that follows */
   pthread_cond_t work, ready;
   bool quit;
-  uint64_t seeks;    /* tells the reader that what it has gathered is of the past */
+  uint64_t seeks; /* tells the reader that what it has gathered is of the past */
   size_t epoch;
-  size_t filled;     /* mini-batches of the epoch gathered */
-  size_t handed;     /* and handed out */
-  size_t kept;       /* the first whose slot may not be filled again */
+  size_t filled; /* mini-batches of the epoch gathered */
+  size_t handed; /* and handed out */
+  size_t kept;   /* the first whose slot may not be filled again */
 };
 
 static const lks_span *span_of(const lks_loader *loader, size_t step)
@@ -52,8 +52,8 @@ static void gather(const lks_loader *loader, size_t step)
   const lks_slot *slot = &loader->slot[step % SLOTS];
   const lks_span *span = span_of(loader, step);
   const size_t bytes = loader->sample_bytes, begin = step * loader->batch_size + span->first;
-  const char *values = loader->samples.pixels ? (const char *)loader->samples.pixels
-                                              : (const char *)loader->samples.features;
+  const char *values =
+      loader->samples.pixels ? (const char *)loader->samples.pixels : (const char *)loader->samples.features;
   for (size_t i = 0; i < span->count; i++) {
     uint32_t sample = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
     memcpy(slot->values + i * bytes, values + sample * bytes, bytes);
@@ -113,8 +113,8 @@ static lks_status plan(lks_loader *loader, size_t limit, lks_shard_function shar
   loader->last = span_make(loader->count - (loader->steps - 1) * loader->batch_size, shard, context);
   for (const lks_span *span = &loader->full;; span = &loader->last) {
     if (span->first > span->total || span->count > span->total - span->first)
-      return lks_fail(LKS_ERR_USAGE, "a shard of samples %zu to %zu does not lie in a mini-batch of %zu", span->first,
-                      span->first + span->count, span->total);
+      return lks_fail(LKS_ERR_USAGE, "a shard of samples %zu to %zu does not lie in a mini-batch of %zu",
+                      span->first, span->first + span->count, span->total);
     if (span == &loader->last) return LKS_OK;
   }
 }
@@ -147,11 +147,13 @@ static lks_status start(lks_loader *loader)
     loader->has_reader = !(error = pthread_create(&loader->reader, NULL, read_ahead, loader));
     pthread_sigmask(SIG_SETMASK, &before, NULL);
   }
-  return error ? lks_fail(LKS_ERR_RANK, "the thread that reads ahead cannot be started: %s", strerror(error)) : LKS_OK;
+  return error ? lks_fail(LKS_ERR_RANK, "the thread that reads ahead cannot be started: %s", strerror(error))
+               : LKS_OK;
 }
 
-lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split, size_t batch_size,
-                             bool shuffled, uint64_t seed, size_t limit, lks_shard_function shard, const void *context)
+lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
+                             size_t batch_size, bool shuffled, uint64_t seed, size_t limit,
+                             lks_shard_function shard, const void *context)
 {
   const lks_shape shape = lks_dataset_shape(dataset);
   *loader = NULL;

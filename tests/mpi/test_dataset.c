@@ -1,0 +1,139 @@
+#include <mpi.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "dataset/dataset_file.h"
+#include "dataset/generate.h"
+#include "lockstep/dataset.h"
+#include "support/mpi_test.h"
+
+static const lks_generate_options options = {
+    .shape = {4, 3, 2}, .classes = 3, .train = 50, .test = 20, .noise = 128, .seed = 5};
+
+/* Rank 0's process number names the files of this run on all ranks. */
+static void name_file(lks_comm *comm, char path[64], const char *what)
+{
+  int number = (int)getpid();
+  MPI_Bcast(&number, 1, MPI_INT, 0, lks_comm_handle(comm));
+  snprintf(path, 64, "/tmp/lockstep-test-%d-%s.h5", number, what);
+}
+
+static void make_file(lks_comm *comm, char path[64], const char *what, const lks_generate_options *of)
+{
+  name_file(comm, path, what);
+  lks_status status = lks_comm_rank(comm) == 0 ? lks_generate(path, of, true) : LKS_OK;
+  lks_assert_ok_all(comm, status);
+}
+
+static void remove_file(lks_comm *comm, const char *path)
+{
+  MPI_Barrier(lks_comm_handle(comm));
+  if (lks_comm_rank(comm) == 0) unlink(path);
+}
+
+/* What a rank sees, held against the file as this rank reads it alone. */
+static bool same_as_file(const lks_dataset *dataset, const char *path)
+{
+  static uint64_t block[4096];
+  lks_section section[LKS_SECTIONS];
+  lks_dataset_file *file = NULL;
+  bool ok = lks_dataset_file_open(&file, path) == LKS_OK;
+  const lks_dataset_header *header = ok ? lks_dataset_file_header(file) : NULL;
+  ok = ok && lks_layout_sections(section, &header->layout) <= sizeof block &&
+       !lks_dataset_file_read(file, block) && strcmp(header->hash, lks_dataset_hash(dataset)) == 0 &&
+       header->layout.classes == lks_dataset_classes(dataset) &&
+       memcmp(lks_dataset_file_mean(file), lks_dataset_mean(dataset), 2 * sizeof(double)) == 0 &&
+       memcmp(lks_dataset_file_std(file), lks_dataset_std(dataset), 2 * sizeof(double)) == 0;
+  for (int split = 0; split < LKS_SPLITS && ok; split++) {
+    lks_samples is = lks_dataset_split(dataset, (lks_split)split);
+    lks_samples wanted = lks_contents_in(&header->layout, block).split[split];
+    ok = is.count == wanted.count && memcmp(is.pixels, wanted.pixels, is.count * 24) == 0 &&
+         memcmp(is.label, wanted.label, is.count * sizeof(int32_t)) == 0;
+  }
+  lks_dataset_file_close(&file);
+  return ok;
+}
+
+static void test_all_ranks_see_the_file(lks_comm *comm)
+{
+  char path[64];
+  lks_dataset *dataset = NULL;
+  make_file(comm, path, "good", &options);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
+  lks_assert_all(comm, same_as_file(dataset, path));
+  lks_assert_all(comm, lks_dataset_shape(dataset).height == 4 && lks_dataset_shape(dataset).channels == 2);
+  lks_dataset_close_all(&dataset);
+  lks_dataset_close_all(&dataset);
+  remove_file(comm, path);
+}
+
+/* What the node's last rank writes, its first one reads. */
+static void test_one_copy_a_node(lks_comm *comm)
+{
+  char path[64];
+  lks_dataset *dataset = NULL;
+  make_file(comm, path, "shared", &options);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
+  volatile uint8_t *pixel = (volatile uint8_t *)lks_dataset_split(dataset, LKS_SPLIT_TRAIN).pixels;
+  const uint8_t after = 255 - *pixel;
+  lks_comm_node_barrier_all(comm);
+  if (lks_comm_node_rank(comm) == lks_comm_node_size(comm) - 1) *pixel = after;
+  lks_comm_node_barrier_all(comm);
+  lks_assert_all(comm, *pixel == after);
+  lks_dataset_close_all(&dataset);
+  remove_file(comm, path);
+}
+
+static void test_input_forms(lks_comm *comm)
+{
+  char path[64];
+  lks_dataset *dataset = NULL;
+  make_file(comm, path, "forms", &options);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
+  const double mean = lks_dataset_mean(dataset)[1], std = lks_dataset_std(dataset)[1];
+  lks_input_form form = lks_dataset_form(dataset, true), raw = lks_dataset_form(dataset, false);
+  lks_assert_all(comm, form.scale[1] == (float)(1 / (255 * std)) && form.offset[1] == (float)(-mean / std));
+  lks_assert_all(comm, raw.scale[1] == (float)(1.0 / 255) && raw.offset[1] == 0);
+  lks_dataset_close_all(&dataset);
+  remove_file(comm, path);
+}
+
+/* Fails on every rank in the same way, though one rank alone reads. */
+static void expect_failure(lks_comm *comm, const char *path, lks_status status, const char *part)
+{
+  lks_dataset *dataset = NULL;
+  lks_status is = lks_dataset_open_all(&dataset, comm, path);
+  lks_assert_all(comm, is == status && !dataset && strstr(lks_message(), part));
+}
+
+static void test_bad_files_fail_everywhere(lks_comm *comm)
+{
+  char path[64], nothing[64];
+  char *data = NULL;
+  size_t bytes = 0;
+  make_file(comm, path, "bad", &options);
+  name_file(comm, nothing, "missing");
+  expect_failure(comm, nothing, LKS_ERR_IO, "No such file");
+  expect_failure(comm, lks_comm_rank(comm) == 0 ? nothing : path, LKS_ERR_IO, "No such file");
+  bool ok = lks_comm_rank(comm) != 0 ||
+            (!lks_file_read(&data, &bytes, path) && !lks_file_write(path, data, bytes / 2));
+  lks_free(data);
+  lks_assert_all(comm, ok);
+  expect_failure(comm, path, LKS_ERR_DATA, "truncated or damaged");
+  remove_file(comm, path);
+}
+
+static const lks_mpi_test tests[] = {
+    LKS_MPI_TEST(test_all_ranks_see_the_file),
+    LKS_MPI_TEST(test_one_copy_a_node),
+    LKS_MPI_TEST(test_input_forms),
+    LKS_MPI_TEST(test_bad_files_fail_everywhere),
+};
+
+int main(int argc, char **argv)
+{
+  return LKS_MPI_TEST_MAIN(argc, argv, tests);
+}
