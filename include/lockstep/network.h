@@ -63,7 +63,7 @@ typedef struct lks_tensor {
 } lks_tensor;
 
 /** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the network. Parameters are
- *  initialized from the seed. LKS_ERR_USAGE for a bad option, or when a normalization batch has one value a channel. */
+ *  initialized from the seed. LKS_ERR_USAGE for a bad option. */
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);

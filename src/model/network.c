@@ -237,7 +237,7 @@ static lks_status build(lks_network *network)
   reserve_pass(network, reserve_norms(network));
   reserve_threads(network, scratch);
   status = lks_arena_commit(network->arena);
-  if (!status) status = lks_network_prepare(network, network->options.batch_size, true);
+  if (!status) status = lks_network_prepare(network, network->options.batch_size, false);
   return status;
 }
 

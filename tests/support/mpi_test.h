@@ -32,7 +32,7 @@ typedef struct lks_mpi_test {
 
 #define LKS_MPI_TEST(function)                                                                               \
   {                                                                                                          \
-#    function, function                                                                                      \
+#function, function                                                                                      \
   }
 #define LKS_MPI_TEST_MAIN(argc, argv, tests)                                                                 \
   lks_mpi_test_main(&(argc), &(argv), tests, sizeof(tests) / sizeof *(tests))

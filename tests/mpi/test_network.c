@@ -1,0 +1,379 @@
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "kernels/optimizer.h"
+#include "lockstep/network.h"
+#include "support/mpi_test.h"
+
+/* A network over all ranks against the same network in one process, a communicator over MPI_COMM_SELF: equal
+ * to the bit. */
+
+static const char residual_text[] =
+    "conv 6 3x3\nbatchnorm\nrelu\n"
+    "residual layer1.0\n conv 6 3x3\n batchnorm\n relu\n conv 6 3x3\n batchnorm\nend\nrelu\n"
+    "residual layer2.0\n conv 9 3x3 stride=2\n batchnorm\n relu\n conv 9 3x3\n batchnorm\nend\n"
+    "relu\nmaxpool 2x2\nconv 17 1x1\nrelu\nbatchnorm\navgpool 2x2\ndense 20\nbatchnorm\nrelu\n"
+    "dropout 0.3\ndense classes\n";
+static const char before_text[] =
+    "conv 5 3x3\nresidual a\n batchnorm\n relu\n conv 5 3x3\n batchnorm\n relu\n conv 5 3x3\nend\n"
+    "residual b\n batchnorm\n relu\n conv 8 3x3 stride=2\nend\nbatchnorm\nsigmoid\nglobalavgpool\n"
+    "dense classes\n";
+
+enum { HEIGHT = 8, WIDTH = 10, CHANNELS = 3, CLASSES = 7, MICROBATCH = 4, BATCH = 37, STEPS = 3, DATA = 97 };
+
+static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
+
+static struct {
+  uint8_t pixels[DATA][HEIGHT * WIDTH * CHANNELS];
+  int32_t label[DATA];
+  uint32_t sample[DATA];
+} data;
+
+static void make_data(void)
+{
+  for (uint32_t i = 0; i < DATA; i++) {
+    lks_random_key key = lks_random_key_make(7, LKS_RANDOM_GENERATE, 0, 0, i);
+    data.label[i] = (int32_t)lks_random_below(&key, 100000, CLASSES);
+    data.sample[i] = 3 * i + 1;
+    for (uint32_t p = 0; p < sizeof data.pixels[0]; p++)
+      data.pixels[i][p] =
+          (uint8_t)((lks_random_below(&key, p, 200) + (uint64_t)(8 * data.label[i]) * (p % 5)) % 256);
+  }
+}
+
+static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
+static const lks_input_form form = {scale, offset};
+
+typedef struct subject {
+  lks_comm *self; /* NULL when it runs over all ranks */
+  lks_model *model;
+  lks_network *network;
+} subject;
+
+static lks_network_options options(const char *norm, int threads)
+{
+  return (lks_network_options){.batch_size = BATCH,
+                               .microbatch = MICROBATCH,
+                               .norm = norm,
+                               .reduce = "tree",
+                               .epsilon = 1e-5,
+                               .momentum = 0.1,
+                               .smoothing = 0.1,
+                               .crop = 1,
+                               .flip = true,
+                               .seed = 5,
+                               .threads = threads};
+}
+
+/* comm NULL: in one process. */
+static lks_status subject_create(subject *s, lks_comm *comm, const char *text, const lks_network_options *o)
+{
+  *s = (subject){0};
+  lks_status status = comm ? LKS_OK : lks_comm_create_all(&s->self, MPI_COMM_SELF);
+  if (!status) status = lks_model_parse(&s->model, text, "test", shape, CLASSES, !strcmp(o->norm, "none"));
+  if (!status) status = lks_network_create_all(&s->network, s->model, comm ? comm : s->self, o);
+  return status;
+}
+
+static void subject_destroy(subject *s)
+{
+  lks_network_destroy_all(&s->network);
+  lks_model_destroy(&s->model);
+  lks_comm_destroy_all(&s->self);
+}
+
+static lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total,
+                       uint32_t step)
+{
+  size_t begin, count;
+  lks_network_shard(s->network, total, &begin, &count);
+  begin += first;
+  lks_batch batch = {.samples = count,
+                     .total = total,
+                     .pixels = data.pixels[begin % DATA],
+                     .label = data.label + begin % DATA,
+                     .sample = data.sample + begin % DATA};
+  return lks_network_pass_all(s->network, result, kind, &batch, &form, step, false);
+}
+
+/* A few steps of gradient descent, the last one on a smaller mini-batch. */
+static lks_status train(subject *s, lks_pass_result *result)
+{
+  static const size_t total[STEPS] = {BATCH, BATCH, 22};
+  lks_status status = LKS_OK;
+  for (uint32_t step = 0; step < STEPS && !status; step++) {
+    status = pass(s, result, LKS_PASS_TRAIN, step * BATCH, total[step], step);
+    lks_sgd_update(lks_network_parameters(s->network), NULL, lks_network_gradients(s->network), 0.1f, 0, 0,
+                   false, true, lks_network_parameter_count(s->network));
+    lks_network_parameters_changed(s->network);
+  }
+  return status;
+}
+
+static bool same_bits(subject *a, subject *b)
+{
+  size_t parameters = lks_network_parameter_count(a->network),
+         running = lks_network_running_count(a->network);
+  return parameters == lks_network_parameter_count(b->network) &&
+         !memcmp(lks_network_parameters(a->network), lks_network_parameters(b->network),
+                 parameters * sizeof(float)) &&
+         !memcmp(lks_network_gradients(a->network), lks_network_gradients(b->network),
+                 parameters * sizeof(float)) &&
+         !memcmp(lks_network_running(a->network), lks_network_running(b->network), running * sizeof(float));
+}
+
+/* Trains over all ranks with one normalization batch and alone with another; says whether the bits agree. */
+static bool agree(lks_comm *comm, const char *text, const char *norm, const char *norm_alone, int threads,
+                  bool *loss_equal)
+{
+  subject all, alone;
+  lks_pass_result result = {0}, reference = {0};
+  lks_network_options many = options(norm, threads), one = options(norm_alone, 1);
+  lks_assert_ok_all(comm, subject_create(&all, comm, text, &many));
+  lks_assert_ok_all(comm, subject_create(&alone, NULL, text, &one));
+  lks_assert_ok_all(comm, train(&all, &result));
+  lks_assert_ok_all(comm, train(&alone, &reference));
+  bool same = same_bits(&all, &alone);
+  *loss_equal = result.loss == reference.loss && result.correct == reference.correct && result.samples == 22;
+  subject_destroy(&all);
+  subject_destroy(&alone);
+  return same;
+}
+
+static void test_same_bits(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "5", "8", "13", "rank:3", "none", "3", "1"};
+  static const char *const texts[] = {residual_text, before_text};
+  for (size_t t = 0; t < 2; t++) {
+    for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) {
+      if (t == 0 && n >= 6) continue; /* they leave groups of one sample, too few behind a dense layer */
+      bool loss_equal, same = agree(comm, texts[t], norms[n], norms[n], 1 + (int)(n % 2), &loss_equal);
+      lks_assert_all(comm, same && loss_equal);
+    }
+  }
+}
+
+static void test_other_normalization_batches_differ(lks_comm *comm)
+{
+  bool loss_equal, same = agree(comm, residual_text, "sync", "8", 1, &loss_equal);
+  lks_assert_all(comm, !same && !loss_equal);
+  same = agree(comm, before_text, "rank", "sync", 1, &loss_equal);
+  lks_assert_all(comm, same == (lks_comm_size(comm) == 1));
+}
+
+static void test_rank_is_the_shards_of_this_run(lks_comm *comm)
+{
+  char norm[32];
+  snprintf(norm, sizeof norm, "rank:%d", lks_comm_size(comm));
+  bool loss_equal, same = agree(comm, before_text, "rank", norm, 2, &loss_equal);
+  lks_assert_all(comm, same && loss_equal);
+}
+
+/* mpi: gradients close to the tree's, of the same statistics. */
+static void test_plain_reduction_is_close(lks_comm *comm)
+{
+  subject tree, plain;
+  lks_pass_result result;
+  lks_network_options o = options("sync", 1);
+  lks_assert_ok_all(comm, subject_create(&tree, comm, residual_text, &o));
+  o.reduce = "mpi";
+  lks_assert_ok_all(comm, subject_create(&plain, comm, residual_text, &o));
+  lks_assert_ok_all(comm, pass(&tree, &result, LKS_PASS_TRAIN, 0, BATCH, 0));
+  lks_assert_ok_all(comm, pass(&plain, &result, LKS_PASS_TRAIN, 0, BATCH, 0));
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < lks_network_parameter_count(tree.network); i++) {
+    double g = lks_network_gradients(tree.network)[i];
+    difference += pow(g - lks_network_gradients(plain.network)[i], 2);
+    size += g * g;
+  }
+  subject_destroy(&tree);
+  subject_destroy(&plain);
+  lks_assert_all(comm, size > 0 && difference <= 1e-10 * size);
+}
+
+/* Mean loss at parameters moved by `distance` along `direction`. */
+static double loss_at(subject *s, const float *start, const float *direction, double distance,
+                      lks_status *status)
+{
+  lks_pass_result result = {0};
+  float *w = lks_network_parameters(s->network);
+  for (size_t i = 0; i < lks_network_parameter_count(s->network); i++)
+    w[i] = (float)(start[i] + distance * direction[i]);
+  lks_network_parameters_changed(s->network);
+  *status = lks_status_worse(*status, pass(s, &result, LKS_PASS_TRAIN, 0, BATCH, 0));
+  return result.loss / BATCH;
+}
+
+/* The slope of the loss along random directions, by central differences, against the gradient. The loss has
+ * about 1e-7 of rounding, the step 2e-3 makes that 5e-5 of the slope; curvature and kinks of relu add as much
+ * again. */
+static void test_gradient_by_finite_differences(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "5", "none"};
+  for (size_t n = 0; n < 3; n++) {
+    subject s;
+    lks_pass_result result;
+    lks_network_options o = options(norms[n], 1);
+    o.smoothing = 0;
+    lks_assert_ok_all(comm, subject_create(&s, comm, before_text, &o));
+    size_t count = lks_network_parameter_count(s.network);
+    float *start = lks_new(count, sizeof *start), *direction = lks_new(count, sizeof *direction);
+    lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+    memcpy(start, lks_network_parameters(s.network), count * sizeof *start);
+    double slope = 0, gradient_norm = 0, h = 2e-3;
+    float *gradient = lks_new(count, sizeof *gradient);
+    memcpy(gradient, lks_network_gradients(s.network), count * sizeof *gradient);
+    lks_random_key key = lks_random_key_make(11, LKS_RANDOM_GENERATE, 1, 0, (uint32_t)n);
+    lks_random_normal(direction, count, &key);
+    for (size_t i = 0; i < count; i++) gradient_norm += (double)gradient[i] * gradient[i];
+    for (size_t i = 0; i < count;
+         i++) { /* half of it along the gradient, so that the slope is not lost in rounding */
+      direction[i] = (float)(0.3 * direction[i] / sqrt((double)count) + gradient[i] / sqrt(gradient_norm));
+      slope += (double)gradient[i] * direction[i];
+    }
+    double measured = loss_at(&s, start, direction, h, &status) - loss_at(&s, start, direction, -h, &status);
+    measured /= 2 * h;
+    lks_free(start);
+    lks_free(direction);
+    lks_free(gradient);
+    subject_destroy(&s);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, fabs(measured - slope) <= 2e-3 * fabs(slope));
+  }
+}
+
+/* Evaluation passes give the same bits at any rank count; precise statistics too. */
+static void test_evaluation(lks_comm *comm)
+{
+  subject all, alone;
+  lks_network_options o = options("8", 2);
+  lks_assert_ok_all(comm, subject_create(&all, comm, residual_text, &o));
+  lks_assert_ok_all(comm, subject_create(&alone, NULL, residual_text, &o));
+  static const lks_pass passes[] = {LKS_PASS_RUNNING, LKS_PASS_BATCH, LKS_PASS_PRECISE, LKS_PASS_PRECISE};
+  bool same = true;
+  for (size_t p = 0; p < 4; p++) {
+    lks_pass_result a, b;
+    lks_assert_ok_all(comm, pass(&all, &a, passes[p], p, p < 3 ? BATCH : 11, 0));
+    lks_assert_ok_all(comm, pass(&alone, &b, passes[p], p, p < 3 ? BATCH : 11, 0));
+    same = same && !memcmp(a.loss_limbs, b.loss_limbs, sizeof a.loss_limbs) && a.correct == b.correct;
+  }
+  lks_assert_ok_all(comm, lks_network_precise_set_all(all.network));
+  lks_assert_ok_all(comm, lks_network_precise_set_all(alone.network));
+  same = same && same_bits(&all, &alone);
+  bool set = lks_network_running(all.network)[0] != 0;
+  subject_destroy(&all);
+  subject_destroy(&alone);
+  lks_assert_all(comm, same && set);
+}
+
+/* With running statistics a sample's logits do not depend on the company it is in. */
+static void test_one_example_alone(lks_comm *comm)
+{
+  subject s;
+  lks_pass_result result;
+  float together[BATCH][CLASSES];
+  lks_network_options o = options("sync", 1);
+  lks_assert_ok_all(comm, subject_create(&s, NULL, residual_text, &o));
+  lks_status status = train(&s, &result);
+  if (!status) status = pass(&s, &result, LKS_PASS_RUNNING, 0, BATCH, 0);
+  memcpy(together, lks_network_logits(s.network), sizeof together);
+  bool same = true;
+  for (size_t i = 0; i < BATCH && !status; i++) {
+    status = pass(&s, &result, LKS_PASS_RUNNING, i, 1, 0);
+    same = same && !memcmp(together[i], lks_network_logits(s.network), sizeof together[i]);
+  }
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, same);
+}
+
+/* A value that is not finite, on one rank alone, ends the pass on all ranks with the same status. */
+static void test_divergence_is_agreed(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "5", "none"};
+  for (size_t n = 0; n < 3; n++) {
+    subject s;
+    lks_pass_result result;
+    lks_network_options o = options(norms[n], 1);
+    lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+    if (lks_comm_rank(comm) == lks_comm_size(comm) - 1) lks_network_parameters(s.network)[3] = INFINITY;
+    lks_network_parameters_changed(s.network);
+    lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+    subject_destroy(&s);
+    lks_assert_all(comm, status == LKS_ERR_DIVERGED);
+  }
+}
+
+static void test_one_value_a_channel_is_refused(lks_comm *comm)
+{
+  subject s;
+  lks_network_options o = options("4", 1); /* 37 samples: the last group has one */
+  lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+  lks_status status = lks_network_prepare(s.network, BATCH, true);
+  bool told = strstr(lks_message(), "one value a channel"),
+       evaluates = !lks_network_prepare(s.network, BATCH, false);
+  subject_destroy(&s);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && told && evaluates);
+}
+
+static void test_no_allocation_inside_a_step(lks_comm *comm)
+{
+  subject s;
+  lks_pass_result result;
+  lks_network_options o = options("5", 2);
+  lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+  lks_assert_ok_all(comm, train(&s, &result));
+  long before = lks_allocations_made();
+  lks_assert_ok_all(comm, train(&s, &result));
+  long made = lks_allocations_made() - before;
+  subject_destroy(&s);
+  lks_assert_all(comm, made == 0);
+}
+
+static void test_import_and_export(lks_comm *comm)
+{
+  subject s;
+  lks_network_options o = options("sync", 1);
+  lks_assert_ok_all(comm, subject_create(&s, comm, "maxpool 2x2\nbatchnorm\ndense classes\n", &o));
+  const lks_tensor *tensor = lks_network_find(s.network, "dense1.weight");
+  float file[CLASSES * 60], back[CLASSES * 60];
+  bool ok = tensor && tensor->elements == CLASSES * 60;
+  for (int i = 0; i < CLASSES * 60; i++) file[i] = (float)i;
+  if (ok) {
+    lks_network_import(s.network, tensor, file);
+    lks_network_export(back, s.network, tensor);
+    const float *w = lks_network_parameters(s.network) + tensor->offset;
+    /* column (pixel 1, channel 2) of H,W,C is column 2*20 + 1 of C,H,W */
+    ok = !memcmp(file, back, sizeof file) && w[1 * 3 + 2] == 41;
+  }
+  subject_destroy(&s);
+  lks_assert_all(comm, ok);
+}
+
+int main(int argc, char **argv)
+{
+  static const lks_mpi_test tests[] = {
+      LKS_MPI_TEST(test_same_bits),
+      LKS_MPI_TEST(test_other_normalization_batches_differ),
+      LKS_MPI_TEST(test_rank_is_the_shards_of_this_run),
+      LKS_MPI_TEST(test_plain_reduction_is_close),
+      LKS_MPI_TEST(test_gradient_by_finite_differences),
+      LKS_MPI_TEST(test_evaluation),
+      LKS_MPI_TEST(test_one_example_alone),
+      LKS_MPI_TEST(test_divergence_is_agreed),
+      LKS_MPI_TEST(test_one_value_a_channel_is_refused),
+      LKS_MPI_TEST(test_no_allocation_inside_a_step),
+      LKS_MPI_TEST(test_import_and_export),
+  };
+  make_data();
+  return LKS_MPI_TEST_MAIN(argc, argv, tests);
+}
