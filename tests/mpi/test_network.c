@@ -1,8 +1,10 @@
-#include <cmocka.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+/* cmocka.h needs those above and setjmp.h */
+#include <setjmp.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <stdio.h>
