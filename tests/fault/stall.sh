@@ -1,0 +1,43 @@
+#!/bin/bash
+# A rank that stops or dies ends the job in seconds: with code 6 and exactly one message when it stops, which mpirun
+# never notices, and with mpirun's own code when it is killed. No process stays behind.
+set -u
+program=$(dirname "${LOCKSTEP:?}")/tests/test_mpi_stall
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failures=0
+
+fail()
+{
+  echo "FAILED: $*"
+  cat "$folder/output"
+  failures=$((failures + 1))
+}
+
+# try SIZE stop|kill RANK: sets code and seconds, writes $folder/output
+try()
+{
+  SECONDS=0
+  timeout -k 5 40 "${MPIEXEC:-mpirun}" -n "$1" "$folder/victim" "$2" "$3" >"$folder/output" 2>&1
+  code=$?
+  seconds=$SECONDS
+  sleep 0.2
+  if pgrep -f "$folder/victim" >"$folder/left"; then fail "-n $* left processes $(tr '\n' ' ' <"$folder/left")"; fi
+}
+
+cp "$program" "$folder/victim" || exit 1
+for case in "2 0" "3 2" "4 1"; do
+  read -r size rank <<<"$case"
+  try "$size" stop "$rank"
+  messages=$(grep -c "^lockstep: error: " "$folder/output")
+  [ "$code" -eq 6 ] || fail "-n $size stop $rank ended with code $code, not 6"
+  [ "$messages" -eq 1 ] || fail "-n $size stop $rank gave $messages messages, not 1"
+  grep -q "waited 1 seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
+  [ "$seconds" -le 15 ] || fail "-n $size stop $rank took $seconds seconds"
+done
+
+try 3 kill 1
+[ "$code" -ne 0 ] || fail "a killed rank ended with code 0"
+[ "$seconds" -le 15 ] || fail "a killed rank took $seconds seconds"
+
+exit $((failures > 0))

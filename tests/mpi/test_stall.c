@@ -1,0 +1,87 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/mpi_test.h"
+
+/* Without arguments: what a stall limit must not do. With arguments "stop RANK" or "kill RANK" it is the
+ * program of tests/fault/stall.sh, in which that rank stops or dies and the others wait for it in an
+ * agreement. */
+
+static const double LIMIT = 1;
+
+static void sleep_seconds(double seconds)
+{
+  usleep((useconds_t)(seconds * 1e6));
+}
+
+/* Whether a communicator with this limit still works after rank 0 came `late` seconds after the others, three
+ * times. */
+static bool works(lks_comm *comm, double limit, double late, int times)
+{
+  bool ok = true;
+  lks_comm_stall_limit(comm, LIMIT);
+  lks_comm_stall_limit(comm, limit);
+  for (int i = 0; i < times; i++) {
+    if (lks_comm_rank(comm) == 0) sleep_seconds(late);
+    ok = lks_comm_agree_all(comm, LKS_OK) == LKS_OK && ok;
+  }
+  return ok;
+}
+
+/* The limit holds for one call, not for the sum of several. */
+static void test_waiting_below_the_limit(lks_comm *comm)
+{
+  lks_comm *own;
+  lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
+  lks_assert_all(comm, works(own, LIMIT, 0.6 * LIMIT, 2));
+  lks_comm_destroy_all(&own);
+}
+
+/* A rank that computes, or waits for a file, waits for no other rank. */
+static void test_working_beyond_the_limit(lks_comm *comm)
+{
+  lks_comm *own;
+  lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
+  lks_comm_stall_limit(own, LIMIT);
+  sleep_seconds(1.5 * LIMIT);
+  lks_assert_ok_all(comm, lks_comm_agree_all(own, LKS_OK));
+  lks_comm_destroy_all(&own);
+}
+
+static void test_limit_taken_back(lks_comm *comm)
+{
+  lks_comm *own;
+  lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
+  lks_assert_all(comm, works(own, 0, 1.5 * LIMIT, 1));
+  lks_comm_destroy_all(&own);
+}
+
+static const lks_mpi_test tests[] = {
+    LKS_MPI_TEST(test_waiting_below_the_limit),
+    LKS_MPI_TEST(test_working_beyond_the_limit),
+    LKS_MPI_TEST(test_limit_taken_back),
+};
+
+static int run_victim(int signal_number, int victim)
+{
+  lks_comm *comm;
+  MPI_Init(NULL, NULL);
+  if (lks_comm_create_all(&comm, MPI_COMM_WORLD) != LKS_OK) return EXIT_FAILURE;
+  signal(SIGTERM, SIG_IGN); /* the worst case: a waiting rank that mpirun's first signal does not end */
+  lks_comm_stall_limit(comm, LIMIT);
+  lks_status status = lks_comm_agree_all(comm, LKS_OK);
+  if (lks_comm_rank(comm) == victim) raise(signal_number);
+  if (status == LKS_OK) status = lks_comm_agree_all(comm, LKS_OK);
+  lks_comm_destroy_all(&comm);
+  MPI_Finalize();
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc == 3 && strcmp(argv[1], "stop") == 0) return run_victim(SIGSTOP, atoi(argv[2]));
+  if (argc == 3 && strcmp(argv[1], "kill") == 0) return run_victim(SIGKILL, atoi(argv[2]));
+  return LKS_MPI_TEST_MAIN(argc, argv, tests);
+}
