@@ -42,6 +42,7 @@ static lks_status create_arm_all(arm *a, lks_comm *comm, const task *t, size_t t
   lks_config_default(&config);
   snprintf(config.bn, sizeof config.bn, "%s", a->bn);
   snprintf(config.reduce, sizeof config.reduce, "%s", a->reduce);
+  snprintf(config.data, sizeof config.data, "made here");
   config.batch_size = t->batch;
   config.threads = threads;
   lks_status status = lks_config_check(&config);
