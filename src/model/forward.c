@@ -105,10 +105,14 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
   const lks_op *op = &network->stages->op[o];
   size_t all = context->plan->microbatch * op->elements;
   float *y = lks_value(network, o, microbatch);
-  const float *x = op->input >= 0 ? lks_value(network, op->input, microbatch) : NULL;
+  if (op->kind == LKS_OP_INPUT) {
+    input_forward(context, op, y, microbatch);
+    return LKS_OK;
+  }
+  const float *x = lks_value(network, op->input, microbatch);
   const float *residual = op->residual >= 0 ? lks_value(network, op->residual, microbatch) : NULL;
   switch (op->kind) {
-  case LKS_OP_INPUT: input_forward(context, op, y, microbatch); break;
+  case LKS_OP_INPUT: break;
   case LKS_OP_LINEAR: return linear_forward(context, op, y, x, thread);
   case LKS_OP_NORM: norm_forward(context, op, y, x, residual, microbatch); break;
   case LKS_OP_RELU: lks_relu_forward(y, x, all); break;

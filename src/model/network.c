@@ -255,7 +255,7 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
     status = build(n);
   }
   status = lks_comm_agree_all(comm, status);
-  if (!status) status = create_gradient_sum_all(n);
+  if (!status && n) status = create_gradient_sum_all(n);
   if (!status) status = lks_parameters_initialize_all(n);
   if (status) lks_network_destroy_all(network);
   return status;

@@ -241,10 +241,13 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
                                 const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop)
 {
   lks_status status = LKS_OK;
-  if (!find_plan(network, batch->total)) /* or there is one, on all ranks */
+  const lks_batch_plan *plan = find_plan(network, batch->total); /* on all ranks, or on none */
+  if (!plan) {
     status = lks_comm_agree_all(network->comm, lks_network_prepare(network, batch->total, false));
-  if (status) return status;
-  lks_pass_context context = {network, pass, find_plan(network, batch->total), batch, form, step, 0};
+    plan = find_plan(network, batch->total);
+  }
+  if (status || !plan) return status;
+  lks_pass_context context = {network, pass, plan, batch, form, step, 0};
 
   lks_profile_enter(network->profile, pass == LKS_PASS_TRAIN ? LKS_PART_FORWARD : LKS_PART_EVALUATION);
   pack_weights(network);

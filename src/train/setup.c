@@ -83,7 +83,7 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                              !strcmp(config->bn, "none"));
   status = lks_comm_agree_all(comm, status);
   if (!status) status = agree_on_isa_all(comm);
-  if (!status) {
+  if (!status && s) {
     lks_network_options options = options_of(config, comm);
     status = lks_network_create_all(&s->network, s->model, comm, &options);
   }
