@@ -234,8 +234,8 @@ def training_run(file, name, text, shapes, forward, image, group, seed):
     rng = np.random.default_rng(seed)
     network = Network(rng, shapes, group)
     channels, height, width = image
-    pixels = rng.integers(0, 256, (batches, batch, height, width, channels), np.uint8)
-    label = rng.integers(0, 10, (batches, batch)).astype(np.int32)
+    pixels = rng.integers(0, 256, (batches * batch, height, width, channels), np.uint8)
+    label = rng.integers(0, 10, batches * batch).astype(np.int32)
     mean, std = np.linspace(0.4, 0.6, channels), np.linspace(0.2, 0.35, channels)
     initial = {key: value.detach().clone() for key, value in network.state.items()}
     trained = [(key, value) for key, value in network.state.items() if value.requires_grad]
@@ -244,8 +244,9 @@ def training_run(file, name, text, shapes, forward, image, group, seed):
                                 lr=0.05, momentum=0.9)
     losses = []
     for step in range(steps):
-        x = torch.tensor(((pixels[step % batches] / 255.0 - mean) / std).transpose(0, 3, 1, 2))
-        loss = F.cross_entropy(forward(network, x), torch.tensor(label[step % batches], dtype=torch.int64),
+        chosen = slice(step % batches * batch, (step % batches + 1) * batch)
+        x = torch.tensor(((pixels[chosen] / 255.0 - mean) / std).transpose(0, 3, 1, 2))
+        loss = F.cross_entropy(forward(network, x), torch.tensor(label[chosen], dtype=torch.int64),
                                label_smoothing=smoothing)
         optimizer.zero_grad()
         loss.backward()
