@@ -1,0 +1,170 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "kernels/elementwise.h"
+#include "support/kernel_test.h"
+#include "support/naive_elementwise.h"
+
+enum { MAX = 4099 };
+static const double ulp = 0x1p-24;
+static float a[MAX], b[MAX], scale[MAX], offset[MAX];
+
+static int fill(void **state)
+{
+  (void)state;
+  kernel_test_fill(a, MAX, 1, 0, 2);
+  kernel_test_fill(b, MAX, 2, 0, 2);
+  kernel_test_fill(scale, MAX, 3, 1, 0.5);
+  kernel_test_fill(offset, MAX, 4, 0, 1);
+  return 0;
+}
+
+static lks_random_key key(void)
+{
+  return lks_random_key_make(7, LKS_RANDOM_DROPOUT, 3, 11, 13);
+}
+
+/* all kernels, one after the other, of a count */
+static void run_all(void *out, void *context)
+{
+  const size_t count = *(size_t *)context;
+  const lks_random_key k = key();
+  float *y = out;
+  lks_relu_forward(y, a, count);
+  lks_relu_backward(y + count, a, b, count);
+  lks_sigmoid_forward(y + 2 * count, a, count);
+  lks_sigmoid_backward(y + 3 * count, a, b, count);
+  lks_add_forward(y + 4 * count, a, b, count);
+  lks_dropout(y + 5 * count, a, 0.3, &k, count);
+  lks_input_features(y + 6 * count, a, scale, offset, count);
+}
+
+static void test_every_level_gives_the_same_bits(void **state)
+{
+  (void)state;
+  static const size_t counts[] = {0, 1, 3, 10, 16, 17, 64, 100, MAX};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
+    size_t count = counts[i];
+    assert_true(kernel_test_same_bits(run_all, &count, 7 * count * sizeof(float)));
+  }
+}
+
+static void test_values(void **state)
+{
+  (void)state;
+  static float y[7 * MAX];
+  size_t count = MAX;
+  const lks_random_key k = key();
+  run_all(y, &count);
+  for (size_t i = 0; i < MAX; ++i) {
+    const double sigmoid = 1 / (1 + exp(-(double)a[i])), slope = (double)b[i] * (1 - (double)b[i]);
+    assert_true(y[i] == fmax(0, a[i]));
+    assert_true(y[MAX + i] == (b[i] > 0 ? a[i] : 0));
+    assert_true(fabs(y[2 * MAX + i] - sigmoid) <= 1.001 * ulp * sigmoid);
+    assert_true(fabs(y[3 * MAX + i] - a[i] * slope) <= 3.001 * ulp * fabs(a[i] * slope));
+    assert_true(y[4 * MAX + i] == a[i] + b[i]);
+    const double dropped = naive_dropout(a, 0.3, &k, i), featured = (double)a[i] * scale[i] + offset[i];
+    assert_true(fabs(y[5 * MAX + i] - dropped) <= 2.001 * ulp * fabs(dropped));
+    assert_true(fabs(y[6 * MAX + i] - featured) <= 2.001 * ulp * (fabs(a[i] * scale[i]) + fabs(featured)));
+  }
+}
+
+static void test_in_place_is_out_of_place(void **state)
+{
+  (void)state;
+  static float out[7 * MAX], in[7][MAX];
+  size_t count = MAX;
+  const lks_random_key k = key();
+  run_all(out, &count);
+  for (size_t i = 0; i < 7; ++i) memcpy(in[i], a, sizeof a);
+  lks_relu_forward(in[0], in[0], MAX);
+  lks_relu_backward(in[1], in[1], b, MAX);
+  lks_sigmoid_forward(in[2], in[2], MAX);
+  lks_sigmoid_backward(in[3], in[3], b, MAX);
+  lks_add_forward(in[4], in[4], b, MAX);
+  lks_dropout(in[5], in[5], 0.3, &k, MAX);
+  lks_input_features(in[6], in[6], scale, offset, MAX);
+  assert_memory_equal(in, out, sizeof out);
+}
+
+static void test_edges(void **state)
+{
+  (void)state;
+  const float x[] = {NAN, -INFINITY, INFINITY, -0.0f, -1e30f, 1e30f, -104.0f, 0};
+  float y[8];
+  lks_relu_forward(y, x, 8);
+  assert_true(isnan(y[0]) && y[1] == 0 && y[2] == INFINITY && y[3] == 0 && y[5] == x[5]);
+  lks_sigmoid_forward(y, x, 8);
+  assert_true(isnan(y[0]) && y[1] == 0 && y[2] == 1 && y[3] == 0.5f && y[4] == 0 && y[5] == 1 &&
+              y[7] == 0.5f);
+  assert_true(y[6] >= 0 && y[6] < 1e-44f); /* exp(-104) = 6.8e-46 is below half of the least subnormal */
+  for (size_t i = 0; i < 8; ++i) y[i] = NAN;
+  lks_relu_backward(y, a, y, 8);
+  assert_true(y[0] == 0);
+}
+
+static void test_dropout_keeps_its_share(void **state)
+{
+  (void)state;
+  static float ones[MAX], y[MAX], z[MAX];
+  lks_random_key k = key();
+  for (size_t i = 0; i < MAX; ++i) ones[i] = 1;
+  lks_dropout(y, ones, 0, &k, MAX);
+  assert_memory_equal(y, ones, sizeof y);
+  lks_dropout(y, ones, 0.25, &k, MAX);
+  size_t kept = 0;
+  for (size_t i = 0; i < MAX; ++i) kept += y[i] != 0;
+  assert_true(fabs((double)kept / MAX - 0.75) < 5 * sqrt(0.75 * 0.25 / MAX));
+  ++k.sample; /* another sample, another mask */
+  lks_dropout(z, ones, 0.25, &k, MAX);
+  assert_memory_not_equal(y, z, sizeof y);
+}
+
+static void test_pictures_move_and_flip(void **state)
+{
+  (void)state;
+  enum { HEIGHT = 5, WIDTH = 7, MAX_CHANNELS = 3 };
+  static uint8_t x[HEIGHT * WIDTH * MAX_CHANNELS];
+  static float y[HEIGHT * WIDTH * MAX_CHANNELS];
+  for (size_t i = 0; i < sizeof x; ++i) x[i] = (uint8_t)(i * 37 + 1);
+  static const int shifts[] = {0, 1, -1, 4, -4, 5, -5, 7, -7, 9, -9, 2000000000, -2000000000};
+  enum { SHIFTS = sizeof shifts / sizeof *shifts };
+  for (size_t variant = 0; variant < 2 * 2 * SHIFTS * SHIFTS; ++variant) {
+    const int flip = variant & 1, shift_y = shifts[variant / 4 % SHIFTS],
+              shift_x = shifts[variant / 4 / SHIFTS];
+    const size_t channels = variant & 2 ? 1 : MAX_CHANNELS;
+    const naive_picture picture = {x, scale, offset, HEIGHT, WIDTH, channels};
+    lks_input_image(y, x, scale, offset, shift_y, shift_x, flip, HEIGHT, WIDTH, channels);
+    for (size_t i = 0; i < HEIGHT * WIDTH * channels; ++i) {
+      const size_t c = i % channels;
+      const double twin =
+          naive_input_image(&picture, shift_y, shift_x, flip, i / channels / WIDTH, i / channels % WIDTH, c);
+      assert_true(fabs(y[i] - twin) <= 2.001 * ulp * (255 * fabs(scale[c]) + fabs(offset[c])));
+    }
+  }
+}
+
+static void test_nothing_was_allocated(void **state)
+{
+  (void)state;
+  assert_int_equal(lks_allocations_open(), 0);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_every_level_gives_the_same_bits), cmocka_unit_test(test_values),
+      cmocka_unit_test(test_in_place_is_out_of_place),        cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_dropout_keeps_its_share),         cmocka_unit_test(test_pictures_move_and_flip),
+      cmocka_unit_test(test_nothing_was_allocated),
+  };
+  return cmocka_run_group_tests(tests, fill, NULL);
+}
