@@ -128,6 +128,20 @@ static void test_dropout_keeps_its_share(void **state)
   assert_memory_not_equal(y, z, sizeof y);
 }
 
+static void test_dropout_compares_with_the_rate_exactly(void **state)
+{
+  (void)state;
+  uint32_t words[4];
+  const lks_random_key k = key();
+  const float one = 1;
+  float y;
+  lks_random_words(words, &k, 0);
+  lks_dropout(&y, &one, words[0] * 0x1p-32, &k, 1);
+  assert_true(y > 0);
+  lks_dropout(&y, &one, (words[0] + 1.0) * 0x1p-32, &k, 1);
+  assert_true(y == 0);
+}
+
 static void test_pictures_move_and_flip(void **state)
 {
   (void)state;
@@ -161,9 +175,13 @@ static void test_nothing_was_allocated(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_level_gives_the_same_bits), cmocka_unit_test(test_values),
-      cmocka_unit_test(test_in_place_is_out_of_place),        cmocka_unit_test(test_edges),
-      cmocka_unit_test(test_dropout_keeps_its_share),         cmocka_unit_test(test_pictures_move_and_flip),
+      cmocka_unit_test(test_every_level_gives_the_same_bits),
+      cmocka_unit_test(test_values),
+      cmocka_unit_test(test_in_place_is_out_of_place),
+      cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_dropout_keeps_its_share),
+      cmocka_unit_test(test_dropout_compares_with_the_rate_exactly),
+      cmocka_unit_test(test_pictures_move_and_flip),
       cmocka_unit_test(test_nothing_was_allocated),
   };
   return cmocka_run_group_tests(tests, fill, NULL);
