@@ -1,0 +1,42 @@
+#include "dataset_copy.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+
+void lks_dataset_copy_clear(lks_dataset_copy *copy)
+{
+  lks_free(copy->block);
+  lks_free(copy->mean);
+  memset(copy, 0, sizeof *copy);
+}
+
+lks_status lks_dataset_copy_read(lks_dataset_copy *copy, const char *path)
+{
+  lks_section section[LKS_SECTIONS];
+  lks_dataset_file *file = NULL;
+  memset(copy, 0, sizeof *copy);
+  lks_status status = lks_dataset_file_open(&file, path);
+  if (status) return status;
+  copy->header = *lks_dataset_file_header(file);
+  size_t count = lks_layout_statistics(&copy->header.layout);
+  copy->mean = lks_new(2 * count, sizeof(double));
+  copy->std = copy->mean + count;
+  memcpy(copy->mean, lks_dataset_file_mean(file), count * sizeof(double));
+  memcpy(copy->std, lks_dataset_file_std(file), count * sizeof(double));
+  copy->block = lks_new(lks_layout_sections(section, &copy->header.layout), 1);
+  status = lks_dataset_file_read(file, copy->block);
+  copy->contents = lks_contents_in(&copy->header.layout, copy->block);
+  lks_dataset_file_close(&file);
+  if (status) lks_dataset_copy_clear(copy);
+  return status;
+}
+
+bool lks_dataset_copy_equal(const lks_dataset_copy *a, const lks_dataset_copy *b)
+{
+  lks_section section[LKS_SECTIONS];
+  if (memcmp(&a->header.layout, &b->header.layout, sizeof a->header.layout) != 0) return false;
+  size_t statistics = lks_layout_statistics(&a->header.layout);
+  return memcmp(a->block, b->block, lks_layout_sections(section, &a->header.layout)) == 0 &&
+         memcmp(a->mean, b->mean, 2 * statistics * sizeof(double)) == 0;
+}

@@ -1,0 +1,424 @@
+#include <hdf5.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "dataset/generate.h"
+#include "support/dataset_copy.h"
+
+static char folder[] = "/tmp/lockstep-test-XXXXXX";
+static char good[64], other[64], bad[64];
+
+static const lks_generate_options images = {
+    .shape = {5, 4, 3}, .classes = 4, .train = 150, .test = 23, .noise = 128, .seed = 3};
+static const lks_generate_options features = {
+    .shape = {1, 1, 7}, .features = true, .classes = 3, .train = 80, .test = 9, .noise = 128, .seed = 4};
+
+static int set_up(void **state)
+{
+  (void)state;
+  if (!mkdtemp(folder)) return -1;
+  snprintf(good, sizeof good, "%s/good.h5", folder);
+  snprintf(other, sizeof other, "%s/other.h5", folder);
+  snprintf(bad, sizeof bad, "%s/bad.h5", folder);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  return lks_generate(good, &images, false) || lks_generate(other, &features, false);
+}
+
+static int tear_down(void **state)
+{
+  (void)state;
+  unlink(good);
+  unlink(other);
+  unlink(bad);
+  return rmdir(folder);
+}
+
+static int nothing_is_left(void **state)
+{
+  (void)state;
+  return lks_allocations_open() != 0;
+}
+
+/* What can be wrong with a file, made from a good one by a hand at a time. */
+static hid_t root;
+
+static void set_text(const char *name, const char *text)
+{
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, strlen(text) + 1);
+  H5Adelete(root, name);
+  hid_t attribute = H5Acreate2(root, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, type, text);
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
+}
+
+static void set_number(const char *name, int value)
+{
+  hid_t space = H5Screate(H5S_SCALAR);
+  H5Adelete(root, name);
+  hid_t attribute = H5Acreate2(root, name, H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, H5T_NATIVE_INT, &value);
+  H5Aclose(attribute);
+  H5Sclose(space);
+}
+
+static void set_values(const char *name, const double *values, hsize_t count)
+{
+  hid_t space = H5Screate_simple(1, &count, NULL);
+  H5Adelete(root, name);
+  hid_t attribute = H5Acreate2(root, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(attribute, H5T_NATIVE_DOUBLE, values);
+  H5Aclose(attribute);
+  H5Sclose(space);
+}
+
+static void replace_array(const char *name, hid_t type, int rank, const hsize_t *size, hid_t plan)
+{
+  hid_t space = H5Screate_simple(rank, size, NULL);
+  H5Ldelete(root, name, H5P_DEFAULT);
+  H5Dclose(H5Dcreate2(root, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT));
+  H5Sclose(space);
+}
+
+static void set_label(const char *name, hsize_t index, int32_t value)
+{
+  hid_t data = H5Dopen2(root, name, H5P_DEFAULT), space = H5Dget_space(data), one = H5Screate(H5S_SCALAR);
+  H5Sselect_elements(space, H5S_SELECT_SET, 1, &index);
+  H5Dwrite(data, H5T_NATIVE_INT32, one, space, H5P_DEFAULT, &value);
+  H5Sclose(one);
+  H5Sclose(space);
+  H5Dclose(data);
+}
+
+static void other_format(void)
+{
+  set_text("format", "lockstep-checkpoint");
+}
+static void no_format(void)
+{
+  H5Adelete(root, "format");
+}
+static void number_as_format(void)
+{
+  set_number("format", 1);
+}
+static void newer_version(void)
+{
+  set_number("format_version", 2);
+}
+static void text_as_version(void)
+{
+  set_text("format_version", "1");
+}
+static void no_classes(void)
+{
+  H5Adelete(root, "classes");
+}
+static void zero_classes(void)
+{
+  set_number("classes", 0);
+}
+static void negative_classes(void)
+{
+  set_number("classes", -3);
+}
+static void fewer_classes(void)
+{
+  set_number("classes", 3);
+}
+static void more_classes(void)
+{
+  set_number("classes", 5);
+}
+static void no_mean(void)
+{
+  H5Adelete(root, "mean");
+}
+static void short_mean(void)
+{
+  set_values("mean", (double[]){0, 1}, 2);
+}
+static void infinite_mean(void)
+{
+  set_values("mean", (double[]){0, INFINITY, 1}, 3);
+}
+static void negative_std(void)
+{
+  set_values("std", (double[]){1, 1, -1}, 3);
+}
+static void other_mean(void)
+{
+  set_values("mean", (double[]){0.5, 0.5, 0.5}, 3);
+}
+static void no_test(void)
+{
+  H5Ldelete(root, "test", H5P_DEFAULT);
+}
+static void no_labels(void)
+{
+  H5Ldelete(root, "train/labels", H5P_DEFAULT);
+}
+static void wide_labels(void)
+{
+  replace_array("train/labels", H5T_NATIVE_INT64, 1, (hsize_t[]){150}, H5P_DEFAULT);
+}
+static void fewer_labels(void)
+{
+  replace_array("test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){22}, H5P_DEFAULT);
+}
+static void float_images(void)
+{
+  replace_array("test/images", H5T_NATIVE_FLOAT, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT);
+}
+static void signed_images(void)
+{
+  replace_array("test/images", H5T_NATIVE_INT8, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT);
+}
+static void flat_images(void)
+{
+  replace_array("train/images", H5T_NATIVE_UINT8, 2, (hsize_t[]){150, 60}, H5P_DEFAULT);
+}
+static void other_shape(void)
+{
+  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 4, 5, 3}, H5P_DEFAULT);
+}
+static void low_label(void)
+{
+  set_label("train/labels", 17, -1);
+}
+static void high_label(void)
+{
+  set_label("test/labels", 22, 4);
+}
+static void wrong_label(void)
+{
+  set_label("train/labels", 3, 2);
+}
+static void wrong_hash(void)
+{
+  set_text("content_hash", "00000000000000000000000000000000");
+}
+
+static void no_samples(void)
+{
+  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){0, 5, 4, 3}, H5P_DEFAULT);
+  replace_array("train/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){0}, H5P_DEFAULT);
+}
+
+static void empty_images(void)
+{
+  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 5, 0, 3}, H5P_DEFAULT);
+  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 0, 3}, H5P_DEFAULT);
+}
+
+/* A terabyte that was never written costs nothing in the file. */
+static void endless_images(void)
+{
+  hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(plan, 4, (hsize_t[]){1, 1000, 1000, 3});
+  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 100000, 100000, 3}, plan);
+  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 100000, 100000, 3}, plan);
+  H5Pclose(plan);
+}
+
+static void external_link(void)
+{
+  H5Ldelete(root, "train/images", H5P_DEFAULT);
+  H5Lcreate_external("good.h5", "/train/images", root, "train/images", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void external_group(void)
+{
+  H5Ldelete(root, "test", H5P_DEFAULT);
+  H5Lcreate_external("good.h5", "/test", root, "test", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void external_storage(void)
+{
+  hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_external(plan, "/etc/passwd", 0, (hsize_t)23 * 60);
+  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 4, 3}, plan);
+  H5Pclose(plan);
+}
+
+static void virtual_dataset(void)
+{
+  hid_t plan = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){23}, NULL);
+  H5Pset_virtual(plan, space, good, "/test/labels", space);
+  replace_array("test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){23}, plan);
+  H5Sclose(space);
+  H5Pclose(plan);
+}
+
+static const struct {
+  const char *name;
+  void (*spoil)(void);
+  const char *part; /* of the message */
+} wrongs[] = {
+    {"other format", other_format, "must be \"lockstep-dataset\""},
+    {"no format", no_format, "`format` is missing"},
+    {"number as format", number_as_format, "must be one text"},
+    {"newer version", newer_version, "format_version 2"},
+    {"text as version", text_as_version, "must be a whole number"},
+    {"no classes", no_classes, "`classes` is missing"},
+    {"zero classes", zero_classes, "classes is 0"},
+    {"negative classes", negative_classes, "classes is 0"},
+    {"fewer classes", fewer_classes, "/train/labels[3] is 3 and must be 0 to 2"},
+    {"more classes", more_classes, "content_hash"},
+    {"no mean", no_mean, "`mean` is missing"},
+    {"short mean", short_mean, "has 2 values and must have 3"},
+    {"infinite mean", infinite_mean, "mean[1] is inf"},
+    {"negative std", negative_std, "std[2] is -1"},
+    {"other mean", other_mean, "content_hash"},
+    {"no test", no_test, "/test is missing"},
+    {"no labels", no_labels, "/train/labels is missing"},
+    {"wide labels", wide_labels, "/train/labels has a wrong type"},
+    {"fewer labels", fewer_labels, "23 samples and /test/labels has 22 labels"},
+    {"float images", float_images, "/test/images has a wrong type"},
+    {"signed images", signed_images, "/test/images has a wrong type"},
+    {"flat images", flat_images, "/train/images has a wrong type or rank"},
+    {"other shape", other_shape, "differ in shape"},
+    {"low label", low_label, "/train/labels[17] is -1 and must be 0 to 3"},
+    {"high label", high_label, "/test/labels[22] is 4 and must be 0 to 3"},
+    {"wrong label", wrong_label, "content_hash"},
+    {"wrong hash", wrong_hash, "content_hash is 0000"},
+    {"no samples", no_samples, "no train samples"},
+    {"empty images", empty_images, "holds nothing"},
+    {"endless images", endless_images, "cannot hold"},
+    {"external link", external_link, "is a link"},
+    {"external group", external_group, "is a link"},
+    {"external storage", external_storage, "from other files"},
+    {"virtual dataset", virtual_dataset, "from other files"},
+};
+
+static void duplicate(const char *from, const char *to)
+{
+  char *data;
+  size_t bytes;
+  assert_int_equal(lks_file_read(&data, &bytes, from), LKS_OK);
+  assert_int_equal(lks_file_write(to, data, bytes), LKS_OK);
+  lks_free(data);
+}
+
+static void expect_refused(const char *path, lks_status status, const char *part, const char *name)
+{
+  lks_dataset_copy got;
+  lks_status is = lks_dataset_copy_read(&got, path);
+  if (is != status || !strstr(lks_message(), part) || strncmp(lks_message(), path, strlen(path)) != 0)
+    fail_msg("%s: status %d, message \"%s\"", name, is, is ? lks_message() : "");
+}
+
+static void test_wrong_files(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    duplicate(good, bad);
+    root = H5Fopen(bad, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(root >= 0);
+    wrongs[i].spoil();
+    H5Fclose(root);
+    expect_refused(bad, LKS_ERR_DATA, wrongs[i].part, wrongs[i].name);
+  }
+}
+
+static void test_feature_that_is_not_finite(void **state)
+{
+  (void)state;
+  duplicate(other, bad);
+  root = H5Fopen(bad, H5F_ACC_RDWR, H5P_DEFAULT);
+  hid_t data = H5Dopen2(root, "test/features", H5P_DEFAULT), space = H5Dget_space(data),
+        one = H5Screate(H5S_SCALAR);
+  H5Sselect_elements(space, H5S_SELECT_SET, 1, (hsize_t[]){8, 6});
+  float value = NAN;
+  H5Dwrite(data, H5T_NATIVE_FLOAT, one, space, H5P_DEFAULT, &value);
+  H5Sclose(one);
+  H5Sclose(space);
+  H5Dclose(data);
+  H5Fclose(root);
+  expect_refused(bad, LKS_ERR_DATA, "/test/features[8][6] is", "nan");
+}
+
+static void test_no_file_at_all(void **state)
+{
+  (void)state;
+  char kind[64];
+  unlink(bad);
+  expect_refused(bad, LKS_ERR_IO, "No such file or directory", "missing");
+  expect_refused(folder, LKS_ERR_IO, "not a regular file", "folder");
+  assert_int_equal(lks_file_write(bad, "", 0), LKS_OK);
+  expect_refused(bad, LKS_ERR_DATA, "is not an HDF5 file", "empty");
+  assert_int_equal(lks_file_write(bad, "label,pixel1\n3,4\n", 17), LKS_OK);
+  expect_refused(bad, LKS_ERR_DATA, "is not an HDF5 file", "text");
+  assert_int_equal(lks_file_kind(kind, bad), LKS_ERR_DATA);
+  assert_int_equal(lks_file_kind(kind, good), LKS_OK);
+  assert_string_equal(kind, "lockstep-dataset");
+}
+
+static void test_truncated_anywhere(void **state)
+{
+  (void)state;
+  enum { CUTS = 60 };
+  char *data;
+  size_t bytes;
+  lks_dataset_copy got;
+  assert_int_equal(lks_file_read(&data, &bytes, good), LKS_OK);
+  for (size_t i = 0; i < CUTS; i++) {
+    assert_int_equal(lks_file_write(bad, data, i == 0 ? bytes - 1 : bytes * i / CUTS), LKS_OK);
+    assert_int_equal(lks_dataset_copy_read(&got, bad), LKS_ERR_DATA);
+  }
+  lks_free(data);
+}
+
+/* A flipped bit is refused, or lies where it changes nothing. */
+static void test_flipped_bits(void **state)
+{
+  (void)state;
+  enum { FLIPS = 400 };
+  char *data;
+  size_t bytes, refused = 0;
+  lks_dataset_copy before, after;
+  assert_int_equal(lks_dataset_copy_read(&before, good), LKS_OK);
+  assert_int_equal(lks_file_read(&data, &bytes, good), LKS_OK);
+  for (uint32_t i = 0; i < FLIPS; i++) {
+    const lks_random_key key = lks_random_key_make(11, LKS_RANDOM_GENERATE, 0, 0, i);
+    const size_t bit = lks_random_below(&key, 0, 8 * bytes);
+    data[bit / 8] ^= (char)(1 << bit % 8);
+    assert_int_equal(lks_file_write(bad, data, bytes), LKS_OK);
+    data[bit / 8] ^= (char)(1 << bit % 8);
+    if (lks_dataset_copy_read(&after, bad))
+      refused++;
+    else {
+      assert_true(lks_dataset_copy_equal(&before, &after));
+      lks_dataset_copy_clear(&after);
+    }
+  }
+  assert_true(refused > FLIPS / 2);
+  lks_free(data);
+  lks_dataset_copy_clear(&before);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(test_wrong_files, nothing_is_left),
+      cmocka_unit_test_teardown(test_feature_that_is_not_finite, nothing_is_left),
+      cmocka_unit_test_teardown(test_no_file_at_all, nothing_is_left),
+      cmocka_unit_test_teardown(test_truncated_anywhere, nothing_is_left),
+      cmocka_unit_test_teardown(test_flipped_bits, nothing_is_left),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
