@@ -1,4 +1,6 @@
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "base/arena.h"
 #include "comm/communicator.h"
@@ -7,6 +9,34 @@ struct lks_node_memory {
   MPI_Win window;
 };
 
+/* Open MPI lets the other ranks of the node hang when the folder that backs shared memory is too small (64 MB
+ * in many containers), so the room is looked at first. */
+static lks_status check_room(const lks_comm *comm, size_t bytes)
+{
+  const size_t margin = 1 << 20;
+  const char *chosen = getenv("OMPI_MCA_osc_sm_backing_directory");
+  const char *folder = chosen != NULL ? chosen : "/dev/shm";
+  struct statvfs room;
+  if (comm->node_size == 1 || statvfs(folder, &room) != 0) return LKS_OK;
+  size_t available = (size_t)room.f_bavail * room.f_frsize;
+  if (available > margin && bytes <= available - margin) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_RANK,
+      "%s on %s has room for %zu bytes of shared memory, %zu are needed; enlarge it, or name another folder "
+      "in OMPI_MCA_osc_sm_backing_directory",
+      folder, comm->host, available, bytes);
+}
+
+/* Every rank learns whether all ranks of the node can go on; one that could keeps no message of its own. */
+static lks_status agree_on_node_all(lks_comm *comm, lks_status status)
+{
+  int ok = status == LKS_OK;
+  lks_status agreed =
+      lks_mpi_status(MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, comm->node), "MPI_Allreduce");
+  if (status != LKS_OK || agreed != LKS_OK) return lks_status_worse(status, agreed);
+  return ok ? LKS_OK : lks_fail(LKS_ERR_RANK, "another rank on %s has no room for shared memory", comm->host);
+}
+
 static lks_status allocate_all(lks_node_memory *memory, void **block, lks_comm *comm, size_t bytes)
 {
   void *base = NULL;
@@ -14,29 +44,22 @@ static lks_status allocate_all(lks_node_memory *memory, void **block, lks_comm *
   int unit;
   int code = MPI_Win_allocate_shared(own, 1, MPI_INFO_NULL, comm->node, &base, &memory->window);
   if (code == MPI_SUCCESS) code = MPI_Win_shared_query(memory->window, 0, &size, &unit, block);
-  lks_status status = lks_mpi_status(code, "MPI_Win_allocate_shared");
-  if (status == LKS_OK) return LKS_OK;
-  return lks_fail_in(status, "%zu bytes of memory shared by the ranks of %s; see df /dev/shm: ", bytes,
-                     comm->host);
+  return lks_mpi_status(code, "MPI_Win_allocate_shared");
 }
 
 lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lks_comm *comm, size_t bytes)
 {
-  *block = NULL;
   *memory = lks_new(1, sizeof **memory);
-  int ok = *memory != NULL;
+  lks_status status = *memory != NULL ? LKS_OK : LKS_ERR_RANK;
+  if (status == LKS_OK && comm->node_rank == 0) status = check_room(comm, bytes);
   lks_comm_enter(comm, "the sharing of memory on a node");
-  int code = MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, comm->node);
-  lks_status status = lks_mpi_status(code, "MPI_Allreduce");
-  if (status == LKS_OK && !ok) status = lks_fail(LKS_ERR_RANK, "a rank of %s has no memory left", comm->host);
-  if (status == LKS_OK) {
-    (*memory)->window = MPI_WIN_NULL;
-    status = allocate_all(*memory, block, comm, bytes);
-  }
+  status = agree_on_node_all(comm, status);
+  if (status == LKS_OK) status = allocate_all(*memory, block, comm, bytes);
   lks_comm_leave(comm);
   if (status != LKS_OK) {
     lks_free(*memory);
     *memory = NULL;
+    *block = NULL;
   }
   return status;
 }
