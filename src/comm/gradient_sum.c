@@ -14,7 +14,7 @@ typedef struct bucket {
   size_t max_elements, elements;
   float *out; /* the caller's, [elements] */
   float *send,
-      *receive; /* send: by rank, then by own block, that rank's slice; receive: all blocks' own slice */
+      *receive; /* send: by other rank, then by own block, its slice; receive: all blocks' own slice */
   int *send_count, *send_at; /* [size] each, of the exchange */
   int *receive_count, *receive_at;
   int *slice_count, *slice_at; /* [size], of the elements */
@@ -167,7 +167,8 @@ void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves)
   }
 }
 
-/* Where everything of this bucket goes and comes from. */
+/* Where everything of this bucket goes and comes from. Nothing is sent to this rank itself: pack puts it in
+ * place. */
 static void plan(const lks_gradient_sum *sum, bucket *b)
 {
   int rank = sum->comm->rank, size = sum->comm->size, send_at = 0, receive_at = 0;
@@ -176,18 +177,21 @@ static void plan(const lks_gradient_sum *sum, bucket *b)
     b->slice_count[r] = (int)slice_begin(b->elements, size, r + 1) - b->slice_at[r];
   }
   for (int r = 0; r < size; r++) {
+    int received = sum->rank_blocks[r] * b->slice_count[rank];
+    b->send_count[r] = r == rank ? 0 : sum->rank_blocks[rank] * b->slice_count[r];
+    b->receive_count[r] = r == rank ? 0 : received;
     b->send_at[r] = send_at;
     b->receive_at[r] = receive_at;
-    send_at += b->send_count[r] = sum->rank_blocks[rank] * b->slice_count[r];
-    receive_at += b->receive_count[r] = sum->rank_blocks[r] * b->slice_count[rank];
+    send_at += b->send_count[r];
+    receive_at += received;
   }
 }
 
-static void pack(bucket *b, const lks_tree_stack *stack, int size)
+static void pack(bucket *b, const lks_tree_stack *stack, int rank, int size)
 {
   for (int r = 0; r < size; r++) {
     size_t slice = (size_t)b->slice_count[r];
-    float *to = b->send + b->send_at[r];
+    float *to = r == rank ? b->receive + b->receive_at[r] : b->send + b->send_at[r];
     for (int i = 0; i < stack->count; i++) {
       const float *vector = stack->workspace + (size_t)i * stack->stride;
       memcpy(to + (size_t)i * slice, vector + b->slice_at[r], slice * sizeof *to);
@@ -215,9 +219,9 @@ static void combine(const lks_gradient_sum *sum, const bucket *b)
 static lks_status start_tree_all(lks_gradient_sum *sum, bucket *b, const lks_tree_stack *stack)
 {
   plan(sum, b);
-  pack(b, stack, sum->comm->size);
   int rank = sum->comm->rank, last = sum->comm->size - 1;
-  size_t sent = (size_t)(b->send_at[last] + b->send_count[last] - b->send_count[rank]);
+  pack(b, stack, rank, sum->comm->size);
+  size_t sent = (size_t)b->send_at[last] + (size_t)b->send_count[last];
   lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, sent * sizeof(float));
   int code = MPI_Ialltoallv(b->send, b->send_count, b->send_at, MPI_FLOAT, b->receive, b->receive_count,
                             b->receive_at, MPI_FLOAT, sum->exchanges, &b->exchange);
