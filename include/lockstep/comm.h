@@ -13,7 +13,13 @@
 typedef struct lks_comm lks_comm;
 
 /** What is reduced, for the table of communication. */
-typedef enum lks_traffic { LKS_TRAFFIC_NORM, LKS_TRAFFIC_GRADIENT, LKS_TRAFFIC_STEP, LKS_TRAFFIC_OTHER, LKS_TRAFFICS } lks_traffic;
+typedef enum lks_traffic {
+  LKS_TRAFFIC_NORM,
+  LKS_TRAFFIC_GRADIENT,
+  LKS_TRAFFIC_STEP,
+  LKS_TRAFFIC_OTHER,
+  LKS_TRAFFICS
+} lks_traffic;
 
 typedef struct lks_traffic_count {
   int64_t calls, bytes; /* bytes this rank gave into reductions and exchanges */
@@ -33,8 +39,9 @@ MPI_Comm lks_comm_handle(const lks_comm *comm);      /* borrowed */
 MPI_Comm lks_comm_node_handle(const lks_comm *comm); /* borrowed */
 const char *lks_comm_host(const lks_comm *comm);     /* borrowed */
 
-/** Collective. The worst status of all ranks, equal on all; the message of the lowest rank that has it becomes
- *  lks_message() of every rank, with "rank R on HOST: " in front unless every rank has the same status. */
+/** Collective. The worst status of all ranks, equal on all; the message of the lowest rank that has it
+ *  becomes lks_message() of every rank, with "rank R on HOST: " in front unless every rank has the same
+ *  status. */
 lks_status lks_comm_agree_all(lks_comm *comm, lks_status status);
 
 /** Collective. Copies root's bytes to all ranks. Any size (split at INT_MAX). */
@@ -43,8 +50,8 @@ lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int 
 /** Collective. limbs[count accumulators], in place: their exact sums over the ranks. One MPI_Allreduce. */
 lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
 
-/** Collective. The same without waiting: limbs are not touched until lks_comm_wait_all. One at a time for each of
- *  the LKS_TRAFFICS. Started in the same order on every rank. */
+/** Collective. The same without waiting: limbs are not touched until lks_comm_wait_all. One at a time for
+ *  each of the LKS_TRAFFICS. Started in the same order on every rank. */
 lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
 lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic);
 /** Local. Lets reductions under way move on. */
@@ -59,12 +66,13 @@ bool lks_comm_equal_all(lks_comm *comm, uint64_t value);
 /** Local. */
 lks_traffic_count lks_comm_traffic(const lks_comm *comm, lks_traffic traffic);
 
-/** Local. From now on a rank that waits longer than `seconds` inside one collective call ends the program with code
- *  LKS_ERR_RANK and one message (rank, host, what it waited for): a stopped rank would otherwise never be noticed. 0: wait for ever. */
+/** Local. From now on a rank that waits longer than `seconds` inside one collective call ends the program
+ *  with code LKS_ERR_RANK and one message (rank, host, what it waited for): a stopped rank would otherwise
+ *  never be noticed. 0: wait for ever. */
 void lks_comm_stall_limit(lks_comm *comm, double seconds);
 
-/** Collective over the ranks of a node. One block of `bytes` that the ranks of a node share; *block points to the same memory
- *  on each. Written by node rank 0 between create and lks_comm_node_barrier_all. */
+/** Collective over the ranks of a node. One block of `bytes` that the ranks of a node share; *block points to
+ *  the same memory on each. Written by node rank 0 between create and lks_comm_node_barrier_all. */
 typedef struct lks_node_memory lks_node_memory;
 lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lks_comm *comm, size_t bytes);
 void lks_node_memory_destroy_all(lks_node_memory **memory);

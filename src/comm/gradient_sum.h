@@ -6,27 +6,32 @@
 #include "lockstep/comm.h"
 #include "lockstep/sum_tree.h"
 
-/** Sums weight gradients over the microbatches of a mini-batch, bucket by bucket, while the backward pass goes on.
- *  LKS_REDUCE_TREE: the canonical tree. The element range of a bucket is split over the ranks; MPI_Ialltoallv brings every
- *  rank all ranks' blocks of its slice, which it combines in order; MPI_Iallgatherv spreads the slices.
- *  LKS_REDUCE_MPI: one MPI_Iallreduce in fp32 over the ranks' own sums; the bits then depend on the rank count. */
+/** Sums weight gradients over the microbatches of a mini-batch, bucket by bucket, while the backward pass
+ *  goes on.
+ *  LKS_REDUCE_TREE: the canonical tree. The element range of a bucket is split over the ranks;
+ *  MPI_Ialltoallv brings every rank all ranks' blocks of its slice, which it combines in order;
+ *  MPI_Iallgatherv spreads the slices.
+ *  LKS_REDUCE_MPI: one MPI_Iallreduce in fp32 over the ranks' own sums; the bits then depend on the rank
+ *  count. */
 typedef enum lks_reduce { LKS_REDUCE_TREE, LKS_REDUCE_MPI } lks_reduce;
 
 typedef struct lks_gradient_sum lks_gradient_sum;
 
-/** Collective. max_buckets buckets a step at most, of max_elements[i] floats in bucket i; at most max_leaves microbatches
- *  a mini-batch. All memory is allocated here. Keeps comm (borrowed) and duplicates its communicator. */
-lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, lks_reduce reduce, size_t buckets,
-                                       const size_t *max_elements, size_t max_leaves);
+/** Collective. `buckets` buckets a step at most, of max_elements[i] floats in bucket i; at most max_leaves
+ *  microbatches a mini-batch. All memory is allocated here. Keeps comm (borrowed) and duplicates its
+ *  communicator. */
+lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, lks_reduce reduce,
+                                       size_t buckets, const size_t *max_elements, size_t max_leaves);
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum);
 
-/** Logically collective; leaves equal on all ranks. Begins a step over `leaves` microbatches; rank r's run of leaves is
- *  lks_partition_begin(leaves, size, r) .. (…, r+1). Leaves 0 is an error of the caller. */
+/** Logically collective; leaves equal on all ranks. Begins a step over `leaves` microbatches; rank r's run of
+ *  leaves is lks_partition_begin(leaves, size, r) .. (…, r+1). Leaves 0 is an error of the caller. */
 void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves);
 
-/** Collective, no waiting; buckets are started in the same order on every rank, each once a step. Takes this rank's blocks of the
- *  next bucket (copied or combined at once: the stack may be reused on return; an empty shard gives an empty stack of
- *  the right `elements`). out[elements] holds the sum after lks_gradient_sum_finish_all. */
+/** Collective, no waiting; buckets are started in the same order on every rank, each once a step. Takes this
+ *  rank's blocks of the next bucket (copied or combined at once: the stack may be reused on return; an empty
+ *  shard gives an empty stack of the right `elements`). out[elements] holds the sum after
+ *  lks_gradient_sum_finish_all. */
 lks_status lks_gradient_sum_start_all(lks_gradient_sum *sum, float *out, lks_tree_stack *stack);
 
 /** Local in its effect. Lets buckets under way move on; call it now and then. */
