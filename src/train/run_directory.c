@@ -1,0 +1,202 @@
+#include "train/run_directory.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "train/config_value.h"
+
+enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
+
+/* Settings that change no bit of the result, or (epochs) nothing of what is done already. The content of the
+ * dataset is compared by its hash, elsewhere. */
+static const char *const free_settings[] = {"data",        "epochs",   "output",           "resume",
+                                            "threads",     "max-time", "checkpoint-every", "progress",
+                                            "stall-limit", NULL};
+
+static bool is_free(const char *name)
+{
+  for (const char *const *setting = free_settings; *setting; setting++)
+    if (strcmp(name, *setting) == 0) return true;
+  return false;
+}
+
+static bool is_run_file(const char *name)
+{
+  return strcmp(name, "config.ini") == 0 || strncmp(name, "metrics.", 8) == 0 ||
+         strcmp(name, "last.h5") == 0 || strncmp(name, "checkpoint-", 11) == 0;
+}
+
+/** A folder that is not there holds no run. */
+static lks_status holds_run(bool *holds, const char *folder)
+{
+  *holds = false;
+  DIR *stream = opendir(folder);
+  if (!stream && errno == ENOENT) return LKS_OK;
+  if (!stream) return lks_fail(LKS_ERR_IO, "cannot open the folder %s: %s", folder, strerror(errno));
+  const struct dirent *entry;
+  while (!*holds && (entry = readdir(stream)) != NULL) *holds = is_run_file(entry->d_name);
+  closedir(stream);
+  return LKS_OK;
+}
+
+/** Without where it lies and that it is resumed: running the file again then makes a run of its own. */
+static lks_status write_config(const char *folder, const lks_config *config)
+{
+  lks_config plain = *config;
+  memset(plain.output, 0, sizeof plain.output);
+  plain.resume = false;
+  char path[PATH_SIZE], *text = NULL;
+  snprintf(path, sizeof path, "%s/config.ini", folder);
+  lks_status status = lks_config_print(&text, &plain);
+  if (status == LKS_OK) status = lks_file_write(path, text, strlen(text));
+  lks_free(text);
+  return status;
+}
+
+/** "data/models/my net.model" becomes "my-net". */
+static void copy_safe(char *out, size_t size, const char *text)
+{
+  size_t length = 0;
+  for (; *text && length + 1 < size; text++) {
+    const bool safe = isalnum((unsigned char)*text) || *text == '_' || (*text == '.' && length > 0);
+    out[length++] = safe ? *text : '-';
+  }
+  out[length] = '\0';
+}
+
+static void run_name(char out[PATH_SIZE], const lks_config *config)
+{
+  char model[MODEL_LONGEST], bn[32];
+  const char *slash = strrchr(config->model, '/');
+  copy_safe(model, sizeof model, slash ? slash + 1 : config->model);
+  const size_t length = strlen(model), ending = strlen(".model");
+  if (length > ending && strcmp(model + length - ending, ".model") == 0) model[length - ending] = '\0';
+  copy_safe(bn, sizeof bn, config->bn);
+  snprintf(out, PATH_SIZE, "runs/%s-bn%s-seed%llu", model, bn, (unsigned long long)config->seed);
+}
+
+/** mkdir is the claim: of two runs that begin at once, each gets a folder. */
+static lks_status claim_folder(lks_config *config)
+{
+  char name[PATH_SIZE];
+  run_name(name, config);
+  lks_status status = lks_folder_make("runs");
+  if (status != LKS_OK) return status;
+  for (int run = 1; run < MOST_RUNS; run++) {
+    if (run == 1)
+      snprintf(config->output, sizeof config->output, "%.400s", name);
+    else
+      snprintf(config->output, sizeof config->output, "%.400s-%d", name, run);
+    if (mkdir(config->output, 0777) == 0) return LKS_OK;
+    if (errno != EEXIST)
+      return lks_fail(LKS_ERR_IO, "cannot make the folder %s: %s", config->output, strerror(errno));
+  }
+  return lks_fail(LKS_ERR_USAGE, "%s and its numbered successors are taken; choose a folder with --output",
+                  name);
+}
+
+static lks_status start(lks_config *config)
+{
+  lks_status status;
+  if (config->output[0] == '\0') {
+    status = claim_folder(config);
+  } else {
+    bool holds;
+    status = holds_run(&holds, config->output);
+    if (status == LKS_OK && holds)
+      status = lks_fail(LKS_ERR_USAGE,
+                        "%s already holds a run; choose another --output or continue it with --resume",
+                        config->output);
+    if (status == LKS_OK) status = lks_folder_make(config->output);
+  }
+  return status == LKS_OK ? write_config(config->output, config) : status;
+}
+
+static lks_status compare(const lks_config *before, const lks_config *now)
+{
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) {
+    char old_value[LKS_VALUE_MAX], new_value[LKS_VALUE_MAX];
+    if (is_free(option[i].name)) continue;
+    lks_config_value_print(old_value, before, &option[i]);
+    lks_config_value_print(new_value, now, &option[i]);
+    if (strcmp(old_value, new_value) != 0)
+      return lks_fail(
+          LKS_ERR_USAGE,
+          "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start "
+          "another run with another --output",
+          now->output, option[i].name, old_value, new_value);
+  }
+  return LKS_OK;
+}
+
+/** Compares with the settings that the run began with; more epochs are noted there. */
+static lks_status settle_config(const lks_config *config)
+{
+  char path[PATH_SIZE];
+  lks_config before;
+  snprintf(path, sizeof path, "%s/config.ini", config->output);
+  lks_config_default(&before);
+  lks_status status = lks_config_read(&before, path);
+  if (status == LKS_OK) status = lks_config_check(&before);
+  if (status == LKS_OK) status = compare(&before, config);
+  if (status != LKS_OK || before.epochs == config->epochs) return status;
+  before.epochs = config->epochs;
+  return write_config(config->output, &before);
+}
+
+static lks_status resume(lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
+{
+  if (config->output[0] == '\0')
+    return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
+  bool holds;
+  lks_status status = holds_run(&holds, config->output);
+  if (status != LKS_OK) return status;
+  if (!holds) {
+    lks_warn("%s holds no run to resume: a new one starts there", config->output);
+    return start(config);
+  }
+  status = settle_config(config);
+  /* A link that leads nowhere is not the same as none: opening it must fail, not start the run anew. */
+  struct stat about;
+  snprintf(resume_from, LKS_TEXT_MAX + 32, "%s/last.h5", config->output);
+  if (lstat(resume_from, &about) != 0) resume_from[0] = '\0';
+  return status;
+}
+
+lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
+{
+  memset(resume_from, 0, LKS_TEXT_MAX + 32);
+  lks_status status = LKS_OK;
+  if (lks_comm_rank(comm) == 0) status = config->resume ? resume(config, resume_from) : start(config);
+  status = lks_comm_agree_all(comm, status);
+  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0);
+  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0);
+  return status;
+}
+
+void lks_run_directory_checkpoint(char path[LKS_TEXT_MAX + 64], const lks_config *config, size_t step)
+{
+  snprintf(path, LKS_TEXT_MAX + 64, "%s/checkpoint-%zu.h5", config->output, step);
+}
+
+lks_status lks_run_directory_link(const lks_config *config, size_t step)
+{
+  char target[64], fresh[PATH_SIZE], link[PATH_SIZE];
+  snprintf(target, sizeof target, "checkpoint-%zu.h5", step);
+  snprintf(link, sizeof link, "%s/last.h5", config->output);
+  snprintf(fresh, sizeof fresh, "%s/last.h5.%ld.tmp", config->output, (long)getpid());
+  if (symlink(target, fresh) == 0 && rename(fresh, link) == 0) return LKS_OK;
+  const int cause = errno;
+  unlink(fresh);
+  return lks_fail(LKS_ERR_IO, "cannot point %s at %s: %s", link, target, strerror(cause));
+}
