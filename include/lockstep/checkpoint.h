@@ -2,53 +2,77 @@
 #define LOCKSTEP_CHECKPOINT_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lockstep/comm.h"
 #include "lockstep/config.h"
 #include "lockstep/dataset.h"
 #include "lockstep/network.h"
 
+/* A checkpoint is an HDF5 file whose parameters have PyTorch's names and layouts. Five lines take it there:
+ *
+ *    import h5py, torch
+ *    with h5py.File("last.h5") as file:
+ *        state = {name: torch.tensor(data[()]) for name, data in file["parameters"].items()}
+ *    model.load_state_dict(state)
+ *    model.eval()
+ *
+ * It also holds /optimizer/MOMENT/NAME in the same layouts, /state, and as attributes of the file the
+ * settings ("config", an INI text), the model text, the dataset's hash, mean and standard deviation, and the
+ * fingerprint of its content. Every array is one chunk with a checksum, and reading recomputes the
+ * fingerprint, so that damage never goes unnoticed. */
+
 struct lks_optimizer;
 
 /** Where a run stands: what --resume needs beside parameters and moments. */
 typedef struct lks_run_state {
-  size_t epoch;         /* epochs finished */
-  size_t epoch_step;    /* mini-batches done in the epoch under way */
-  size_t step;          /* mini-batches since the start */
+  size_t epoch;          /* epochs finished */
+  size_t epoch_step;     /* mini-batches done in the epoch under way */
+  size_t step;           /* mini-batches since the start */
   int64_t loss_limbs[7]; /* of the epoch under way, exact */
   int64_t correct, samples;
-  double seconds;       /* spent training, all jobs together */
+  double seconds; /* spent training, all jobs together */
 } lks_run_state;
 
 /** What a checkpoint says of itself before anything is built from it. */
 typedef struct lks_checkpoint_header {
   lks_config config;
-  char *model_text;    /* owned; lks_checkpoint_header_clear frees it */
+  char *model_text; /* owned; lks_checkpoint_header_clear frees it */
   char fingerprint[33];
   char data_hash[65];
   lks_run_state state;
   lks_shape input;
   size_t classes;
-  int64_t parameters;  /* elements */
-  double *mean, *std;  /* owned: of the inputs, [channels] or [D]; so that predict needs no dataset */
-  size_t statistics;   /* their length */
+  int64_t parameters; /* elements */
+  double *mean, *std; /* owned: of the inputs, [channels] or [D]; so that predict needs no dataset */
+  size_t statistics;  /* their length */
 } lks_checkpoint_header;
 
-/** Collective. Rank 0 writes PATH atomically (image in memory, then lks_file_write), all ranks learn the result. */
-lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config, const lks_model *model,
-                                    const lks_dataset *dataset, lks_network *network, struct lks_optimizer *optimizer,
-                                    const lks_run_state *state);
+/** Collective. Rank 0 writes PATH atomically (image in memory, then lks_file_write), all ranks learn the
+ * result. */
+lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
+                                    const lks_model *model, const lks_dataset *dataset, lks_network *network,
+                                    struct lks_optimizer *optimizer, const lks_run_state *state);
 
-/** Collective. Rank 0 reads and checks, all ranks get the header. LKS_ERR_DATA: not a checkpoint, damaged, newer version. */
+/** Collective. Rank 0 reads and checks, all ranks get the header. LKS_ERR_DATA: not a checkpoint, damaged,
+ * newer version. */
 lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *comm, const char *path);
 void lks_checkpoint_header_clear(lks_checkpoint_header *header);
 
-/** Collective. Fills the network, and the optimizer unless NULL, from PATH: rank 0 reads, checks names, shapes and the
- *  fingerprint, and broadcasts. LKS_ERR_DATA when it is of another model; the network is then untouched. */
-lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network, struct lks_optimizer *optimizer);
+/** Collective. Fills the network, and the optimizer unless NULL, from PATH: rank 0 reads, checks names,
+ * shapes and the fingerprint, and broadcasts. LKS_ERR_DATA when it is of another model; the network is then
+ * untouched. */
+lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network,
+                                   struct lks_optimizer *optimizer);
 
-/** Collective. 32 hex digits and a zero: XXH3-128 of parameters, running statistics, batches tracked and optimizer state, in the model's
- *  order. LKS_ERR_RANK if the ranks do not all hold the same bits. optimizer may be NULL. */
-lks_status lks_fingerprint_all(char fingerprint[33], lks_comm *comm, lks_network *network, struct lks_optimizer *optimizer);
+/** Local. In words, for people: what was trained, how far, and the tensors. Errors as in
+ * lks_checkpoint_load_all. */
+lks_status lks_checkpoint_describe(FILE *out, const char *path);
+
+/** Collective. 32 hex digits and a zero: XXH3-128 of parameters, running statistics, batches tracked and
+ * optimizer state, in the model's order. LKS_ERR_RANK if the ranks do not all hold the same bits. optimizer
+ * may be NULL. */
+lks_status lks_fingerprint_all(char fingerprint[33], lks_comm *comm, lks_network *network,
+                               struct lks_optimizer *optimizer);
 
 #endif

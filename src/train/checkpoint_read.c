@@ -1,0 +1,152 @@
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "dataset/child.h"
+#include "train/checkpoint_file.h"
+
+enum { CPU_SECONDS_LEAST = 20, CPU_BYTES_A_SECOND = 20000000 };
+
+/** What stands in a packed header: this, the model text with its zero byte, means, standard deviations. */
+typedef struct packed {
+  lks_checkpoint_header header; /* its pointers mean nothing */
+  size_t text_bytes;
+} packed;
+
+lks_status lks_checkpoint_header_pack(char **block, size_t *bytes, const lks_checkpoint_header *header)
+{
+  const size_t text_bytes = strlen(header->model_text) + 1, numbers = header->statistics * sizeof(double);
+  *bytes = sizeof(packed) + text_bytes + 2 * numbers;
+  *block = lks_new(*bytes, 1);
+  if (!*block) return LKS_ERR_RANK;
+  packed *front = (packed *)*block;
+  front->header = *header;
+  front->text_bytes = text_bytes;
+  char *at = *block + sizeof *front;
+  memcpy(at, header->model_text, text_bytes);
+  memcpy(at + text_bytes, header->mean, numbers);
+  memcpy(at + text_bytes + numbers, header->std, numbers);
+  return LKS_OK;
+}
+
+lks_status lks_checkpoint_header_unpack(lks_checkpoint_header *header, const char *block)
+{
+  const packed *front = (const packed *)block;
+  const size_t text_bytes = front->text_bytes, numbers = front->header.statistics * sizeof(double);
+  *header = front->header;
+  header->model_text = lks_new(text_bytes, 1);
+  header->mean = lks_new(numbers, 1);
+  header->std = lks_new(numbers, 1);
+  if (!header->model_text || !header->mean || !header->std) {
+    lks_checkpoint_header_clear(header);
+    return LKS_ERR_RANK;
+  }
+  const char *at = block + sizeof *front;
+  memcpy(header->model_text, at, text_bytes);
+  memcpy(header->mean, at + text_bytes, numbers);
+  memcpy(header->std, at + text_bytes + numbers, numbers);
+  return LKS_OK;
+}
+
+typedef struct request {
+  const char *image;
+  size_t bytes;
+  bool whole; /* or the header alone */
+} request;
+
+/** In the child, whose memory ends with it. */
+static lks_status serve(int output, const void *argument)
+{
+  const request *asked = argument;
+  lks_checkpoint_header header;
+  lks_snapshot snapshot;
+  char *block;
+  size_t bytes;
+  lks_status status =
+      lks_checkpoint_parse(&header, asked->whole ? &snapshot : NULL, asked->image, asked->bytes);
+  if (status == LKS_OK) status = lks_checkpoint_header_pack(&block, &bytes, &header);
+  if (status == LKS_OK) status = lks_child_send(output, &bytes, sizeof bytes);
+  if (status == LKS_OK) status = lks_child_send(output, block, bytes);
+  if (status != LKS_OK || !asked->whole) return status;
+  status = lks_child_send(output, &snapshot, sizeof snapshot);
+  if (status == LKS_OK)
+    status = lks_child_send(output, snapshot.array, snapshot.arrays * sizeof *snapshot.array);
+  if (status == LKS_OK)
+    status = lks_child_send(output, snapshot.block, snapshot.elements * sizeof *snapshot.block);
+  return status;
+}
+
+static lks_status receive_header(lks_checkpoint_header *header, lks_child *child)
+{
+  size_t bytes = 0;
+  lks_status status = lks_child_receive(child, &bytes, sizeof bytes);
+  if (status != LKS_OK) return status;
+  char *block = lks_new(bytes, 1);
+  if (!block) return LKS_ERR_RANK;
+  status = lks_child_receive(child, block, bytes);
+  if (status == LKS_OK) status = lks_checkpoint_header_unpack(header, block);
+  lks_free(block);
+  return status;
+}
+
+static lks_status receive_snapshot(lks_snapshot *snapshot, lks_child *child)
+{
+  lks_snapshot there;
+  lks_status status = lks_child_receive(child, &there, sizeof there);
+  if (status != LKS_OK) return status;
+  *snapshot = there;
+  snapshot->array = NULL;
+  snapshot->block = NULL;
+  status = lks_snapshot_allocate(snapshot, there.arrays);
+  if (status == LKS_OK)
+    status = lks_child_receive(child, snapshot->array, snapshot->arrays * sizeof *snapshot->array);
+  if (status == LKS_OK) status = lks_snapshot_place(snapshot);
+  if (status == LKS_OK)
+    status = lks_child_receive(child, snapshot->block, snapshot->elements * sizeof *snapshot->block);
+  return status;
+}
+
+static lks_status parse_in_child(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *image,
+                                 size_t bytes)
+{
+  const request asked = {image, bytes, snapshot != NULL};
+  lks_child *child = NULL;
+  lks_status status =
+      lks_child_start(&child, serve, &asked, (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
+  if (status != LKS_OK) return status;
+  status = receive_header(header, child);
+  if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
+  if (status == LKS_OK) status = lks_child_finish(child);
+  lks_child_destroy(&child);
+  return status;
+}
+
+static lks_status verify(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
+{
+  char fingerprint[33];
+  lks_status status = lks_snapshot_fingerprint(fingerprint, snapshot);
+  if (status != LKS_OK) return status;
+  if (strcmp(fingerprint, header->fingerprint) != 0)
+    return lks_fail(LKS_ERR_DATA,
+                    "its content has not the fingerprint %s that it was written with: damaged or edited; "
+                    "take another checkpoint",
+                    header->fingerprint);
+  return lks_snapshot_finite(snapshot);
+}
+
+lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *path)
+{
+  memset(header, 0, sizeof *header);
+  if (snapshot) *snapshot = (lks_snapshot){0};
+  char *image = NULL;
+  size_t bytes = 0;
+  lks_status status = lks_file_read(&image, &bytes, path);
+  if (status != LKS_OK) return status;
+  status = parse_in_child(header, snapshot, image, bytes);
+  lks_free(image);
+  if (status == LKS_OK && snapshot) status = verify(header, snapshot);
+  if (status == LKS_OK) return LKS_OK;
+  lks_checkpoint_header_clear(header);
+  if (snapshot) lks_snapshot_clear(snapshot);
+  return lks_fail_in(status, "%s: ", path);
+}
