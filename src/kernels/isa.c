@@ -9,7 +9,7 @@
 #include "kernels/vector/table.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
+#  include <cpuid.h>
 
 enum { EBX = 1, ECX, EDX };
 

@@ -9,12 +9,14 @@
 typedef struct lks_metrics_row {
   size_t epoch, step; /* finished so far */
   double lr;          /* of the last step */
-  double train_loss, train_accuracy, test_loss, test_accuracy; /* means; accuracies in 0..1; NaN: not measured */
+  double train_loss, train_accuracy, test_loss,
+      test_accuracy;                 /* means; accuracies in 0..1; NaN: not measured */
   double images_per_second, seconds; /* of this epoch's training; since the start, all jobs together */
 } lks_metrics_row;
 
-/** Local (rank 0). Appends a row to DIR/metrics.csv (with its heading if new) and DIR/metrics.jsonl. Numbers are printed so that
- *  reading gives the same bits (the shortest of 6 to 17 digits that does); NaN is empty in CSV and null in JSON. */
+/** Local (rank 0). Appends a row to DIR/metrics.csv (with its heading if new) and DIR/metrics.jsonl. Numbers
+ * are printed so that reading gives the same bits (the shortest of 6 to 17 digits that does); NaN is empty in
+ * CSV and null in JSON. */
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row);
 
 /** Local (rank 0). Drops the rows of epochs after `epoch`: what a resumed run will write again. */

@@ -1,6 +1,5 @@
 #include "train/optimizer.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -89,7 +88,7 @@ lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *con
                        .beta1 = config->beta1,
                        .beta2 = config->beta2,
                        .nesterov = config->nesterov,
-                       .threads = config->threads > 0 ? (int)config->threads : omp_get_max_threads()};
+                       .threads = config->threads > 0 ? (int)config->threads : 1};
   lks_status status = choose_method(o, config);
   if (status == LKS_OK) status = lks_arena_create(&o->arena);
   if (status == LKS_OK) {

@@ -135,7 +135,7 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
     print_bar(bar, room < BAR_LONGEST ? room : BAR_LONGEST,
               (step > 0 ? step - 1 : 0) % p->steps_per_epoch + 1, p->steps_per_epoch);
   }
-  char whole[2 * FRAME_SIZE + sizeof bar];
+  char whole[sizeof left + sizeof right + sizeof bar];
   snprintf(whole, sizeof whole, "%s %s%s", left, bar, right);
   snprintf(p->frame, sizeof p->frame, "%.*s", (int)columns - 1, whole);
   fprintf(stdout, "\r%s\033[K", p->frame);

@@ -4,19 +4,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Shows how a run gets on: a bar that is drawn over on a terminal, plain lines (without control characters) elsewhere. */
+/** Shows how a run gets on: a bar that is drawn over on a terminal, plain lines (without control characters)
+ * elsewhere. */
 typedef struct lks_progress lks_progress;
 
-/** Local (rank 0). mode: "auto" (a bar if standard output is a terminal with columns > 0, else plain), "bar", "plain", "none".
- *  epochs and steps_per_epoch are those of the whole run; done: steps done before this job. NULL and a message when out of memory. */
+/** Local (rank 0). mode: "auto" (a bar if standard output is a terminal with columns > 0, else plain), "bar",
+ * "plain", "none". epochs and steps_per_epoch are those of the whole run; done: steps done before this job.
+ * NULL and a message when out of memory. */
 lks_progress *lks_progress_create(const char *mode, size_t epochs, size_t steps_per_epoch, size_t done);
 void lks_progress_destroy(lks_progress **progress); /* ends the bar's line */
 
-/** Local. One mini-batch of `samples` done; draws at most 10 times a second: epoch, bar, loss so far, images/s, ETA of the run.
- *  Plain mode prints a line at most every 30 seconds here. progress may be NULL. */
+/** Local. One mini-batch of `samples` done; draws at most 10 times a second: epoch, bar, loss so far,
+ * images/s, ETA of the run. Plain mode prints a line at most every 30 seconds here. progress may be NULL. */
 void lks_progress_step(lks_progress *progress, size_t step, size_t samples, double mean_loss);
 
-/** Local. A whole line that stays (the bar is wiped and drawn again below it). Works with progress NULL: prints nothing. */
+/** Local. A whole line that stays (the bar is wiped and drawn again below it). Works with progress NULL:
+ * prints nothing. */
 void lks_progress_line(lks_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
