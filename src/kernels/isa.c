@@ -11,33 +11,36 @@
 #if defined(__x86_64__)
 #  include <cpuid.h>
 
-enum { EBX = 1, ECX, EDX };
+enum { EAX, EBX, ECX, EDX };
+enum { YMM = 0x6, ZMM = 0xe6, TILES = 0x600e6 }; /* of xcr0: registers that the operating system saves */
 
-/* What a level asks for beyond the one before it. A register of cpuid (leaf, subleaf) must have the bits;
- * xcr0 tells which registers the operating system saves. Source: Intel SDM, volume 2, CPUID; volume 1,
- * section 13.3. */
+/* What a level asks for beyond the one before it: bits of a register of cpuid (leaf, subleaf).
+ * Source: Intel SDM, volume 2, CPUID; volume 1, section 13.3. */
 static const struct demand {
   lks_isa isa;
-  unsigned leaf, subleaf, reg, bits, xcr0;
+  unsigned saved, leaf, subleaf, reg, bits;
 } demands[] = {
-    {LKS_ISA_AVX2, 1, 0, ECX, 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29,
-     0x6},                                                       /* FMA MOVBE OSXSAVE AVX F16C */
-    {LKS_ISA_AVX2, 7, 0, EBX, 1u << 3 | 1u << 5 | 1u << 8, 0x6}, /* BMI1 AVX2 BMI2 */
-    {LKS_ISA_AVX2, 0x80000001, 0, ECX, 1u << 5, 0x6},            /* LZCNT */
-    {LKS_ISA_AVX512, 7, 0, EBX, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31,
-     0xe6}, /* F DQ CD BW VL */
-    {LKS_ISA_AVX512_VNNI, 7, 0, ECX, 1u << 11, 0xe6},
-    {LKS_ISA_AVX512_BF16, 7, 1, 0, 1u << 5, 0xe6},
-    {LKS_ISA_AMX, 7, 0, EDX, 1u << 22 | 1u << 24 | 1u << 25, 0x600e6}, /* bf16, tiles, int8 */
+    /* FMA, MOVBE, OSXSAVE, AVX, F16C */
+    {LKS_ISA_AVX2, YMM, 1, 0, ECX, 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29},
+    /* BMI1, AVX2, BMI2; LZCNT */
+    {LKS_ISA_AVX2, YMM, 7, 0, EBX, 1u << 3 | 1u << 5 | 1u << 8},
+    {LKS_ISA_AVX2, YMM, 0x80000001, 0, ECX, 1u << 5},
+    /* F, DQ, CD, BW, VL */
+    {LKS_ISA_AVX512, ZMM, 7, 0, EBX, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31},
+    {LKS_ISA_AVX512_VNNI, ZMM, 7, 0, ECX, 1u << 11},
+    {LKS_ISA_AVX512_BF16, ZMM, 7, 1, EAX, 1u << 5},
+    /* bf16, tiles, int8 */
+    {LKS_ISA_AMX, TILES, 7, 0, EDX, 1u << 22 | 1u << 24 | 1u << 25},
 };
 
 static bool met(const struct demand *demand)
 {
   unsigned reg[4] = {0}, low, high;
-  if (!__get_cpuid_count(demand->leaf, demand->subleaf, &reg[0], &reg[1], &reg[2], &reg[3])) return false;
+  if (!__get_cpuid_count(demand->leaf, demand->subleaf, &reg[EAX], &reg[EBX], &reg[ECX], &reg[EDX]))
+    return false;
   if ((reg[demand->reg] & demand->bits) != demand->bits) return false;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* the first demand has made sure of OSXSAVE */
-  return (low & demand->xcr0) == demand->xcr0;
+  return (low & demand->saved) == demand->saved;
 }
 
 lks_isa lks_isa_best(void)

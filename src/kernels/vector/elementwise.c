@@ -68,6 +68,7 @@ static void input_features(float *y, const float *x, const float *scale, const f
 #pragma omp simd
   for (size_t i = 0; i < count; ++i) y[i] = x[i] * scale[i] + offset[i];
 }
+
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {
     relu_forward, relu_backward, sigmoid_backward, add_forward, dropout, input_features,
 };

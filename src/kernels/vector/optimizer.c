@@ -32,4 +32,5 @@ static void adam_update(float *w, float *m, float *v, const float *g, float step
     w[i] = shrink * w[i] - step * (m[i] / (sqrtf(v[i]) / root + epsilon));
   }
 }
+
 const lks_optimizer_kernels LKS_OF_ISA(optimizer) = {sgd_update, adam_update};
