@@ -52,48 +52,50 @@ static _Noreturn void live(lks_verdict *verdict, int output, lks_child_function 
   _exit(0); /* no handlers of exit: they are the parent's, and so is what stands in its output buffers */
 }
 
-static lks_status create(lks_child **child)
+static lks_child *create(void)
 {
-  *child = lks_new(1, sizeof **child);
-  if (!*child) return LKS_ERR_RANK;
-  (*child)->input = -1;
+  lks_child *child = lks_new(1, sizeof *child);
+  if (!child) return NULL;
+  child->input = -1;
   void *page = mmap(NULL, sizeof(lks_verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page != MAP_FAILED) {
-    (*child)->verdict = page;
-    return LKS_OK;
+    child->verdict = page;
+    return child;
   }
-  int error = errno;
-  lks_child_destroy(child);
-  return lks_fail(LKS_ERR_RANK, "no memory is left to share with a reading process: %s", strerror(error));
+  lks_fail(LKS_ERR_RANK, "no memory is left to share with a reading process: %s", strerror(errno));
+  lks_free(child);
+  return NULL;
+}
+
+/* No handler of ours may run in the child before it has put them off. */
+static pid_t fork_quietly(void)
+{
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pid_t pid = fork();
+  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid;
 }
 
 lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument,
                            unsigned cpu_seconds)
 {
-  lks_status status = create(child);
-  if (status) return status;
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) {
-    int error = errno;
-    lks_child_destroy(child);
-    return lks_fail(LKS_ERR_RANK, "a reading process cannot be started: %s", strerror(error));
+  int ends[2] = {-1, -1}, error = 0;
+  lks_child *made = *child = create();
+  if (!made) return LKS_ERR_RANK;
+  if (pipe2(ends, O_CLOEXEC) != 0) error = errno;
+  made->input = ends[0];
+  if (!error) {
+    made->pid = fork_quietly();
+    if (made->pid == 0) live(made->verdict, ends[1], function, argument, cpu_seconds);
+    if (made->pid < 0) error = errno;
+    close(ends[1]);
   }
-  (*child)->input = ends[0];
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before); /* no handler of ours runs in the child */
-  pid_t pid = fork();
-  int error = errno;
-  if (pid == 0) live((*child)->verdict, ends[1], function, argument, cpu_seconds);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  close(ends[1]);
-  if (pid > 0) {
-    (*child)->pid = pid;
-    return LKS_OK;
-  }
+  if (!error) return LKS_OK;
+  made->pid = 0;
   lks_child_destroy(child);
-  return lks_fail(LKS_ERR_RANK,
-                  "a reading process cannot be started: %s; raise the limit of processes (ulimit -u)",
+  return lks_fail(LKS_ERR_RANK, "a reading process cannot be started: %s; raise the limits (ulimit -u, -n)",
                   strerror(error));
 }
 

@@ -84,6 +84,13 @@ static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_da
   return status;
 }
 
+static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *path)
+{
+  lks_status status = share_header_all(dataset, comm, file, path);
+  if (!status) status = share_statistics_all(dataset, comm, file);
+  return status ? status : share_samples_all(dataset, comm, file);
+}
+
 lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path)
 {
   lks_dataset_file *file = NULL;
@@ -91,9 +98,7 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
   lks_status status = *dataset ? LKS_OK : LKS_ERR_RANK;
   if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path);
   status = lks_comm_agree_all(comm, status);
-  if (!status) status = share_header_all(*dataset, comm, file, path);
-  if (!status) status = share_statistics_all(*dataset, comm, file);
-  if (!status) status = share_samples_all(*dataset, comm, file);
+  if (!status && *dataset) status = share_all(*dataset, comm, file, path);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
   return status;

@@ -22,6 +22,7 @@ struct lks_dataset_file {
 static lks_status file_bytes(size_t *bytes, const char *path)
 {
   struct stat about;
+  *bytes = 0;
   int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return lks_fail(LKS_ERR_IO, "cannot be opened: %s", strerror(errno));
   int failed = fstat(descriptor, &about);

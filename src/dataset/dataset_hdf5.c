@@ -278,7 +278,7 @@ static lks_status send_statistics(int output, hid_t file, size_t count)
 lks_status lks_dataset_hdf5_send(int output, const void *path)
 {
   hid_t file = H5I_INVALID_HID;
-  array data[LKS_SECTIONS];
+  array data[LKS_SECTIONS] = {0};
   lks_dataset_header header = {0};
   lks_status status = open_file(&file, path);
   if (!status) status = read_identity(&header, file);

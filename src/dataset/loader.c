@@ -10,7 +10,7 @@
 enum { SLOTS = 3 }; /* one in use, one ready, one being filled */
 
 typedef struct lks_slot {
-  char *values;
+  void *values;
   int32_t *label;
   uint32_t *sample;
 } lks_slot;
@@ -56,7 +56,7 @@ static void gather(const lks_loader *loader, size_t step)
       loader->samples.pixels ? (const char *)loader->samples.pixels : (const char *)loader->samples.features;
   for (size_t i = 0; i < span->count; i++) {
     uint32_t sample = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
-    memcpy(slot->values + i * bytes, values + sample * bytes, bytes);
+    memcpy((char *)slot->values + i * bytes, values + sample * bytes, bytes);
     slot->label[i] = loader->samples.label[sample];
     slot->sample[i] = sample;
   }
@@ -227,8 +227,8 @@ bool lks_loader_next(lks_loader *loader, lks_batch *batch)
   const lks_span *span = span_of(loader, step);
   *batch = (lks_batch){.samples = span->count,
                        .total = span->total,
-                       .pixels = loader->samples.pixels ? (const uint8_t *)slot->values : NULL,
-                       .features = loader->samples.pixels ? NULL : (const float *)slot->values,
+                       .pixels = loader->samples.pixels ? slot->values : NULL,
+                       .features = loader->samples.pixels ? NULL : slot->values,
                        .label = slot->label,
                        .sample = slot->sample};
   return true;

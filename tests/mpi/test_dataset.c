@@ -34,6 +34,11 @@ static void remove_file(lks_comm *comm, const char *path)
   if (lks_comm_rank(comm) == 0) unlink(path);
 }
 
+static bool same(const void *a, const void *b, size_t bytes)
+{
+  return memcmp(a, b, bytes) == 0;
+}
+
 /* What a rank sees, held against the file as this rank reads it alone. */
 static bool same_as_file(const lks_dataset *dataset, const char *path)
 {
@@ -45,13 +50,13 @@ static bool same_as_file(const lks_dataset *dataset, const char *path)
   ok = ok && lks_layout_sections(section, &header->layout) <= sizeof block &&
        !lks_dataset_file_read(file, block) && strcmp(header->hash, lks_dataset_hash(dataset)) == 0 &&
        header->layout.classes == lks_dataset_classes(dataset) &&
-       memcmp(lks_dataset_file_mean(file), lks_dataset_mean(dataset), 2 * sizeof(double)) == 0 &&
-       memcmp(lks_dataset_file_std(file), lks_dataset_std(dataset), 2 * sizeof(double)) == 0;
+       same(lks_dataset_file_mean(file), lks_dataset_mean(dataset), 2 * sizeof(double)) &&
+       same(lks_dataset_file_std(file), lks_dataset_std(dataset), 2 * sizeof(double));
   for (int split = 0; split < LKS_SPLITS && ok; split++) {
     lks_samples is = lks_dataset_split(dataset, (lks_split)split);
     lks_samples wanted = lks_contents_in(&header->layout, block).split[split];
-    ok = is.count == wanted.count && memcmp(is.pixels, wanted.pixels, is.count * 24) == 0 &&
-         memcmp(is.label, wanted.label, is.count * sizeof(int32_t)) == 0;
+    ok = is.count == wanted.count && same(is.pixels, wanted.pixels, is.count * 24) &&
+         same(is.label, wanted.label, is.count * sizeof(int32_t));
   }
   lks_dataset_file_close(&file);
   return ok;

@@ -62,9 +62,8 @@ static bool true_to_split(const lks_batch *batch, lks_split split)
     const size_t number = batch->sample[i];
     if (number >= of.count || batch->label[i] != of.label[number]) return false;
     if (of.pixels && memcmp(batch->pixels + i * WIDTH, of.pixels + number * WIDTH, WIDTH) != 0) return false;
-    if (of.features &&
-        memcmp(batch->features + i * WIDTH, of.features + number * WIDTH, WIDTH * sizeof(float)) != 0)
-      return false;
+    for (size_t j = 0; of.features && j < WIDTH; j++)
+      if (batch->features[i * WIDTH + j] != of.features[number * WIDTH + j]) return false;
   }
   return true;
 }
@@ -73,7 +72,7 @@ static bool true_to_split(const lks_batch *batch, lks_split split)
 static bool epoch_order(uint32_t *order, lks_loader *loader, size_t epoch, lks_split split)
 {
   size_t samples = 0, steps = 0;
-  lks_batch batch;
+  lks_batch batch = {0};
   bool ok = true;
   for (lks_loader_seek(loader, epoch, 0); ok && lks_loader_next(loader, &batch); steps++) {
     ok = batch.samples == batch.total && samples + batch.total <= lks_loader_samples(loader) &&
@@ -97,7 +96,7 @@ static bool is_permutation(const uint32_t *order, size_t count)
 
 static void test_epochs_are_permutations(lks_comm *comm)
 {
-  uint32_t order[5][SAMPLES];
+  uint32_t order[5][SAMPLES] = {0};
   open_all(comm, false);
   lks_loader *loader = make(LKS_SPLIT_TRAIN, true, SEED, 0, &whole);
   lks_loader *other = make(LKS_SPLIT_TRAIN, true, SEED + 1, 0, &whole);
@@ -118,7 +117,7 @@ static void test_epochs_are_permutations(lks_comm *comm)
 
 static void test_unshuffled_limited_and_features(lks_comm *comm)
 {
-  uint32_t order[SAMPLES];
+  uint32_t order[SAMPLES] = {0};
   open_all(comm, true);
   lks_loader *loader = make(LKS_SPLIT_TRAIN, false, SEED, 37, &whole);
   lks_loader *small = make(LKS_SPLIT_TEST, true, SEED, 10, &whole);
@@ -166,10 +165,10 @@ static void test_shards_make_up_the_batch(lks_comm *comm)
 static void test_seek_anywhere(lks_comm *comm)
 {
   enum { JUMPS = 3000, EPOCHS = 3 };
-  uint32_t order[EPOCHS][SAMPLES];
+  uint32_t order[EPOCHS][SAMPLES] = {0};
   open_all(comm, false);
   lks_loader *loader = make(LKS_SPLIT_TRAIN, true, SEED, 0, &whole);
-  lks_batch batch;
+  lks_batch batch = {0};
   bool ok = loader && !lks_loader_next(loader, &batch); /* nothing comes before the first seek */
   for (size_t epoch = 0; epoch < EPOCHS; epoch++)
     ok = ok && epoch_order(order[epoch], loader, epoch, LKS_SPLIT_TRAIN);

@@ -34,9 +34,14 @@ lks_status lks_dataset_copy_read(lks_dataset_copy *copy, const char *path)
 
 bool lks_dataset_copy_equal(const lks_dataset_copy *a, const lks_dataset_copy *b)
 {
-  lks_section section[LKS_SECTIONS];
-  if (memcmp(&a->header.layout, &b->header.layout, sizeof a->header.layout) != 0) return false;
-  size_t statistics = lks_layout_statistics(&a->header.layout);
-  return memcmp(a->block, b->block, lks_layout_sections(section, &a->header.layout)) == 0 &&
-         memcmp(a->mean, b->mean, 2 * statistics * sizeof(double)) == 0;
+  lks_section section[2][LKS_SECTIONS];
+  const size_t bytes = lks_layout_sections(section[0], &a->header.layout);
+  const void *statistics[2] = {a->mean, b->mean}; /* and std behind it */
+  if (lks_layout_sections(section[1], &b->header.layout) != bytes ||
+      memcmp(section[0], section[1], sizeof section[0]) != 0 ||
+      a->header.layout.classes != b->header.layout.classes)
+    return false;
+  return memcmp(a->block, b->block, bytes) == 0 &&
+         memcmp(statistics[0], statistics[1],
+                2 * lks_layout_statistics(&a->header.layout) * sizeof(double)) == 0;
 }
