@@ -17,44 +17,47 @@ typedef enum lks_split { LKS_SPLIT_TRAIN, LKS_SPLIT_TEST } lks_split;
 /** One split, borrowed from its dataset. */
 typedef struct lks_samples {
   size_t count;
-  const uint8_t *pixels;  /* [count,h,w,c], or NULL */
-  const float *features;  /* [count,d], or NULL */
-  const int32_t *label;   /* [count] */
+  const uint8_t *pixels; /* [count,h,w,c], or NULL */
+  const float *features; /* [count,d], or NULL */
+  const int32_t *label;  /* [count] */
 } lks_samples;
 
-/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. LKS_ERR_IO when it can't be read,
- *  LKS_ERR_DATA when it is truncated, damaged, of a wrong type or shape, has labels outside 0..classes-1, or differs between
- *  the nodes. */
+/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. LKS_ERR_IO when
+ * it can't be read, LKS_ERR_DATA when it is truncated, damaged, of a wrong type or shape, has labels outside
+ * 0..classes-1, or differs between the nodes. */
 lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path);
 void lks_dataset_close_all(lks_dataset **dataset);
 
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);
-const char *lks_dataset_hash(const lks_dataset *dataset);  /* content_hash; borrowed */
+const char *lks_dataset_hash(const lks_dataset *dataset);   /* content_hash; borrowed */
 const double *lks_dataset_mean(const lks_dataset *dataset); /* [channels] or [D]; borrowed */
-const double *lks_dataset_std(const lks_dataset *dataset);  /* 0 for a constant one, which lks_dataset_form takes for 1 */
-/** (value - mean)/std as lks_input_form; pixels/255 or raw features when `normalize` is false. Borrowed. Local. */
+const double *lks_dataset_std(const lks_dataset *dataset);  /* the same; 0 for a constant one */
+/** Local. (value - mean)/std, where a std of 0 counts as 1; pixels/255 or raw features when `normalize` is
+ * false. Borrowed. */
 lks_input_form lks_dataset_form(const lks_dataset *dataset, bool normalize);
 
-/** Hands out mini-batches of one split, this rank's shard of each, gathered ahead of time by one reader thread. */
+/** Hands out mini-batches of one split, this rank's shard of each, gathered ahead by one reader thread. */
 typedef struct lks_loader lks_loader;
 
-/** Local, but made alike on all ranks. shard(context, total, &first, &count) says which samples of a mini-batch of `total` are this
- *  rank's, and is asked here alone; shuffled: a new permutation of all samples each epoch from (seed, epoch), else in order.
- *  limit > 0: only the first `limit` samples of the split. dataset is borrowed. */
+/** Local, but made alike on all ranks. shard(context, total, &first, &count) says which samples of a
+ * mini-batch of `total` are this rank's, and is asked here alone; shuffled: a new permutation of all samples
+ * each epoch from (seed, epoch), else in order. limit > 0: only the first `limit` samples of the split.
+ * dataset is borrowed. */
 typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
-lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split, size_t batch_size,
-                             bool shuffled, uint64_t seed, size_t limit, lks_shard_function shard, const void *context);
+lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
+                             size_t batch_size, bool shuffled, uint64_t seed, size_t limit,
+                             lks_shard_function shard, const void *context);
 void lks_loader_destroy(lks_loader **loader);
 
 size_t lks_loader_samples(const lks_loader *loader); /* an epoch */
 size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; the last one may be smaller */
 
-/** Logically collective. Begins at mini-batch `step` of `epoch` (both from 0); the reader starts gathering. At any time, but
- *  needed before the first lks_loader_next. Ends the validity of a batch, as lks_loader_next does. */
+/** Logically collective. Begins at mini-batch `step` of `epoch` (both from 0); the reader starts gathering.
+ * At any time, but needed before the first lks_loader_next. Ends the validity of a batch. */
 void lks_loader_seek(lks_loader *loader, size_t epoch, size_t step);
-/** Local. The next mini-batch of the epoch (waits for the reader), valid until the next call; false after the last one. */
+/** Local. The epoch's next mini-batch, valid until the next call; false after the last one. */
 bool lks_loader_next(lks_loader *loader, lks_batch *batch);
 
 #endif

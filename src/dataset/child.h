@@ -11,8 +11,7 @@
  * no hang. */
 typedef struct lks_child lks_child;
 
-/** Runs in the child: sends with lks_child_send to `output`. Its status and message reach lks_child_finish.
- */
+/** Runs in the child, sends with lks_child_send to `output`. Status and message reach lks_child_finish. */
 typedef lks_status (*lks_child_function)(int output, const void *argument);
 
 /** Local. cpu_seconds: the time limit. LKS_ERR_RANK when no process can be made. */

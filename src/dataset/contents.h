@@ -41,8 +41,7 @@ size_t lks_layout_sections(lks_section section[LKS_SECTIONS], const lks_layout *
 /** Local. The contents that lie in `block`. */
 lks_contents lks_contents_in(const lks_layout *layout, const void *block);
 
-/** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature that is not finite.
- */
+/** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature not finite. */
 lks_status lks_contents_check(const lks_contents *contents);
 
 /** Local. 32 hex digits and a zero: XXH3-128 over all that training takes from a file. For train and then
