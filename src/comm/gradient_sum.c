@@ -73,6 +73,7 @@ static lks_status reserve_bucket(lks_gradient_sum *sum, bucket *b)
   size_t size = (size_t)sum->comm->size;
   size_t slice = slice_begin(b->max_elements, (int)size, 1); /* the first one is a largest */
   size_t send = sum->max_own_blocks * b->max_elements, receive = sum->max_blocks * slice;
+  if (send == 0) send = 1; /* Open MPI takes equal addresses for MPI_IN_PLACE, here and not on other ranks */
   int checked;
   lks_status status = lks_mpi_count(&checked, send > receive ? send : receive);
   if (status != LKS_OK) return status;

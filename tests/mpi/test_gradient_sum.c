@@ -107,18 +107,18 @@ static void run_step_all(step *s, lks_gradient_sum *sum, lks_comm *comm, size_t 
   s->made += lks_allocations_made() - before;
 }
 
-/* Steps of 1 to 20 leaves, growing and shrinking, give the bits of one process; on few ranks and on more than
- * leaves. */
-static void test_tree_has_the_bits_of_one_process(lks_comm *comm)
+/* Steps of 1 to max_leaves leaves, growing and shrinking, give the bits of one process; on few ranks and on
+ * more than leaves. */
+static void run_tree_all(lks_comm *comm, size_t max_leaves)
 {
   lks_gradient_sum *sum;
   step s;
   float *alone = lks_new(bucket_elements[BUCKETS - 1], sizeof *alone);
   lks_assert_all(comm, step_create(&s) && alone != NULL);
   lks_assert_ok_all(
-      comm, lks_gradient_sum_create_all(&sum, comm, LKS_REDUCE_TREE, BUCKETS, bucket_elements, MAX_LEAVES));
-  for (size_t i = 0; i < MAX_LEAVES; i++) {
-    size_t leaves = 1 + i * 7 % MAX_LEAVES;
+      comm, lks_gradient_sum_create_all(&sum, comm, LKS_REDUCE_TREE, BUCKETS, bucket_elements, max_leaves));
+  for (size_t i = 0; i < max_leaves; i++) {
+    size_t leaves = 1 + i * 7 % max_leaves;
     run_step_all(&s, sum, comm, leaves);
     bool ok = s.status == LKS_OK && s.made == 0;
     for (size_t b = 0; b < BUCKETS; b++) {
@@ -131,6 +131,18 @@ static void test_tree_has_the_bits_of_one_process(lks_comm *comm)
   lks_assert_all(comm, sum == NULL);
   lks_free(alone);
   step_destroy(&s);
+}
+
+static void test_tree_has_the_bits_of_one_process(lks_comm *comm)
+{
+  run_tree_all(comm, MAX_LEAVES);
+}
+
+/* No step has anything for some ranks to send. */
+static void test_ranks_without_leaves(lks_comm *comm)
+{
+  run_tree_all(comm, 1);
+  run_tree_all(comm, 2);
 }
 
 /* The other reduction is a sum as well, but not always this one: the test above can fail. */
@@ -195,6 +207,7 @@ static void test_bucket_too_large(lks_comm *comm)
 
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_tree_has_the_bits_of_one_process),
+    LKS_MPI_TEST(test_ranks_without_leaves),
     LKS_MPI_TEST(test_mpi_is_near_and_not_the_same),
     LKS_MPI_TEST(test_bytes),
     LKS_MPI_TEST(test_bucket_too_large),
