@@ -22,7 +22,7 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
           config->bn, config->batch_size, config->microbatch, config->optimizer, config->lr, config->schedule,
           config->epochs, config->seed);
   fprintf(out, "  dataset        %s, content hash %s\n", config->data, header->data_hash);
-  fprintf(out, "  fingerprint    %s, as its content\n", header->fingerprint);
+  fprintf(out, "  fingerprint    %s, which its content has\n", header->fingerprint);
 }
 
 static void describe_tensors(FILE *out, const lks_snapshot *snapshot)

@@ -1,0 +1,202 @@
+/* SGD and Adam over a whole network against a twin in double: which tensors decay, and that threads change no
+ * bit. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs those above and setjmp.h */
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "support/mpi_test.h"
+#include "train/optimizer.h"
+
+/* The dense layer has several chunks, the last one ragged. */
+static const char model_text[] = "dense 211\nbatchnorm\nrelu\ndense classes\n";
+static const lks_shape shape = {1, 1, 53};
+
+enum { CLASSES = 3, STEPS = 5 };
+
+static const double lr = 0.01;
+
+typedef struct subject {
+  lks_config config;
+  lks_model *model;
+  lks_network *network;
+  lks_optimizer *optimizer;
+} subject;
+
+static void create(subject *s, lks_comm *comm, const char *const settings[][2])
+{
+  lks_config_default(&s->config);
+  bool ok = true;
+  for (; (*settings)[0]; settings++)
+    ok = ok && lks_config_set(&s->config, (*settings)[0], (*settings)[1]) == LKS_OK;
+  lks_assert_all(comm, ok);
+  lks_assert_ok_all(comm, lks_model_parse(&s->model, model_text, "test", shape, CLASSES, false));
+  const lks_network_options options = {.batch_size = 16,
+                                       .microbatch = 2,
+                                       .norm = "sync",
+                                       .reduce = "tree",
+                                       .epsilon = 1e-5,
+                                       .momentum = 0.1,
+                                       .seed = 1,
+                                       .threads = 1};
+  lks_assert_ok_all(comm, lks_network_create_all(&s->network, s->model, comm, &options));
+  lks_assert_ok_all(comm, lks_optimizer_create(&s->optimizer, &s->config, s->network));
+}
+
+static void destroy(subject *s)
+{
+  lks_optimizer_destroy(&s->optimizer);
+  lks_network_destroy_all(&s->network);
+  lks_model_destroy(&s->model);
+}
+
+static float gradient_of(size_t i, int step)
+{
+  return (float)((int)((i * 7919 + (size_t)step * 104729) % 2001) - 1000) / 1000.0f;
+}
+
+static void advance(subject *s)
+{
+  float *gradient = (float *)lks_network_gradients(s->network);
+  for (int step = 0; step < STEPS; step++) {
+    for (size_t i = 0; i < lks_network_parameter_count(s->network); i++) gradient[i] = gradient_of(i, step);
+    lks_optimizer_step(s->optimizer, lr);
+  }
+}
+
+/** The twins: one element after STEPS steps. Source: the documentation of torch.optim.SGD and
+ * torch.optim.Adam. */
+static double twin_sgd(double w, size_t i, const lks_config *c, bool decays)
+{
+  double v = 0.0;
+  for (int step = 0; step < STEPS; step++) {
+    const double g = (double)gradient_of(i, step) + (decays ? c->weight_decay * w : 0.0);
+    v = c->momentum * v + g;
+    w -= lr * (c->nesterov ? g + c->momentum * v : v);
+  }
+  return w;
+}
+
+static double twin_adam(double w, size_t i, const lks_config *c, bool decays)
+{
+  double m = 0.0, v = 0.0;
+  for (int step = 0; step < STEPS; step++) {
+    const double g = (double)gradient_of(i, step) + (decays ? c->weight_decay * w : 0.0);
+    m = c->beta1 * m + (1.0 - c->beta1) * g;
+    v = c->beta2 * v + (1.0 - c->beta2) * g * g;
+    const double m_hat = m / (1.0 - pow(c->beta1, step + 1)), v_hat = v / (1.0 - pow(c->beta2, step + 1));
+    w -= lr * m_hat / (sqrt(v_hat) + c->adam_epsilon);
+  }
+  return w;
+}
+
+/** Largest distance from the twin. Each step rounds a dozen times at values near 1. */
+static double distance(const subject *s, const float *initial, bool all_decay)
+{
+  const float *w = lks_network_parameters(s->network);
+  double largest = 0.0;
+  for (size_t t = 0; t < lks_network_tensors(s->network); t++) {
+    const lks_tensor *tensor = lks_network_tensor(s->network, t);
+    if (tensor->kind > LKS_TENSOR_BETA) continue;
+    const bool decays = all_decay || tensor->kind == LKS_TENSOR_WEIGHT;
+    for (size_t i = tensor->offset; i < tensor->offset + tensor->elements; i++) {
+      const double twin = strcmp(s->config.optimizer, "sgd") == 0
+                              ? twin_sgd(initial[i], i, &s->config, decays)
+                              : twin_adam(initial[i], i, &s->config, decays);
+      largest = fmax(largest, fabs(twin - (double)w[i]));
+    }
+  }
+  return largest;
+}
+
+static const char *const variants[][5][2] = {
+    {{"optimizer", "sgd"}, {"momentum", "0"}, {"weight-decay", "0.1"}},
+    {{"optimizer", "sgd"}, {"momentum", "0.9"}, {"weight-decay", "0.1"}},
+    {{"optimizer", "sgd"}, {"momentum", "0.9"}, {"weight-decay", "0.1"}, {"nesterov", "on"}},
+    {{"optimizer", "sgd"}, {"momentum", "0.9"}, {"weight-decay", "0.1"}, {"decay-all", "on"}},
+    {{"optimizer", "adam"}, {"weight-decay", "0.1"}},
+    {{"optimizer", "adam"}, {"weight-decay", "0.1"}, {"decay-all", "on"}},
+};
+
+enum { VARIANTS = sizeof variants / sizeof *variants };
+
+static void test_against_the_twin(lks_comm *comm)
+{
+  const double tolerance = STEPS * 12 * 0x1p-24 * 4.0;
+  for (int i = 0; i < VARIANTS; i++) {
+    subject s;
+    create(&s, comm, variants[i]);
+    const size_t bytes = lks_network_parameter_count(s.network) * sizeof(float);
+    float *initial = lks_new(bytes, 1);
+    memcpy(initial, lks_network_parameters(s.network), bytes);
+    advance(&s);
+    const bool all = s.config.decay_all;
+    const bool ok = distance(&s, initial, all) < tolerance;
+    const bool control = distance(&s, initial, !all) > 10 * tolerance;
+    lks_free(initial);
+    lks_assert_all(comm, ok && control && lks_optimizer_steps(s.optimizer) == STEPS);
+    destroy(&s);
+  }
+}
+
+static void test_threads_change_no_bit(lks_comm *comm)
+{
+  for (int i = 0; i < VARIANTS; i++) {
+    subject one, three;
+    create(&one, comm, variants[i]);
+    create(&three, comm, variants[i]);
+    lks_optimizer_destroy(&three.optimizer);
+    three.config.threads = 3;
+    lks_assert_ok_all(comm, lks_optimizer_create(&three.optimizer, &three.config, three.network));
+    advance(&one);
+    advance(&three);
+    lks_assert_all(comm, memcmp(lks_network_parameters(one.network), lks_network_parameters(three.network),
+                                lks_network_parameter_count(one.network) * sizeof(float)) == 0);
+    destroy(&one);
+    destroy(&three);
+  }
+}
+
+/** Adam's bias corrections are 1 after so many steps, and computing them takes no time. */
+static void test_late_steps(lks_comm *comm)
+{
+  subject s;
+  create(&s, comm, variants[4]);
+  lks_optimizer_steps_set(s.optimizer, INT64_C(1) << 40);
+  advance(&s);
+  const float *w = lks_network_parameters(s.network);
+  bool ok = true;
+  for (size_t i = 0; i < lks_network_parameter_count(s.network); i++) ok = ok && isfinite(w[i]);
+  lks_assert_all(comm, ok && lks_optimizer_steps(s.optimizer) == (INT64_C(1) << 40) + STEPS);
+  destroy(&s);
+}
+
+static void test_unknown(lks_comm *comm)
+{
+  subject s;
+  create(&s, comm, variants[0]);
+  lks_optimizer_destroy(&s.optimizer);
+  strcpy(s.config.optimizer, "lbfgs");
+  lks_assert_all(comm,
+                 lks_optimizer_create(&s.optimizer, &s.config, s.network) == LKS_ERR_USAGE && !s.optimizer);
+  destroy(&s);
+}
+
+static const lks_mpi_test tests[] = {
+    LKS_MPI_TEST(test_against_the_twin),
+    LKS_MPI_TEST(test_threads_change_no_bit),
+    LKS_MPI_TEST(test_late_steps),
+    LKS_MPI_TEST(test_unknown),
+};
+
+int main(int argc, char **argv)
+{
+  return LKS_MPI_TEST_MAIN(argc, argv, tests);
+}
