@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # dnnl's CMake files look for OpenCL even where it is not used.
 build_packages=(build-essential cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev
-  librandom123-dev libxxhash-dev libinih-dev zlib1g-dev libcmocka-dev)
+  librandom123-dev libxxhash-dev libinih-dev libpng-dev zlib1g-dev libcmocka-dev)
 
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2

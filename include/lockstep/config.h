@@ -9,30 +9,30 @@
 
 enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 
-/** All settings of a training run. Together with the dataset they define every bit of the result; threads, progress, output, data
- *  and the like only say how it is executed. */
+/** All settings of a training run. Together with the dataset they define every bit of the result; threads,
+ * progress, output, data and the like only say how it is executed. */
 typedef struct lks_config {
   char data[LKS_TEXT_MAX];
-  char model[LKS_TEXT_MAX];     /* preset or file */
-  char bn[LKS_TEXT_MAX];        /* sync, rank, rank:R, K, none */
+  char model[LKS_TEXT_MAX]; /* preset or file */
+  char bn[LKS_TEXT_MAX];    /* sync, rank, rank:R, K, none */
   double bn_epsilon, bn_momentum;
   size_t batch_size;
-  size_t microbatch;            /* 0: batch_size/16, at least 8 (resolved by lks_config_check) */
+  size_t microbatch; /* 0: batch_size/16, at least 8 (resolved by lks_config_check) */
   size_t epochs;
-  size_t train_samples;         /* the first so many training samples; 0: all */
+  size_t train_samples; /* the first so many training samples; 0: all */
   double lr;
   char optimizer[LKS_TEXT_MAX]; /* sgd, adam */
   double momentum;
   bool nesterov;
   double beta1, beta2, adam_epsilon;
   double weight_decay;
-  bool decay_all;               /* gamma, beta and biases too */
-  char schedule[LKS_TEXT_MAX];  /* constant, step, cosine */
-  size_t step_epochs;           /* step: every so many epochs ... */
-  double step_factor;           /* ... times this */
-  double warmup;                /* epochs of linear warm-up, may be a fraction */
+  bool decay_all;              /* gamma, beta and biases too */
+  char schedule[LKS_TEXT_MAX]; /* constant, step, cosine */
+  size_t step_epochs;          /* step: every so many epochs ... */
+  double step_factor;          /* ... times this */
+  double warmup;               /* epochs of linear warm-up, may be a fraction */
   double label_smoothing;
-  size_t crop;                  /* pixels */
+  size_t crop; /* pixels */
   bool flip;
   bool normalize_input;
   uint64_t seed;
@@ -41,10 +41,10 @@ typedef struct lks_config {
   char reduce[LKS_TEXT_MAX];    /* tree, mpi */
   char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;
-  double max_time;              /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
-  size_t checkpoint_every;      /* steps; 0: at the end of each epoch */
-  char progress[LKS_TEXT_MAX];  /* auto, bar, plain, none */
-  double stall_limit;           /* seconds a rank waits for the others before the run is given up; 0: for ever */
+  double max_time;             /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
+  size_t checkpoint_every;     /* steps; 0: at the end of each epoch */
+  char progress[LKS_TEXT_MAX]; /* auto, bar, plain, none */
+  double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */
 } lks_config;
 
 /** One row of the option table: it drives the command line, INI files, help, manual pages and printing. */
@@ -59,10 +59,10 @@ typedef enum lks_option_type {
 } lks_option_type;
 
 typedef struct lks_option {
-  const char *name;     /* "batch-size"; the INI key is the same */
-  const char *value;    /* "N", NULL for a switch */
+  const char *name;  /* "batch-size"; the INI key is the same */
+  const char *value; /* "N", NULL for a switch */
   lks_option_type type;
-  size_t offset;        /* in lks_config */
+  size_t offset;        /* in lks_config, or the settings of another command */
   const char *standard; /* default, as text */
   const char *choices;  /* "sgd|adam", or NULL */
   double low, high;     /* allowed numbers */
@@ -74,15 +74,18 @@ const lks_option *lks_config_options(size_t *count);
 
 void lks_config_default(lks_config *config);
 
-/** Local. LKS_ERR_USAGE: an unknown key (with a suggestion), or a value that is not of its type, range or choices. */
+/** Local. LKS_ERR_USAGE: an unknown key (with a suggestion), or a value that is not of its type, range or
+ * choices. */
 lks_status lks_config_set(lks_config *config, const char *key, const char *value);
 
-/** Local. An INI file (sections are allowed and have no meaning); messages name file and line. LKS_ERR_IO if it can't be read. */
+/** Local. An INI file (sections are allowed and have no meaning); messages name file and line. LKS_ERR_IO if
+ * it can't be read. */
 lks_status lks_config_read(lks_config *config, const char *path);
 /** Local. The same from memory; `where` names it in messages. */
 lks_status lks_config_parse(lks_config *config, const char *text, const char *where);
 
-/** Local. The complete configuration as INI text, *text freed with lks_free; numbers so that reading gives the same bits. */
+/** Local. The complete configuration as INI text, *text freed with lks_free; numbers so that reading gives
+ * the same bits. */
 lks_status lks_config_print(char **text, const lks_config *config);
 
 /** Local. Checks the settings against each other and resolves microbatch. LKS_ERR_USAGE with what to do. */

@@ -148,9 +148,9 @@ static lks_status read_number(void *field, const lks_option *option, const char 
   return LKS_OK;
 }
 
-lks_status lks_config_value_read(lks_config *config, const lks_option *option, const char *text)
+lks_status lks_config_value_read(void *settings, const lks_option *option, const char *text)
 {
-  void *field = (char *)config + option->offset;
+  void *field = (char *)settings + option->offset;
   switch (option->type) {
   case LKS_OPTION_TEXT:
   case LKS_OPTION_CHOICE: return read_text(field, option, text);
@@ -179,9 +179,9 @@ static void print_real(char text[LKS_VALUE_MAX], double value)
   }
 }
 
-void lks_config_value_print(char text[LKS_VALUE_MAX], const lks_config *config, const lks_option *option)
+void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, const lks_option *option)
 {
-  const void *field = (const char *)config + option->offset;
+  const void *field = (const char *)settings + option->offset;
   switch (option->type) {
   case LKS_OPTION_TEXT:
   case LKS_OPTION_CHOICE: snprintf(text, LKS_VALUE_MAX, "%s", (const char *)field); break;

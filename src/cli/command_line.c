@@ -1,0 +1,196 @@
+#include "cli/command_line.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "train/config_value.h"
+
+/* argp's keys: KEY_ROW + row of the options, and for a switch KEY_OFF + row for its --no- form. */
+enum {
+  KEY_HELP = 'h',
+  KEY_OUTPUT = 'o',
+  KEY_ROW = 0x1000,
+  KEY_OFF = 0x2000,
+  ARGP_ROWS = 3 * LKS_OPTIONS_MAX + 2
+};
+
+typedef struct parsing {
+  const lks_syntax *syntax;
+  lks_arguments *arguments;
+  struct argp_option row[ARGP_ROWS];
+  char off_name[LKS_OPTIONS_MAX][32]; /* "no-flip" */
+  char help[LKS_OPTIONS_MAX][320];    /* with the default */
+  char doc[1024];
+  size_t output; /* row that -o stands for */
+  lks_status status;
+} parsing;
+
+static const struct argp_option *find(const parsing *p, const char *name)
+{
+  for (const struct argp_option *o = p->row; o->key != 0 || o->doc != NULL; o++)
+    if (o->name != NULL && strcmp(o->name, name) == 0) return o;
+  return NULL;
+}
+
+static lks_status unknown_option(const parsing *p, const char *name)
+{
+  const char *names[ARGP_ROWS];
+  size_t count = 0;
+  for (const struct argp_option *o = p->row; o->key != 0 || o->doc != NULL; o++)
+    if (o->name != NULL) names[count++] = o->name;
+  const char *near = lks_suggest(name, names, count);
+  if (near != NULL) return lks_fail(LKS_ERR_USAGE, "unknown option '--%s'; did you mean '--%s'?", name, near);
+  return lks_fail(LKS_ERR_USAGE, "unknown option '--%s'; `lockstep help %s` lists all options", name,
+                  p->syntax->command);
+}
+
+/* argp does not say what it disliked about the word that it read last. */
+static lks_status refuse(const parsing *p, const char *word)
+{
+  if (strncmp(word, "--", 2) != 0)
+    return lks_fail(LKS_ERR_USAGE,
+                    "unknown option '%.100s', or its value is missing; `lockstep help %s` lists all options",
+                    word, p->syntax->command);
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+  const struct argp_option *option = find(p, name);
+  if (option == NULL) return unknown_option(p, name);
+  if (option->arg == NULL) return lks_fail(LKS_ERR_USAGE, "option '--%s' takes no value", name);
+  return lks_fail(LKS_ERR_USAGE, "option '--%s' needs a value: --%s %s", name, name, option->arg);
+}
+
+static error_t take(int key, char *value, struct argp_state *state)
+{
+  parsing *p = state->input;
+  lks_arguments *arguments = p->arguments;
+  switch (key) {
+  case KEY_HELP: arguments->help = true; return 0;
+  case KEY_OUTPUT: arguments->value[p->output] = value; return 0;
+  case ARGP_KEY_ARGS: /* all that are no options */
+    arguments->argument = state->argv + state->next;
+    arguments->count = state->argc - state->next;
+    state->next = state->argc;
+    return 0;
+  case ARGP_KEY_ERROR: p->status = refuse(p, state->argv[state->next - 1]); return 0;
+  default: break;
+  }
+  if (key >= KEY_OFF && key < KEY_OFF + LKS_OPTIONS_MAX)
+    arguments->value[key - KEY_OFF] = "off";
+  else if (key >= KEY_ROW && key < KEY_ROW + LKS_OPTIONS_MAX)
+    arguments->value[key - KEY_ROW] = value == NULL ? "on" : value;
+  else
+    return ARGP_ERR_UNKNOWN;
+  return 0;
+}
+
+static void print_help(char text[320], const lks_option *option)
+{
+  if (option->type != LKS_OPTION_SWITCH && option->standard[0] != '\0')
+    snprintf(text, 320, "%s (default %s)", option->help, option->standard);
+  else if (strcmp(option->standard, "on") == 0)
+    snprintf(text, 320, "%s (default on; --no-%s)", option->help, option->name);
+  else
+    snprintf(text, 320, "%s", option->help);
+}
+
+static void make_rows(parsing *p)
+{
+  struct argp_option *out = p->row;
+  int group = 0;
+  const char *heading = NULL;
+  for (size_t i = 0; i < p->syntax->options; i++) {
+    const lks_option *option = &p->syntax->option[i];
+    int key = (int)i;
+    if (option->group != NULL && (heading == NULL || strcmp(heading, option->group) != 0))
+      *out++ = (struct argp_option){NULL, 0, NULL, 0, option->group, ++group};
+    heading = option->group;
+    *out++ = (struct argp_option){option->name, KEY_ROW + key, option->value, 0, p->help[i], group};
+    print_help(p->help[i], option);
+    if (strcmp(option->name, "output") == 0) {
+      p->output = i;
+      *out++ = (struct argp_option){NULL, KEY_OUTPUT, NULL, OPTION_ALIAS, NULL, group};
+    }
+    if (option->type != LKS_OPTION_SWITCH) continue;
+    snprintf(p->off_name[i], sizeof p->off_name[i], "no-%s", option->name);
+    *out++ = (struct argp_option){p->off_name[i], KEY_OFF + key, NULL, OPTION_HIDDEN, NULL, group};
+  }
+  *out = (struct argp_option){"help", KEY_HELP, NULL, 0, "print this help", -1};
+}
+
+static struct argp make_argp(parsing *p, const lks_syntax *syntax, lks_arguments *arguments)
+{
+  memset(p, 0, sizeof *p);
+  p->syntax = syntax;
+  p->arguments = arguments;
+  make_rows(p);
+  const char *text = syntax->text == NULL ? "" : syntax->text;
+  snprintf(p->doc, sizeof p->doc, "%s\v%s", syntax->summary, text);
+  return (struct argp){p->row, take, syntax->arguments, p->doc, NULL, NULL, NULL};
+}
+
+static lks_status check_count(const lks_syntax *syntax, const lks_arguments *arguments)
+{
+  if (arguments->count > syntax->most)
+    return lks_fail(LKS_ERR_USAGE, "'%.200s' is one argument too many; usage: lockstep %s %s",
+                    arguments->argument[syntax->most], syntax->command, syntax->arguments);
+  if (arguments->count < syntax->least)
+    return lks_fail(LKS_ERR_USAGE, "an argument is missing; usage: lockstep %s %s", syntax->command,
+                    syntax->arguments);
+  return LKS_OK;
+}
+
+static lks_status parse(lks_arguments *arguments, const lks_syntax *syntax, int argc, char **argv)
+{
+  parsing p;
+  *arguments = (lks_arguments){0};
+  const struct argp argp = make_argp(&p, syntax, arguments);
+  error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &p);
+  if (p.status != LKS_OK) return p.status;
+  if (error != 0) return lks_fail(LKS_ERR_RANK, "the command line can't be read: %s", strerror(error));
+  return arguments->help ? LKS_OK : check_count(syntax, arguments);
+}
+
+lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const lks_syntax *syntax, int argc,
+                                char **argv)
+{
+  lks_status status = lks_comm_agree_all(comm, parse(arguments, syntax, argc, argv));
+  if (status == LKS_OK && arguments->help && lks_comm_rank(comm) == 0) lks_command_line_help(syntax);
+  return status;
+}
+
+void lks_settings_default(void *settings, const lks_syntax *syntax)
+{
+  for (size_t i = 0; i < syntax->options; i++)
+    lks_config_value_read(settings, &syntax->option[i], syntax->option[i].standard);
+}
+
+lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks_arguments *arguments)
+{
+  for (size_t i = 0; i < syntax->options; i++) {
+    if (arguments->value[i] == NULL) continue;
+    lks_status status = lks_config_value_read(settings, &syntax->option[i], arguments->value[i]);
+    if (status != LKS_OK) return lks_fail_in(status, "--");
+  }
+  return LKS_OK;
+}
+
+lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
+                                 const lks_syntax *syntax, int argc, char **argv)
+{
+  lks_settings_default(settings, syntax);
+  lks_status status = lks_command_line_all(arguments, comm, syntax, argc, argv);
+  return status == LKS_OK ? lks_comm_agree_all(comm, lks_settings_take(settings, syntax, arguments)) : status;
+}
+
+void lks_command_line_help(const lks_syntax *syntax)
+{
+  parsing p;
+  char name[64];
+  const struct argp argp = make_argp(&p, syntax, NULL);
+  snprintf(name, sizeof name, "lockstep %s", syntax->command);
+  setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
+  argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_DOC | ARGP_HELP_LONG, name);
+}

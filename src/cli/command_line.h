@@ -1,0 +1,45 @@
+#ifndef LKS_CLI_COMMAND_LINE_H
+#define LKS_CLI_COMMAND_LINE_H
+
+#include "lockstep/comm.h"
+#include "lockstep/config.h"
+
+/** What may stand behind a command's name. All borrowed. */
+typedef struct lks_syntax {
+  const char *command;      /* "train" */
+  const char *arguments;    /* "DATA.h5" */
+  const char *summary;      /* one line */
+  const char *text;         /* printed below the options, or NULL */
+  const lks_option *option; /* [options], at most LKS_OPTIONS_MAX: rows that belong to a struct of settings; a
+                             * group of NULL has no heading; "output" is also -o */
+  size_t options;
+  int least, most; /* how many arguments */
+} lks_syntax;
+
+/** What did stand there; borrowed from argv. */
+typedef struct lks_arguments {
+  bool help; /* asked for and printed: nothing is left to do */
+  int count;
+  char **argument;                    /* [count] */
+  const char *value[LKS_OPTIONS_MAX]; /* by row; NULL: not given */
+} lks_arguments;
+
+/** Collective. argv[0] is the command's name. The ranks agree on the outcome. LKS_ERR_USAGE, with a
+ * suggestion for an unknown option. */
+lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const lks_syntax *syntax, int argc,
+                                char **argv);
+
+/** Local. Fills the settings with the options' defaults. */
+void lks_settings_default(void *settings, const lks_syntax *syntax);
+
+/** Local. Puts what was given on the command line into the settings. LKS_ERR_USAGE for a bad value. */
+lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks_arguments *arguments);
+
+/** Collective. The three above: command line, defaults, values; the ranks agree. */
+lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
+                                 const lks_syntax *syntax, int argc, char **argv);
+
+/** Local. The whole reference of a command, to standard output. */
+void lks_command_line_help(const lks_syntax *syntax);
+
+#endif

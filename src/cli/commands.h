@@ -1,0 +1,26 @@
+#ifndef LKS_CLI_COMMANDS_H
+#define LKS_CLI_COMMANDS_H
+
+#include "cli/command_line.h"
+
+/** The commands, a file each. The syntax is borrowed; a run is collective, argv[0] being the command's name.
+ */
+const lks_syntax *lks_train_syntax(void);
+lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_evaluate_syntax(void);
+lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_predict_syntax(void);
+lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_import_syntax(void);
+lks_status lks_import_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_generate_syntax(void);
+lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_info_syntax(void);
+lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv);
+
+#endif

@@ -1,0 +1,61 @@
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "lockstep/trainer.h"
+
+typedef struct settings {
+  char statistics[LKS_TEXT_MAX];
+  size_t threads;
+  bool json;
+} settings;
+
+const lks_syntax *lks_evaluate_syntax(void)
+{
+  static const lks_option option[] = {
+      {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, offsetof(settings, statistics), "running",
+       "running|precise|batch", 0, 0, NULL,
+       "what batch norm uses: the weighted averages of training (running), statistics recomputed over the "
+       "training "
+       "data with the weights as they are (precise), or those of each test mini-batch (batch)"},
+      {"threads", "N", LKS_OPTION_SIZE, offsetof(settings, threads), "0", NULL, 0, 1024, NULL,
+       "of one rank; 0: as in the checkpoint"},
+      {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
+       "print one JSON object"},
+  };
+  static const lks_syntax syntax = {
+      "evaluate",
+      "CHECKPOINT.h5 DATA.h5",
+      "Measures loss and accuracy of a checkpoint on the test split of a dataset.",
+      NULL,
+      option,
+      sizeof option / sizeof *option,
+      2,
+      2};
+  return &syntax;
+}
+
+static lks_statistics statistics_of(const char *name)
+{
+  if (strcmp(name, "precise") == 0) return LKS_STATISTICS_PRECISE;
+  return strcmp(name, "batch") == 0 ? LKS_STATISTICS_BATCH : LKS_STATISTICS_RUNNING;
+}
+
+lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
+  if (status != LKS_OK || arguments.help) return status;
+  lks_evaluation result;
+  status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1],
+                            statistics_of(s.statistics), s.threads);
+  if (status != LKS_OK) return status;
+  if (s.json)
+    lks_say("{\"loss\": %.17g, \"accuracy\": %.17g, \"samples\": %zu, \"statistics\": \"%s\"}", result.loss,
+            result.accuracy, result.samples, s.statistics);
+  else
+    lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result.loss, result.accuracy,
+            result.samples, s.statistics);
+  return LKS_OK;
+}

@@ -1,0 +1,128 @@
+/* The program: finds the command, starts and ends MPI, prints the one message, and makes the exit code. */
+#include <mpi.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/suggest.h"
+#include "cli/commands.h"
+#include "kernels/onednn.h"
+#include "lockstep/trainer.h"
+
+typedef struct command {
+  const char *name;
+  const lks_syntax *(*syntax)(void);
+  lks_status (*run_all)(lks_comm *comm, int argc, char **argv);
+  bool parallel;  /* runs under mpirun */
+  bool stoppable; /* asks itself at every step whether a signal has come: all others die of it */
+} command;
+
+static const command commands[] = {
+    {"import", lks_import_syntax, lks_import_run_all, false, false},
+    {"generate", lks_generate_syntax, lks_generate_run_all, false, false},
+    {"info", lks_info_syntax, lks_info_run_all, false, false},
+    {"train", lks_train_syntax, lks_train_run_all, true, true},
+    {"evaluate", lks_evaluate_syntax, lks_evaluate_run_all, true, false},
+    {"predict", lks_predict_syntax, lks_predict_run_all, false, false},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const command *find(const char *name)
+{
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  return NULL;
+}
+
+static lks_status unknown(const char *name)
+{
+  const char *names[COMMANDS + 1] = {"help"};
+  for (size_t i = 0; i < COMMANDS; i++) names[i + 1] = commands[i].name;
+  const char *near = lks_suggest(name, names, COMMANDS + 1);
+  if (near != NULL)
+    return lks_fail(LKS_ERR_USAGE, "unknown command '%.100s'; did you mean '%s'?", name, near);
+  return lks_fail(LKS_ERR_USAGE, "unknown command '%.100s'; `lockstep --help` lists all commands", name);
+}
+
+static void print_version(void)
+{
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length;
+  MPI_Get_library_version(mpi, &length);
+  printf("lockstep %s\ncompiler  %s\nMPI       %.*s\noneDNN    %s, %s\n", LKS_VERSION, __VERSION__,
+         (int)strcspn(mpi, ",\n"), mpi, lks_onednn_version(), lks_onednn_isa());
+}
+
+static void print_help(void)
+{
+  printf("Lockstep trains neural networks data-parallel over MPI with synchronized batch norm:\n"
+         "the same bits at any rank count.\n\nUsage: [mpirun -np N] lockstep COMMAND ...\n\n");
+  for (size_t i = 0; i < COMMANDS; i++) {
+    const lks_syntax *syntax = commands[i].syntax();
+    printf("  %s %s\n      %s\n", commands[i].name, syntax->arguments, syntax->summary);
+  }
+  printf("\n`lockstep help COMMAND` is the reference of a command, `lockstep --version` tells what it is "
+         "built with.\n\n"
+         "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n"
+         "75 stopped on request and resumable.\n");
+}
+
+/* What needs no MPI: an argument's answer on standard output. */
+static bool answered(int argc, char **argv)
+{
+  if (argc == 2 &&
+      (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+    print_help();
+    return true;
+  }
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    print_version();
+    return true;
+  }
+  const command *topic = argc == 3 && strcmp(argv[1], "help") == 0 ? find(argv[2]) : NULL;
+  if (topic != NULL) lks_command_line_help(topic->syntax());
+  return topic != NULL;
+}
+
+static lks_status run_all(lks_comm *comm, const command *chosen, int argc, char **argv)
+{
+  if (argc < 2) return lks_fail(LKS_ERR_USAGE, "no command given; `lockstep --help` lists them");
+  if (chosen == NULL) return unknown(strcmp(argv[1], "help") == 0 && argc == 3 ? argv[2] : argv[1]);
+  if (!chosen->parallel && lks_comm_size(comm) > 1)
+    return lks_fail(LKS_ERR_USAGE, "`lockstep %s` runs as one process; start it without mpirun",
+                    chosen->name);
+  return chosen->run_all(comm, argc - 1, argv + 1);
+}
+
+/* A full disk behind standard output is an error too. */
+static lks_status flush(lks_status status)
+{
+  if (fflush(stdout) == 0 && ferror(stdout) == 0) return status;
+  return lks_status_worse(status, lks_fail(LKS_ERR_IO, "standard output can't be written: %m"));
+}
+
+static void report(lks_status status)
+{
+  if (status == LKS_STOPPED)
+    fprintf(stderr, "lockstep: %s\n", lks_message());
+  else if (status != LKS_OK)
+    lks_error_print(lks_message());
+}
+
+int main(int argc, char **argv)
+{
+  if (answered(argc, argv)) return (int)flush(LKS_OK);
+  const command *chosen = argc < 2 ? NULL : find(argv[1]);
+  if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
+  int level;
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+  lks_comm *comm = NULL;
+  lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
+  bool speaks = comm == NULL || lks_comm_rank(comm) == 0;
+  lks_log_enable(speaks);
+  if (status == LKS_OK) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, argc, argv)));
+  if (speaks) report(status);
+  lks_comm_destroy_all(&comm);
+  MPI_Finalize();
+  return (int)status;
+}

@@ -1,0 +1,225 @@
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "cli/commands.h"
+#include "cli/predict_input.h"
+#include "kernels/loss.h"
+#include "lockstep/checkpoint.h"
+#include "train/setup.h"
+
+enum { BATCH = 64, MICROBATCH = 8, TOP = 3 };
+
+typedef enum form { FORM_TEXT, FORM_CSV, FORM_JSON } form;
+
+typedef struct settings {
+  bool csv, json;
+} settings;
+
+/* A trained network at rest: fixed running statistics, no augmentation, no dropout. */
+typedef struct predictor {
+  lks_checkpoint_header header;
+  lks_setup *setup;
+  bool features; /* the inputs are features, not pixels */
+  lks_arena *arena;
+  float *probability; /* [BATCH,classes] */
+  double *loss;       /* [BATCH], as are those below: what the softmax kernel also wants */
+  uint8_t *correct;
+  int32_t *label;
+  uint32_t *sample;
+} predictor;
+
+const lks_syntax *lks_predict_syntax(void)
+{
+  static const lks_option option[] = {
+      {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
+       "print one JSON object a sample"},
+      {"csv", NULL, LKS_OPTION_SWITCH, offsetof(settings, csv), "off", NULL, 0, 0, NULL,
+       "print one line of comma-separated values a sample, below a heading"},
+  };
+  static const lks_syntax syntax = {
+      "predict",
+      "CHECKPOINT.h5 INPUT...",
+      "Classifies samples, one or many, with the running statistics of training.",
+      "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single "
+      "samples of it, "
+      "from 0), an image as PNG of the size that the model takes, or a text file of numbers, one sample a "
+      "line. Pixels "
+      "and features are normalized as in training.",
+      option,
+      sizeof option / sizeof *option,
+      2,
+      INT_MAX};
+  return &syntax;
+}
+
+static lks_status allocate(predictor *p)
+{
+  lks_status status = lks_arena_create(&p->arena);
+  if (status != LKS_OK) return status;
+  lks_arena_reserve(p->arena, &p->probability, BATCH * p->header.classes, sizeof *p->probability);
+  lks_arena_reserve(p->arena, &p->loss, BATCH, sizeof *p->loss);
+  lks_arena_reserve(p->arena, &p->correct, BATCH, sizeof *p->correct);
+  lks_arena_reserve(p->arena, &p->label, BATCH, sizeof *p->label);
+  lks_arena_reserve(p->arena, &p->sample, BATCH, sizeof *p->sample);
+  return lks_arena_commit(p->arena);
+}
+
+/* The settings of the training run, but for those that say how its mini-batches were executed. */
+static lks_status create_all(predictor *p, lks_comm *comm, const char *path, bool features)
+{
+  lks_config config = p->header.config;
+  bool none = strcmp(config.bn, "none") == 0;
+  config.batch_size = BATCH;
+  config.microbatch = MICROBATCH;
+  config.threads = 0;
+  snprintf(config.bn, sizeof config.bn, "%s", none ? "none" : "sync");
+  const lks_setup_input input = {p->header.model_text, path,     p->header.input,
+                                 p->header.classes,    features, p->header.mean,
+                                 p->header.std};
+  p->features = features;
+  lks_status status = allocate(p);
+  if (status == LKS_OK) status = lks_setup_create_all(&p->setup, comm, &config, &input);
+  return status == LKS_OK ? lks_checkpoint_load_all(comm, path, p->setup->network, NULL) : status;
+}
+
+static void destroy_all(predictor *p)
+{
+  lks_arena_destroy(&p->arena);
+  lks_setup_destroy_all(&p->setup);
+  lks_checkpoint_header_clear(&p->header);
+}
+
+/* top[TOP]: the most probable classes in falling order, -1 where there are no more. */
+static void find_top(int top[TOP], const float *probability, size_t classes)
+{
+  for (int place = 0; place < TOP; place++) {
+    top[place] = -1;
+    for (size_t c = 0; c < classes; c++) {
+      bool taken = false;
+      for (int i = 0; i < place; i++) taken = taken || top[i] == (int)c;
+      if (!taken && (top[place] < 0 || probability[c] > probability[top[place]])) top[place] = (int)c;
+    }
+  }
+}
+
+/* A name in double quotes; the quote itself is doubled (CSV) or escaped (JSON). */
+static void print_quoted(const char *name, form how)
+{
+  putchar('"');
+  for (const char *c = name; *c != '\0'; c++) {
+    if (how == FORM_JSON && (unsigned char)*c < ' ')
+      printf("\\u%04x", *c);
+    else if (how == FORM_JSON && (*c == '"' || *c == '\\'))
+      printf("\\%c", *c);
+    else
+      printf(*c == '"' ? "\"\"" : "%c", *c);
+  }
+  putchar('"');
+}
+
+static void print_text(const char *path, size_t number, const int32_t *label, const int top[TOP],
+                       const float *probability)
+{
+  printf("%s:%zu  class %d with probability %.4f", path, number, top[0], (double)probability[top[0]]);
+  for (int i = 1; i < TOP && top[i] >= 0; i++)
+    printf("%s %d %.4f", i == 1 ? "; then" : ",", top[i], (double)probability[top[i]]);
+  if (label != NULL) printf("; its label is %" PRId32, *label);
+  putchar('\n');
+}
+
+static void print_csv(const char *path, size_t number, const int32_t *label, const int top[TOP],
+                      const float *probability)
+{
+  print_quoted(path, FORM_CSV);
+  printf(",%zu,", number);
+  if (label != NULL) printf("%" PRId32, *label);
+  for (int i = 0; i < TOP; i++) {
+    if (top[i] < 0)
+      printf(",,");
+    else
+      printf(",%d,%.9g", top[i], (double)probability[top[i]]);
+  }
+  putchar('\n');
+}
+
+static void print_json(const char *path, size_t number, const int32_t *label, const int top[TOP],
+                       const float *probability)
+{
+  printf("{\"input\": ");
+  print_quoted(path, FORM_JSON);
+  printf(", \"sample\": %zu, \"class\": %d, \"top\": [", number, top[0]);
+  for (int i = 0; i < TOP && top[i] >= 0; i++)
+    printf("%s{\"class\": %d, \"probability\": %.9g}", i == 0 ? "" : ", ", top[i],
+           (double)probability[top[i]]);
+  putchar(']');
+  if (label != NULL) printf(", \"label\": %" PRId32, *label);
+  printf("}\n");
+}
+
+static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count,
+                          form how)
+{
+  static void (*const print[])(const char *, size_t, const int32_t *, const int *, const float *) = {
+      [FORM_TEXT] = print_text, [FORM_CSV] = print_csv, [FORM_JSON] = print_json};
+  for (size_t i = 0; i < count; i++) {
+    const float *probability = p->probability + i * p->header.classes;
+    const int32_t *label = input->samples.label == NULL ? NULL : input->samples.label + begin + i;
+    int top[TOP];
+    find_top(top, probability, p->header.classes);
+    print[how](input->path, input->first + begin + i, label, top, probability);
+  }
+}
+
+static lks_status predict_all(predictor *p, const lks_predict_input *input, form how)
+{
+  const lks_samples *s = &input->samples;
+  size_t width = p->header.input.height * p->header.input.width * p->header.input.channels;
+  for (size_t begin = 0; begin < s->count; begin += BATCH) {
+    size_t count = s->count - begin < BATCH ? s->count - begin : BATCH;
+    const lks_batch batch = {count,
+                             count,
+                             s->pixels == NULL ? NULL : s->pixels + begin * width,
+                             s->features == NULL ? NULL : s->features + begin * width,
+                             NULL,
+                             p->sample};
+    lks_pass_result result;
+    lks_status status =
+        lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch, &p->setup->form, 0, false);
+    if (status != LKS_OK) return lks_fail_in(status, "%s: ", input->path);
+    lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
+                              lks_network_logits(p->setup->network), p->label, 0, 1, count,
+                              p->header.classes);
+    print_samples(p, input, begin, count, how);
+  }
+  return LKS_OK;
+}
+
+lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_predict_syntax(), argc, argv);
+  if (status != LKS_OK || arguments.help) return status;
+  if (s.csv && s.json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
+  form how = s.csv ? FORM_CSV : s.json ? FORM_JSON : FORM_TEXT;
+  predictor p = {0};
+  status = lks_checkpoint_header_all(&p.header, comm, arguments.argument[0]);
+  if (status != LKS_OK) return status;
+  if (how == FORM_CSV)
+    printf("input,sample,label,class,probability,class2,probability2,class3,probability3\n");
+  for (int i = 1; i < arguments.count && status == LKS_OK; i++) {
+    lks_predict_input input;
+    status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header.input);
+    bool features = input.samples.features != NULL;
+    if (status == LKS_OK && p.setup == NULL) status = create_all(&p, comm, arguments.argument[0], features);
+    if (status == LKS_OK && features != p.features)
+      status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
+    if (status == LKS_OK) status = predict_all(&p, &input, how);
+    lks_predict_input_close_all(&input);
+  }
+  destroy_all(&p);
+  return status;
+}
