@@ -120,7 +120,7 @@ static lks_status start(lks_config *config)
   return status == LKS_OK ? write_config(config->output, config) : status;
 }
 
-static lks_status compare(const lks_config *before, const lks_config *now)
+lks_status lks_run_directory_same(const lks_config *before, const lks_config *now)
 {
   size_t count;
   const lks_option *option = lks_config_options(&count);
@@ -139,22 +139,17 @@ static lks_status compare(const lks_config *before, const lks_config *now)
   return LKS_OK;
 }
 
-/** Compares with the settings that the run began with; more epochs are noted there. */
-static lks_status settle_config(const lks_config *config)
+/** The settings that a run began with. */
+static lks_status read_config(lks_config *before, const char *folder)
 {
   char path[PATH_SIZE];
-  lks_config before;
-  snprintf(path, sizeof path, "%s/config.ini", config->output);
-  lks_config_default(&before);
-  lks_status status = lks_config_read(&before, path);
-  if (status == LKS_OK) status = lks_config_check(&before);
-  if (status == LKS_OK) status = compare(&before, config);
-  if (status != LKS_OK || before.epochs == config->epochs) return status;
-  before.epochs = config->epochs;
-  return write_config(config->output, &before);
+  snprintf(path, sizeof path, "%s/config.ini", folder);
+  lks_config_default(before);
+  lks_status status = lks_config_read(before, path);
+  return status == LKS_OK ? lks_config_check(before) : status;
 }
 
-static lks_status resume(lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
+static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
 {
   if (config->output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
@@ -163,9 +158,11 @@ static lks_status resume(lks_config *config, char resume_from[LKS_TEXT_MAX + 32]
   if (status != LKS_OK) return status;
   if (!holds) {
     lks_warn("%s holds no run to resume: a new one starts there", config->output);
-    return start(config);
+    return LKS_OK;
   }
-  status = settle_config(config);
+  lks_config before;
+  status = read_config(&before, config->output);
+  if (status == LKS_OK) status = lks_run_directory_same(&before, config);
   /* A link that leads nowhere is not the same as none: opening it must fail, not start the run anew. */
   struct stat about;
   snprintf(resume_from, LKS_TEXT_MAX + 32, "%s/last.h5", config->output);
@@ -173,15 +170,33 @@ static lks_status resume(lks_config *config, char resume_from[LKS_TEXT_MAX + 32]
   return status;
 }
 
-lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
+lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config,
+                                      char resume_from[LKS_TEXT_MAX + 32])
 {
   memset(resume_from, 0, LKS_TEXT_MAX + 32);
-  lks_status status = LKS_OK;
-  if (lks_comm_rank(comm) == 0) status = config->resume ? resume(config, resume_from) : start(config);
-  status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0);
-  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0);
-  return status;
+  bool root = lks_comm_rank(comm) == 0;
+  lks_status status = lks_comm_agree_all(comm, root ? find(config, resume_from) : LKS_OK);
+  return status == LKS_OK ? lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0) : status;
+}
+
+/** A run that goes on keeps the settings that it began with, but for more epochs. */
+static lks_status start_or_go_on(lks_config *config)
+{
+  bool goes_on = false;
+  lks_config before;
+  lks_status status = config->resume ? holds_run(&goes_on, config->output) : LKS_OK;
+  if (status == LKS_OK && !goes_on) return start(config);
+  if (status == LKS_OK) status = read_config(&before, config->output);
+  if (status != LKS_OK || before.epochs == config->epochs) return status;
+  before.epochs = config->epochs;
+  return write_config(config->output, &before);
+}
+
+lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config)
+{
+  bool root = lks_comm_rank(comm) == 0;
+  lks_status status = lks_comm_agree_all(comm, root ? start_or_go_on(config) : LKS_OK);
+  return status == LKS_OK ? lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0) : status;
 }
 
 void lks_run_directory_checkpoint(char path[LKS_TEXT_MAX + 64], const lks_config *config, size_t step)

@@ -76,8 +76,11 @@ static lks_status create_setup_all(trainer *t, const char *model_text)
   return status;
 }
 
-static lks_status check_same_data(const trainer *t, const lks_checkpoint_header *header, const char *path)
+/* A checkpoint may have been put in the place of the run's own. */
+static lks_status check_same_run(const trainer *t, const lks_checkpoint_header *header, const char *path)
 {
+  if (lks_run_directory_same(&header->config, &t->config) != LKS_OK)
+    return lks_fail(LKS_ERR_DATA, "%s is a checkpoint of another run: %s", path, lks_message());
   if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return LKS_OK;
   return lks_fail(
       LKS_ERR_DATA,
@@ -96,7 +99,7 @@ static lks_status prepare_all(trainer *t, const char *resume_from)
     t->state = header.state;
     t->seconds_before = header.state.seconds;
     t->checkpointed = header.state.step;
-    status = lks_comm_agree_all(t->comm, check_same_data(t, &header, resume_from));
+    status = lks_comm_agree_all(t->comm, check_same_run(t, &header, resume_from));
   }
   if (!status) status = create_setup_all(t, resume ? header.model_text : NULL);
   lks_checkpoint_header_clear(&header);
@@ -314,15 +317,15 @@ static void destroy_all(trainer *t)
   lks_free(t->lr);
 }
 
-/* A new run takes its directory last, when nothing but training itself can go wrong any more. */
+/* A run writes to its directory last, when nothing but training itself can go wrong any more. */
 static lks_status train_all(lks_train_summary *summary, trainer *t)
 {
   char resume_from[LKS_TEXT_MAX + 32] = "";
   bool resume = t->config.resume;
   lks_status status = lks_dataset_open_all(&t->dataset, t->comm, t->config.data);
-  if (!status && resume) status = lks_run_directory_open_all(t->comm, &t->config, resume_from);
+  if (!status && resume) status = lks_run_directory_find_all(t->comm, &t->config, resume_from);
   if (!status) status = prepare_all(t, resume_from);
-  if (!status && !resume) status = lks_run_directory_open_all(t->comm, &t->config, resume_from);
+  if (!status) status = lks_run_directory_open_all(t->comm, &t->config);
   if (status) return status;
   say_beginning(t);
   if (resume_from[0])

@@ -57,7 +57,10 @@ static char from[LKS_TEXT_MAX + 32];
 /** Opens, and tells whether the status and the output are the expected ones (on this rank). */
 static bool opens(lks_comm *comm, lks_config *config, lks_status expected, const char *output)
 {
-  const lks_status status = lks_run_directory_open_all(comm, config, from);
+  lks_status status = LKS_OK;
+  from[0] = '\0';
+  if (config->resume) status = lks_run_directory_find_all(comm, config, from);
+  if (status == LKS_OK) status = lks_run_directory_open_all(comm, config);
   return status == expected && (expected != LKS_OK || strcmp(config->output, output) == 0);
 }
 
