@@ -110,12 +110,13 @@ static void print_quoted(const char *name, form how)
 {
   putchar('"');
   for (const char *c = name; *c != '\0'; c++) {
-    if (how == FORM_JSON && (unsigned char)*c < ' ')
+    if (how == FORM_JSON && (unsigned char)*c < ' ') {
       printf("\\u%04x", *c);
-    else if (how == FORM_JSON && (*c == '"' || *c == '\\'))
-      printf("\\%c", *c);
-    else
-      printf(*c == '"' ? "\"\"" : "%c", *c);
+      continue;
+    }
+    if (how == FORM_JSON && (*c == '"' || *c == '\\')) putchar('\\');
+    if (how == FORM_CSV && *c == '"') putchar('"');
+    putchar(*c);
   }
   putchar('"');
 }
