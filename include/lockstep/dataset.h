@@ -34,21 +34,30 @@ size_t lks_dataset_classes(const lks_dataset *dataset);
 const char *lks_dataset_hash(const lks_dataset *dataset);   /* content_hash; borrowed */
 const double *lks_dataset_mean(const lks_dataset *dataset); /* [channels] or [D]; borrowed */
 const double *lks_dataset_std(const lks_dataset *dataset);  /* the same; 0 for a constant one */
-/** Local. (value - mean)/std, where a std of 0 counts as 1; pixels/255 or raw features when `normalize` is
- * false. Borrowed. */
-lks_input_form lks_dataset_form(const lks_dataset *dataset, bool normalize);
+/** Which training samples a run learns from, and which it is judged on instead of the test split. */
+typedef struct lks_selection {
+  uint32_t *train, *held; /* ascending, positions in the training split; one block of memory */
+  size_t train_count, held_count;
+} lks_selection;
+
+/** Local. Takes the first samples of each class, in proportion, up to train_samples (0: all), and of these
+ * holds the last ones of each class back, `holdout` in all. Depends on the dataset alone, not on a seed.
+ * LKS_ERR_DATA when there are too few. */
+lks_status lks_selection_create(lks_selection **selection, const lks_dataset *dataset, size_t train_samples,
+                                size_t holdout);
+void lks_selection_destroy(lks_selection **selection);
 
 /** Hands out mini-batches of one split, this rank's shard of each, gathered ahead by one reader thread. */
 typedef struct lks_loader lks_loader;
 
 /** Local, but made alike on all ranks. shard(context, total, &first, &count) says which samples of a
  * mini-batch of `total` are this rank's, and is asked here alone; shuffled: a new permutation of all samples
- * each epoch from (seed, epoch), else in order. limit > 0: only the first `limit` samples of the split.
- * dataset is borrowed. */
+ * each epoch from (seed, epoch), else in order. subset [subset_count]: only these samples of the split; NULL:
+ * all. dataset and subset are borrowed. */
 typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
-                             size_t batch_size, bool shuffled, uint64_t seed, size_t limit,
-                             lks_shard_function shard, const void *context);
+                             size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
+                             size_t subset_count, lks_shard_function shard, const void *context);
 void lks_loader_destroy(lks_loader **loader);
 
 size_t lks_loader_samples(const lks_loader *loader); /* an epoch */

@@ -11,7 +11,6 @@ struct lks_dataset {
   lks_node_memory *memory;
   lks_arena *arena; /* of what follows: [statistics] each */
   double *mean, *std;
-  float *scale, *offset, *raw_scale, *raw_offset;
 };
 
 static lks_status allocate(lks_dataset *dataset)
@@ -21,23 +20,7 @@ static lks_status allocate(lks_dataset *dataset)
   if (status) return status;
   lks_arena_reserve(dataset->arena, &dataset->mean, count, sizeof(double));
   lks_arena_reserve(dataset->arena, &dataset->std, count, sizeof(double));
-  lks_arena_reserve(dataset->arena, &dataset->scale, count, sizeof(float));
-  lks_arena_reserve(dataset->arena, &dataset->offset, count, sizeof(float));
-  lks_arena_reserve(dataset->arena, &dataset->raw_scale, count, sizeof(float));
-  lks_arena_reserve(dataset->arena, &dataset->raw_offset, count, sizeof(float));
   return lks_arena_commit(dataset->arena);
-}
-
-static void make_forms(lks_dataset *dataset)
-{
-  const double unit = dataset->header.layout.features ? 1 : 255;
-  for (size_t i = 0; i < lks_layout_statistics(&dataset->header.layout); i++) {
-    double std = dataset->std[i] > 0 ? dataset->std[i] : 1;
-    dataset->scale[i] = (float)(1 / (unit * std));
-    dataset->offset[i] = (float)(-dataset->mean[i] / std);
-    dataset->raw_scale[i] = (float)(1 / unit);
-    dataset->raw_offset[i] = 0;
-  }
 }
 
 /* All ranks get rank 0's header; each reader holds it against its own, for the file may be another one on
@@ -65,7 +48,6 @@ static lks_status share_statistics_all(lks_dataset *dataset, lks_comm *comm, con
   }
   lks_status status = lks_comm_broadcast_all(comm, dataset->mean, bytes, 0);
   if (!status) status = lks_comm_broadcast_all(comm, dataset->std, bytes, 0);
-  if (!status) make_forms(dataset);
   return status;
 }
 
@@ -141,10 +123,4 @@ const double *lks_dataset_mean(const lks_dataset *dataset)
 const double *lks_dataset_std(const lks_dataset *dataset)
 {
   return dataset->std;
-}
-
-lks_input_form lks_dataset_form(const lks_dataset *dataset, bool normalize)
-{
-  return normalize ? (lks_input_form){dataset->scale, dataset->offset}
-                   : (lks_input_form){dataset->raw_scale, dataset->raw_offset};
 }

@@ -27,7 +27,8 @@ struct lks_loader {
   lks_span full, last;
   uint64_t seed;
   lks_arena *arena;
-  uint32_t *order; /* [count] of the reader's epoch; NULL: as they stand */
+  const uint32_t *subset; /* [count] borrowed; NULL: all of the split */
+  uint32_t *order;        /* [count] of the reader's epoch; NULL: as they stand */
   lks_slot slot[SLOTS];
 
   pthread_t reader;
@@ -55,7 +56,8 @@ static void gather(const lks_loader *loader, size_t step)
   const char *values =
       loader->samples.pixels ? (const char *)loader->samples.pixels : (const char *)loader->samples.features;
   for (size_t i = 0; i < span->count; i++) {
-    uint32_t sample = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
+    uint32_t at = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
+    uint32_t sample = loader->subset ? loader->subset[at] : at;
     memcpy((char *)slot->values + i * bytes, values + sample * bytes, bytes);
     slot->label[i] = loader->samples.label[sample];
     slot->sample[i] = sample;
@@ -104,10 +106,8 @@ static lks_span span_make(size_t total, lks_shard_function shard, const void *co
   return span;
 }
 
-static lks_status plan(lks_loader *loader, size_t limit, lks_shard_function shard, const void *context)
+static lks_status plan(lks_loader *loader, lks_shard_function shard, const void *context)
 {
-  const size_t all = loader->samples.count;
-  loader->count = limit && limit < all ? limit : all;
   loader->steps = (loader->count + loader->batch_size - 1) / loader->batch_size;
   loader->full = span_make(loader->batch_size, shard, context);
   loader->last = span_make(loader->count - (loader->steps - 1) * loader->batch_size, shard, context);
@@ -152,12 +152,13 @@ static lks_status start(lks_loader *loader)
 }
 
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
-                             size_t batch_size, bool shuffled, uint64_t seed, size_t limit,
-                             lks_shard_function shard, const void *context)
+                             size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
+                             size_t subset_count, lks_shard_function shard, const void *context)
 {
   const lks_shape shape = lks_dataset_shape(dataset);
   *loader = NULL;
-  if (!batch_size) return lks_fail(LKS_ERR_USAGE, "a mini-batch must have at least one sample");
+  if (!batch_size || (subset && !subset_count))
+    return lks_fail(LKS_ERR_USAGE, "a mini-batch must have at least one sample");
   *loader = lks_new(1, sizeof **loader);
   if (!*loader) return LKS_ERR_RANK;
   (*loader)->samples = lks_dataset_split(dataset, split);
@@ -165,7 +166,9 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
                             ((*loader)->samples.pixels ? sizeof(uint8_t) : sizeof(float));
   (*loader)->batch_size = batch_size;
   (*loader)->seed = seed;
-  lks_status status = plan(*loader, limit, shard, context);
+  (*loader)->subset = subset;
+  (*loader)->count = subset ? subset_count : (*loader)->samples.count;
+  lks_status status = plan(*loader, shard, context);
   if (!status) status = allocate(*loader, shuffled);
   if (!status) status = start(*loader);
   if (status) lks_loader_destroy(loader);

@@ -92,20 +92,6 @@ static void test_one_copy_a_node(lks_comm *comm)
   remove_file(comm, path);
 }
 
-static void test_input_forms(lks_comm *comm)
-{
-  char path[64];
-  lks_dataset *dataset = NULL;
-  make_file(comm, path, "forms", &options);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
-  const double mean = lks_dataset_mean(dataset)[1], std = lks_dataset_std(dataset)[1];
-  lks_input_form form = lks_dataset_form(dataset, true), raw = lks_dataset_form(dataset, false);
-  lks_assert_all(comm, form.scale[1] == (float)(1 / (255 * std)) && form.offset[1] == (float)(-mean / std));
-  lks_assert_all(comm, raw.scale[1] == (float)(1.0 / 255) && raw.offset[1] == 0);
-  lks_dataset_close_all(&dataset);
-  remove_file(comm, path);
-}
-
 /* Fails on every rank in the same way, though one rank alone reads. */
 static void expect_failure(lks_comm *comm, const char *path, lks_status status, const char *part)
 {
@@ -134,7 +120,6 @@ static void test_bad_files_fail_everywhere(lks_comm *comm)
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_all_ranks_see_the_file),
     LKS_MPI_TEST(test_one_copy_a_node),
-    LKS_MPI_TEST(test_input_forms),
     LKS_MPI_TEST(test_bad_files_fail_everywhere),
 };
 

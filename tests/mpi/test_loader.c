@@ -47,11 +47,15 @@ static void shard_of(const void *context, size_t total, size_t *first, size_t *c
 
 static const part whole = {1, 0};
 
+/* limit > 0: the first samples alone, as a subset. */
 static lks_loader *make(lks_split split, bool shuffled, uint64_t seed, size_t limit, const part *of)
 {
+  static uint32_t first[1000];
+  for (uint32_t i = 0; i < 1000; i++) first[i] = i;
   lks_loader *loader = NULL;
-  return lks_loader_create(&loader, dataset, split, BATCH, shuffled, seed, limit, shard_of, of) ? NULL
-                                                                                                : loader;
+  lks_status status = lks_loader_create(&loader, dataset, split, BATCH, shuffled, seed, limit ? first : NULL,
+                                        limit, shard_of, of);
+  return status ? NULL : loader;
 }
 
 /* Every sample handed out is the one of the split that its number says. */
@@ -200,18 +204,54 @@ static void test_refuses_nonsense(lks_comm *comm)
 {
   lks_loader *loader = NULL;
   open_all(comm, false);
-  bool ok =
-      lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 0, true, 1, 0, shard_of, &whole) == LKS_ERR_USAGE;
-  ok = ok && lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 4, true, 1, 0, shard_outside, NULL) ==
+  bool ok = lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 0, true, 1, NULL, 0, shard_of, &whole) ==
+            LKS_ERR_USAGE;
+  ok = ok && lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 4, true, 1, NULL, 0, shard_outside, NULL) ==
                  LKS_ERR_USAGE;
   lks_assert_all(comm, ok && !loader);
   lks_dataset_close_all(&dataset);
 }
 
+/* Whether a list of samples has its share of every class, but for rounding. */
+static bool in_proportion(const uint32_t *list, size_t count, lks_samples samples, size_t classes)
+{
+  bool ok = true;
+  for (size_t c = 0; c < classes; c++) {
+    double have = 0, taken = 0;
+    for (size_t i = 0; i < samples.count; i++) have += samples.label[i] == (int32_t)c;
+    for (size_t i = 0; i < count; i++) taken += samples.label[list[i]] == (int32_t)c;
+    double share = have * (double)count / (double)samples.count;
+    ok = ok && taken > share - 2 && taken < share + 2;
+  }
+  return ok;
+}
+
+static void test_selections_keep_the_classes_shares(lks_comm *comm)
+{
+  open_all(comm, false);
+  const lks_samples samples = lks_dataset_split(dataset, LKS_SPLIT_TRAIN);
+  const size_t classes = lks_dataset_classes(dataset), wanted = samples.count * 2 / 3, holdout = wanted / 4;
+  lks_selection *some = NULL, *all = NULL, *none = NULL;
+  bool ok =
+      !lks_selection_create(&some, dataset, wanted, holdout) && !lks_selection_create(&all, dataset, 0, 0);
+  ok = ok && some->train_count == wanted - holdout && some->held_count == holdout;
+  ok = ok && all->train_count == samples.count && all->held_count == 0;
+  ok = ok && in_proportion(some->train, some->train_count, samples, classes);
+  ok = ok && in_proportion(some->held, some->held_count, samples, classes);
+  for (size_t i = 0; ok && i < holdout; i++)
+    for (size_t j = 0; j < some->train_count; j++) ok = ok && some->held[i] != some->train[j];
+  ok = ok && lks_selection_create(&none, dataset, samples.count + 1, 0) == LKS_ERR_DATA;
+  ok = ok && lks_selection_create(&none, dataset, 0, samples.count) == LKS_ERR_DATA && !none;
+  lks_selection_destroy(&some);
+  lks_selection_destroy(&all);
+  lks_dataset_close_all(&dataset);
+  lks_assert_all(comm, ok);
+}
+
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_epochs_are_permutations),  LKS_MPI_TEST(test_unshuffled_limited_and_features),
     LKS_MPI_TEST(test_shards_make_up_the_batch), LKS_MPI_TEST(test_seek_anywhere),
-    LKS_MPI_TEST(test_refuses_nonsense),
+    LKS_MPI_TEST(test_refuses_nonsense),         LKS_MPI_TEST(test_selections_keep_the_classes_shares),
 };
 
 int main(int argc, char **argv)
