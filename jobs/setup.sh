@@ -5,7 +5,6 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# dnnl's CMake files look for OpenCL even where it is not used.
 build_packages=(build-essential cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev
   librandom123-dev libxxhash-dev libinih-dev libpng-dev zlib1g-dev libcmocka-dev)
 

@@ -15,31 +15,34 @@ typedef struct lks_network lks_network;
 typedef struct lks_network_options {
   size_t batch_size; /* of the mini-batch, over all ranks */
   size_t microbatch;
-  const char *norm;  /* "sync", "rank", "rank:R", "K", "none" */
+  const char *norm;   /* "sync", "rank", "rank:R", "K", "none" */
   const char *reduce; /* "tree" or "mpi" */
-  double epsilon;    /* of batch norm */
-  double momentum;   /* weight a of the newest value in the running statistics */
-  double smoothing;  /* of labels */
-  int crop;          /* images are moved by up to this many pixels each way; 0: never */
-  bool flip;         /* images are mirrored with probability 1/2 */
+  double epsilon;     /* of batch norm */
+  double momentum;    /* weight a of the newest value in the running statistics */
+  double smoothing;   /* of labels */
+  int crop;           /* images are moved by up to this many pixels each way; 0: never */
+  bool flip;          /* images are mirrored with probability 1/2 */
   uint64_t seed;
   int threads;
+  bool measure_noise; /* of the normalization batches, for lks_network_noise */
 } lks_network_options;
 
 /** Which statistics batch norm uses, and what a pass does. */
 typedef enum lks_pass {
-  LKS_PASS_TRAIN,   /* the mini-batch's own; dropout and augmentation; gradients; running statistics are updated */
+  LKS_PASS_TRAIN, /* the mini-batch's own; dropout and augmentation; gradients; running statistics are updated
+                   */
   LKS_PASS_RUNNING, /* running statistics */
   LKS_PASS_BATCH,   /* the mini-batch's own (grouped as in training), nothing updated */
-  LKS_PASS_PRECISE  /* as BATCH, and the pooled sums of every batch norm are added up for lks_network_precise_set_all */
+  LKS_PASS_PRECISE  /* as BATCH, and the pooled sums of every batch norm are added up for
+                       lks_network_precise_set_all */
 } lks_pass;
 
 /** Exact over the whole mini-batch, equal on all ranks. */
 typedef struct lks_pass_result {
-  double loss;    /* sum over the samples of the mini-batch, not divided */
+  double loss;     /* sum over the samples of the mini-batch, not divided */
   int64_t correct; /* samples whose label has the largest logit */
   int64_t samples;
-  int64_t stop;   /* number of ranks that asked to stop */
+  int64_t stop;          /* number of ranks that asked to stop */
   int64_t loss_limbs[7]; /* the loss as an exact accumulator: epochs are added up without rounding */
 } lks_pass_result;
 
@@ -59,11 +62,12 @@ typedef struct lks_tensor {
   int dimensions;               /* 1, 2 or 4 */
   size_t extent[4];             /* PyTorch's order: OIHW, (out,in), or (channels) */
   size_t offset, elements;      /* in the flat array that its kind belongs to */
-  lks_shape image;              /* dense on an image: its shape, columns being H,W,C here and C,H,W in files; else height 0 */
+  lks_shape
+      image; /* dense on an image: its shape, columns being H,W,C here and C,H,W in files; else height 0 */
 } lks_tensor;
 
-/** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the network. Parameters are
- *  initialized from the seed. LKS_ERR_USAGE for a bad option. */
+/** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the
+ * network. Parameters are initialized from the seed. LKS_ERR_USAGE for a bad option. */
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);
@@ -73,7 +77,8 @@ const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);
 /** The tensor of that name, or NULL. Local. */
 const lks_tensor *lks_network_find(const lks_network *network, const char *name);
 
-/** Local; borrowed. Flat arrays: parameters and gradients [lks_network_parameter_count], running [lks_network_running_count]. */
+/** Local; borrowed. Flat arrays: parameters and gradients [lks_network_parameter_count], running
+ * [lks_network_running_count]. */
 float *lks_network_parameters(lks_network *network);
 const float *lks_network_gradients(const lks_network *network);
 float *lks_network_running(lks_network *network);
@@ -87,20 +92,24 @@ void lks_network_batches_tracked_set(lks_network *network, int64_t count);
 void lks_network_export(float *out, const lks_network *network, const lks_tensor *tensor);
 void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in);
 
-/** Logically collective. Tells the network that parameters were changed (by an optimizer, or import), so that it repacks them. */
+/** Logically collective. Tells the network that parameters were changed (by an optimizer, or import), so that
+ * it repacks them. */
 void lks_network_parameters_changed(lks_network *network);
 
-/** Local. Gets ready for mini-batches of `total` samples (at most batch_size), so that no pass has to allocate. In training,
- *  LKS_ERR_USAGE when a normalization batch would have one value a channel, whose variance is nothing to divide by. */
+/** Local. Gets ready for mini-batches of `total` samples (at most batch_size), so that no pass has to
+ * allocate. In training, LKS_ERR_USAGE when a normalization batch would have one value a channel, whose
+ * variance is nothing to divide by. */
 lks_status lks_network_prepare(lks_network *network, size_t total, bool training);
 
-/** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step` keys dropout and augmentation.
- *  stop: this rank asks all ranks to stop (it rides on the last reduction). LKS_ERR_DIVERGED, on all ranks, when a
- *  sum is not finite. LKS_PASS_TRAIN leaves the gradients, of the mean loss, in lks_network_gradients. */
-lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass, const lks_batch *batch,
-                                const lks_input_form *form, uint32_t step, bool stop);
+/** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step`
+ * keys dropout and augmentation. stop: this rank asks all ranks to stop (it rides on the last reduction).
+ * LKS_ERR_DIVERGED, on all ranks, when a sum is not finite. LKS_PASS_TRAIN leaves the gradients, of the mean
+ * loss, in lks_network_gradients. */
+lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
+                                const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop);
 
-/** Local. The samples of the shard of a mini-batch of `total` samples that this rank takes: [*first, *first + *count). */
+/** Local. The samples of the shard of a mini-batch of `total` samples that this rank takes: [*first, *first +
+ * *count). */
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count);
 
 /** Logically collective. Forgets the sums that LKS_PASS_PRECISE gathered. */
@@ -113,6 +122,27 @@ const float *lks_network_logits(const lks_network *network);
 
 /** Local. Bytes that the network holds. */
 size_t lks_network_bytes(const lks_network *network);
+
+/** What smaller normalization batches do to the statistics of one batch norm, relative to the mini-batch's
+ * own variance V of a channel; averages over channels that vary, and over the training steps since the last
+ * reset. */
+typedef struct lks_noise {
+  const char *layer; /* borrowed */
+  size_t channels;
+  size_t values; /* of a channel in one sample: 1, or the pixels of a convolution */
+  size_t steps;
+  double mean;     /* variance of the groups' means around the mini-batch's, over V */
+  double variance; /* variance of the groups' variances around the mini-batch's, over V^2 */
+  double theory;   /* of `mean` for independent values, one a sample: (groups - 1)/(B - 1), about 1/K - 1/B */
+  double effective_samples; /* independent samples that would be as noisy as a group: K * theory/mean */
+} lks_noise;
+
+/** Local. Batch norms of the network, and the noise of one of them; zeros when it was not measured. Equal on
+ * all ranks. */
+size_t lks_network_norms(const lks_network *network);
+lks_noise lks_network_noise(const lks_network *network, size_t norm);
+/** Logically collective. */
+void lks_network_noise_reset(lks_network *network);
 
 struct lks_profile;
 /** Local. Books the time of the parts of a pass there; NULL: nowhere. Borrowed. */

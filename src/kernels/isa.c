@@ -9,7 +9,7 @@
 #include "kernels/vector/table.h"
 
 #if defined(__x86_64__)
-#  include <cpuid.h>
+#include <cpuid.h>
 
 enum { EAX, EBX, ECX, EDX };
 enum { YMM = 0x6, ZMM = 0xe6, TILES = 0x600e6 }; /* of xcr0: registers that the operating system saves */

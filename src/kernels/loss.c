@@ -39,69 +39,73 @@ double lks_log(double x)
 
 enum { BLOCK = 64 };
 
-/* e[count] = exp(logits - top) */
-static void shifted_exp(double e[BLOCK], const float *logits, double top, size_t count)
+/* one sample and what softmax has to know about it */
+typedef struct sample {
+  const float *logits;
+  size_t classes, truth, best; /* best: the lowest class with the largest logit */
+  double total, exp_sum;       /* sums over the classes of logit and of exp(logit - top) */
+  double top;
+  bool finite;
+} sample;
+
+/* e = exp(logit - top) of the classes from `begin` on; returns how many, at most BLOCK */
+static size_t shifted_exp(double e[BLOCK], const sample *s, size_t begin)
 {
-  for (size_t i = 0; i < count; ++i) e[i] = (double)logits[i] - top;
+  const size_t count = s->classes - begin < BLOCK ? s->classes - begin : BLOCK;
+  for (size_t i = 0; i < count; ++i) e[i] = s->logits[begin + i] - s->top;
   lks_vector()->exp->exp(e, e, count);
+  return count;
 }
 
-static size_t block_size(size_t begin, size_t classes)
+static sample sample_of(const float *logits, int32_t label, size_t classes)
 {
-  return classes - begin < BLOCK ? classes - begin : BLOCK;
-}
-
-/* lowest class with the largest logit; *finite tells whether all logits are */
-static size_t best_class(bool *finite, double *total, const float *logits, size_t classes)
-{
-  size_t best = 0;
-  *finite = true;
-  *total = 0;
+  sample s = {.logits = logits, .classes = classes, .truth = (size_t)label, .finite = true};
   for (size_t c = 0; c < classes; ++c) {
-    *finite &= isfinite(logits[c]) != 0;
-    *total += logits[c];
-    if (logits[c] > logits[best]) best = c;
+    s.finite &= isfinite(logits[c]) != 0;
+    s.total += logits[c];
+    if (logits[c] > logits[s.best]) s.best = c;
   }
-  return best;
+  s.top = logits[s.best];
+  double e[BLOCK];
+  for (size_t begin = 0; begin < classes; begin += BLOCK) {
+    const size_t count = shifted_exp(e, &s, begin);
+    for (size_t i = 0; i < count; ++i) s.exp_sum += e[i];
+  }
+  return s;
 }
 
-static double exp_sum(const float *logits, double top, size_t classes)
+/* -sum target * log softmax = log exp_sum - sum target * (logit - top) */
+static double cross_entropy(const sample *s, double smoothing)
 {
-  double e[BLOCK], sum = 0;
-  for (size_t begin = 0; begin < classes; begin += BLOCK) {
-    const size_t count = block_size(begin, classes);
-    shifted_exp(e, logits + begin, top, count);
-    for (size_t i = 0; i < count; ++i) sum += e[i];
+  const double classes = (double)s->classes, mean = s->total / classes;
+  const double expected = (1.0 - smoothing) * (s->logits[s->truth] - s->top) + smoothing * (mean - s->top);
+  return s->finite ? lks_log(s->exp_sum) - expected : NAN;
+}
+
+static void softmax(float *dlogits, float *probability, const sample *s, double smoothing, double weight)
+{
+  double e[BLOCK];
+  for (size_t begin = 0; begin < s->classes; begin += BLOCK) {
+    const size_t count = shifted_exp(e, s, begin);
+    for (size_t i = 0; i < count; ++i) {
+      const double p = e[i] / s->exp_sum;
+      const double target = smoothing / (double)s->classes + (begin + i == s->truth ? 1.0 - smoothing : 0.0);
+      if (probability) probability[begin + i] = (float)p;
+      if (dlogits) dlogits[begin + i] = (float)(weight * (p - target));
+    }
   }
-  return sum;
 }
 
 void lks_softmax_cross_entropy(double *loss, uint8_t *correct, float *dlogits, float *probability,
                                const float *logits, const int32_t *label, double smoothing, double weight,
                                size_t samples, size_t classes)
 {
-  const double floor = smoothing / (double)classes; /* target of a wrong class */
-  for (size_t n = 0; n < samples; ++n, logits += classes) {
-    const size_t truth = (size_t)label[n];
-    bool finite;
-    double total;
-    const size_t best = best_class(&finite, &total, logits, classes);
-    const double top = logits[best], sum = exp_sum(logits, top, classes);
-    /* -sum target * log p = log sum - sum target * (logit - top) */
-    const double expected =
-        (1.0 - smoothing) * (logits[truth] - top) + floor * (total - (double)classes * top);
-    loss[n] = finite ? lks_log(sum) - expected : NAN;
-    correct[n] = best == truth;
-    double e[BLOCK];
-    for (size_t begin = 0; (dlogits || probability) && begin < classes; begin += BLOCK) {
-      const size_t count = block_size(begin, classes);
-      shifted_exp(e, logits + begin, top, count);
-      for (size_t i = 0; i < count; ++i) {
-        const double p = e[i] / sum, target = floor + (begin + i == truth ? 1.0 - smoothing : 0.0);
-        const size_t at = n * classes + begin + i;
-        if (probability) probability[at] = (float)p;
-        if (dlogits) dlogits[at] = (float)(weight * (p - target));
-      }
-    }
+  for (size_t n = 0; n < samples; ++n) {
+    const size_t at = n * classes;
+    const sample s = sample_of(logits + at, label[n], classes);
+    loss[n] = cross_entropy(&s, smoothing);
+    correct[n] = s.best == s.truth;
+    if (dlogits || probability)
+      softmax(dlogits ? dlogits + at : NULL, probability ? probability + at : NULL, &s, smoothing, weight);
   }
 }

@@ -106,6 +106,7 @@ static size_t reserve_norms(lks_network *network)
     lks_arena_reserve(network->arena, &unit->pooled_forward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->pooled_backward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->precise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
+    lks_arena_reserve(network->arena, &unit->noise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     for (size_t g = 0; g < network->groups_max; g++) reserve_form(network, &unit->form[g], unit->channels);
     reserve_form(network, &unit->running, unit->channels);
   }
@@ -119,7 +120,7 @@ static void reserve_pass(lks_network *network, size_t stage_channels)
   size_t samples = network->shard_max * network->options.microbatch, pooled = 0, widest = 0;
   size_t ranks = (size_t)lks_comm_size(network->comm);
   for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
-    pooled += 4 * network->unit_norm[u].channels;
+    pooled += 6 * network->unit_norm[u].channels;
     widest = larger(widest, network->unit_norm[u].channels);
   }
   lks_arena_reserve(arena, &network->values, network->shard_max * s->value_floats, sizeof(float));

@@ -40,6 +40,8 @@ typedef struct lks_norm_unit {
   int64_t *pooled_forward, *pooled_backward; /* a set each, over the whole mini-batch once known */
   lks_batch_norm_form running;               /* for LKS_PASS_RUNNING */
   int64_t *precise;                          /* a set, over the mini-batches of LKS_PASS_PRECISE */
+  int64_t *noise; /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
+  double noise_steps, mean_noise, variance_noise; /* sums over steps */
 } lks_norm_unit;
 
 typedef struct lks_pool_unit {
@@ -96,8 +98,9 @@ struct lks_network {
   lks_batch_plan *plan[LKS_MAX_PLANS]; /* by mini-batch size */
   int plans;
 
-  double precise_samples; /* mini-batch samples that the precise sums hold */
-  lks_status failure;     /* of this rank, in the pass under way */
+  double noise_steps, noise_theory, noise_group; /* steps; sums over them */
+  double precise_samples;                        /* mini-batch samples that the precise sums hold */
+  lks_status failure;                            /* of this rank, in the pass under way */
   char failure_message[1024];
 };
 
@@ -152,11 +155,25 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context);
 /** Collective, without waiting / waiting: from the segments' sums to the groups' means of dy and dy*x_hat. */
 lks_status lks_norm_backward_start_all(const lks_pass_context *context);
 lks_status lks_norm_backward_finish_all(const lks_pass_context *context);
+/** Local. moments [2*channels] out: means, then biased variances, of n values whose sums are in `set`. */
+void lks_norm_moments(double *moments, const int64_t *set, size_t channels, double n);
 /** Local. Forms from the running statistics, if they have changed. */
 void lks_norm_running_forms(lks_network *network);
 /** Local. Whether a norm's pooled sums are known to all ranks without the last reduction. */
 bool lks_norm_pooled_known(const lks_batch_plan *plan);
 /** Local. After the last reduction of a training pass: running statistics, dgamma, dbeta. */
 void lks_norm_update(const lks_pass_context *context);
+
+/* noise.c: all local; the sums travel with the last reduction */
+void lks_noise_begin(const lks_pass_context *context);
+/** variance [channels] and n: of one local group, as soon as they are known. */
+void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
+                         const double *variance, double n);
+void lks_noise_finish(const lks_pass_context *context);
+/** Whether this pass measures noise. */
+static inline bool lks_noise_measured(const lks_pass_context *context)
+{
+  return context->network->options.measure_noise && context->pass == LKS_PASS_TRAIN;
+}
 
 #endif

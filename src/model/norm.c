@@ -88,8 +88,7 @@ static double group_count(const lks_pass_context *context, const lks_norm_unit *
   return (double)((begin[1] - begin[0]) * unit->pixels);
 }
 
-/* moments[0..channels): means; moments[channels..2*channels): biased variances. */
-static void moments_of(double *moments, const int64_t *set, size_t channels, double n)
+void lks_norm_moments(double *moments, const int64_t *set, size_t channels, double n)
 {
   for (size_t c = 0; c < channels; c++)
     lks_exact_moments(&moments[c], &moments[channels + c], set + c * LKS_EXACT_LIMBS,
@@ -101,7 +100,10 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
   lks_network *network = context->network;
   const float *gamma = network->parameters + unit->gamma, *beta = network->parameters + unit->beta;
   for (size_t g = 0; g < context->plan->local_groups; g++) {
-    moments_of(network->moments, group_set(context, unit, g), unit->channels, group_count(context, unit, g));
+    double n = group_count(context, unit, g);
+    lks_norm_moments(network->moments, group_set(context, unit, g), unit->channels, n);
+    if (lks_noise_measured(context))
+      lks_noise_add_group(context, unit, g, network->moments + unit->channels, n);
     lks_batch_norm_form_set(&unit->form[g], network->moments, network->moments + unit->channels, gamma, beta,
                             network->options.epsilon, unit->channels);
   }
@@ -184,7 +186,7 @@ void lks_norm_running_forms(lks_network *network)
 /* moments: mean and unbiased variance of n values. */
 static void unbiased_moments(double *moments, const int64_t *set, size_t channels, double n)
 {
-  moments_of(moments, set, channels, n);
+  lks_norm_moments(moments, set, channels, n);
   double correction = n > 1 ? n / (n - 1) : 1;
   for (size_t c = channels; c < 2 * channels; c++) moments[c] *= correction;
 }

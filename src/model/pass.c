@@ -154,15 +154,18 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
 {
   lks_network *network = context->network;
   size_t at = LKS_LAST_COUNT * LKS_EXACT_LIMBS;
-  if (context->pass == LKS_PASS_RUNNING || lks_norm_pooled_known(context->plan)) return at;
-  int directions = context->pass == LKS_PASS_TRAIN ? 2 : 1;
+  bool pooled = context->pass != LKS_PASS_RUNNING && !lks_norm_pooled_known(context->plan);
+  bool backward = pooled && context->pass == LKS_PASS_TRAIN, noise = lks_noise_measured(context);
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    int64_t *set[] = {unit->pooled_forward, unit->pooled_backward};
+    int64_t *set[] = {unit->pooled_forward, unit->pooled_backward, unit->noise};
+    bool carried[] = {pooled, backward, noise};
     size_t limbs = 2 * unit->channels * LKS_EXACT_LIMBS;
-    for (int d = 0; d < directions; d++, at += limbs) {
+    for (int k = 0; k < 3; k++) {
+      if (!carried[k]) continue;
       int64_t *message = network->last + at;
-      memcpy(out ? message : set[d], out ? set[d] : message, limbs * sizeof *message);
+      memcpy(out ? message : set[k], out ? set[k] : message, limbs * sizeof *message);
+      at += limbs;
     }
   }
   return at;
@@ -251,6 +254,7 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
 
   lks_profile_enter(network->profile, pass == LKS_PASS_TRAIN ? LKS_PART_FORWARD : LKS_PART_EVALUATION);
   pack_weights(network);
+  if (lks_noise_measured(&context)) lks_noise_begin(&context);
   if (pass == LKS_PASS_RUNNING) lks_norm_running_forms(network);
   status = forward_all(&context);
   lks_profile_leave(network->profile);
@@ -275,6 +279,7 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   if (status) return status;
   read_result(result, network);
   if (pass == LKS_PASS_TRAIN) lks_norm_update(&context);
+  if (lks_noise_measured(&context)) lks_noise_finish(&context);
   if (pass == LKS_PASS_PRECISE) gather_precise(network, context.plan);
   return LKS_OK;
 }

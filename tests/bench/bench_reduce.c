@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     lks_log_enable(lks_comm_rank(p.comm) == 0);
     lks_comm_stall_limit(p.comm, 60);
     lks_say("%d ranks, %zu leaves", lks_comm_size(p.comm), p.leaves);
-    for (p.elements = 7; status == LKS_OK && p.elements <= 4096; p.elements *= 4)
+    for (p.elements = 7; status == LKS_OK && p.elements <= 8192; p.elements *= 4)
       status = bench_exact_all(&p);
     for (p.elements = 16384; status == LKS_OK && p.elements <= 1048576; p.elements *= 4)
       status = bench_tree_all(&p);

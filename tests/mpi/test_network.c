@@ -333,6 +333,44 @@ static void test_no_allocation_inside_a_step(lks_comm *comm)
   lks_assert_all(comm, made == 0);
 }
 
+/* The noise of groups is the same at any rank count; none with sync; near theory where a sample is one value
+ * a channel. */
+static bool noise_is_right(lks_comm *comm, const char *text, const char *norm, bool dense)
+{
+  subject all, alone;
+  lks_pass_result result;
+  lks_network_options o = options(norm, 1);
+  bool ok = true, sync = !strcmp(norm, "sync");
+  o.measure_noise = true;
+  lks_assert_ok_all(comm, subject_create(&all, comm, text, &o));
+  lks_assert_ok_all(comm, subject_create(&alone, NULL, text, &o));
+  lks_assert_ok_all(comm, train(&all, &result));
+  lks_assert_ok_all(comm, train(&alone, &result));
+  for (size_t u = 0; u < lks_network_norms(all.network); u++) {
+    lks_noise a = lks_network_noise(all.network, u), b = lks_network_noise(alone.network, u);
+    ok = ok && a.steps == STEPS && a.mean == b.mean && a.variance == b.variance && a.theory == b.theory;
+    if (sync)
+      ok = ok && fabs(a.mean) < 1e-12 && fabs(a.variance) < 1e-12 && a.theory == 0;
+    else
+      ok = ok && a.variance > 0 && a.mean > 0 && a.mean < 2 * a.theory;
+    /* behind the first one a group's values are standardized already, which leaves their means little room */
+    if (!sync && dense && u == 0) ok = ok && a.mean > 0.7 * a.theory && a.mean < 1.4 * a.theory;
+  }
+  subject_destroy(&all);
+  subject_destroy(&alone);
+  return ok;
+}
+
+static void test_noise(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "5", "rank:3"};
+  static const char dense_text[] = "dense 60\nbatchnorm\nrelu\ndense 40\nbatchnorm\nrelu\ndense classes\n";
+  for (size_t n = 0; n < 3; n++) {
+    lks_assert_all(comm, noise_is_right(comm, before_text, norms[n], false));
+    lks_assert_all(comm, noise_is_right(comm, dense_text, norms[n], true));
+  }
+}
+
 static void test_import_and_export(lks_comm *comm)
 {
   subject s;
@@ -366,6 +404,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_divergence_is_agreed),
       LKS_MPI_TEST(test_one_value_a_channel_is_refused),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
+      LKS_MPI_TEST(test_noise),
       LKS_MPI_TEST(test_import_and_export),
   };
   make_data();

@@ -15,8 +15,10 @@
 
 enum { MAX_ROWS = 1000, MAX_CHANNELS = 100, MAX = MAX_ROWS * MAX_CHANNELS };
 static const size_t row_counts[] = {0, 1, 7, 64, 1000}, channel_counts[] = {1, 3, 10, 16, 17, 32, 64, 100};
-#define EACH(value, list)                                                                                    \
-  (const size_t *value = (list); value < (list) + sizeof(list) / sizeof *(list); ++value)
+enum {
+  ROW_COUNTS = sizeof row_counts / sizeof *row_counts,
+  CHANNEL_COUNTS = sizeof channel_counts / sizeof *channel_counts
+};
 
 static const double epsilon = 1e-5, ulp = 0x1p-24; /* half the distance from 1 to the next float */
 
@@ -83,50 +85,40 @@ static void run_backward(void *out, void *context)
 static void test_every_level_gives_the_same_bits(void **state)
 {
   (void)state;
-  for
-    EACH(rows, row_counts)
-    {
-    for
-      EACH(channels, channel_counts)
-      {
-        batch_make(*rows, *channels, 3, 2);
-        const size_t sums = 2 * *channels * sizeof(double), values = *rows * *channels * sizeof(float);
-        assert_true(kernel_test_same_bits(run_sums, NULL, sums));
-        assert_true(kernel_test_same_bits(run_backward, NULL, values));
-        for (int variant = 0; variant < 4; ++variant) {
-          with.relu = with.y = variant & 1;
-          with.residual = with.dy2 = variant & 2;
-          assert_true(kernel_test_same_bits(run_forward, NULL, values));
-          assert_true(kernel_test_same_bits(run_backward_sums, NULL, sums + values));
-        }
-      }
+  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; ++shape) {
+    const size_t rows = row_counts[shape / CHANNEL_COUNTS], channels = channel_counts[shape % CHANNEL_COUNTS];
+    batch_make(rows, channels, 3, 2);
+    const size_t sums = 2 * channels * sizeof(double), values = rows * channels * sizeof(float);
+    assert_true(kernel_test_same_bits(run_sums, NULL, sums));
+    assert_true(kernel_test_same_bits(run_backward, NULL, values));
+    for (int variant = 0; variant < 4; ++variant) {
+      with.relu = with.y = variant & 1;
+      with.residual = with.dy2 = variant & 2;
+      assert_true(kernel_test_same_bits(run_forward, NULL, values));
+      assert_true(kernel_test_same_bits(run_backward_sums, NULL, sums + values));
     }
+  }
 }
 
 static void test_sums_run_in_row_order(void **state)
 {
   (void)state;
   static double out[2 * MAX_CHANNELS];
-  for
-    EACH(rows, row_counts)
-    {
-    for
-      EACH(channels, channel_counts)
-      {
-        batch_make(*rows, *channels, 3, 2);
-        run_sums(out, NULL);
-        for (size_t c = 0; c < *channels; ++c) {
-          double sum = 0, square_sum = 0;
-          for (size_t r = 0; r < *rows; ++r) {
-            const double x = b.x[r * *channels + c];
-            sum += x;
-            square_sum += x * x;
-          }
-          assert_memory_equal(&sum, &out[c], sizeof sum);
-          assert_memory_equal(&square_sum, &out[*channels + c], sizeof sum);
-        }
+  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; ++shape) {
+    const size_t rows = row_counts[shape / CHANNEL_COUNTS], channels = channel_counts[shape % CHANNEL_COUNTS];
+    batch_make(rows, channels, 3, 2);
+    run_sums(out, NULL);
+    for (size_t c = 0; c < channels; ++c) {
+      double sum = 0, square_sum = 0;
+      for (size_t r = 0; r < rows; ++r) {
+        const double x = b.x[r * channels + c];
+        sum += x;
+        square_sum += x * x;
       }
+      assert_memory_equal(&sum, &out[c], sizeof sum);
+      assert_memory_equal(&square_sum, &out[channels + c], sizeof sum);
     }
+  }
 }
 
 /* |y - twin| in roundings of the largest term */
@@ -136,7 +128,7 @@ static double forward_error(const float *y, const double *twin, const float *res
   for (size_t i = 0; i < b.rows * b.channels; ++i) {
     const size_t c = i % b.channels;
     const double normal = b.gamma[c] * (b.x[i] - b.mean[c]) / sqrt(b.variance[c] + epsilon);
-    const double scale = fabs(normal) + fabs(b.beta[c]) + (residual ? fabs(residual[i]) : 0);
+    const double scale = fabs(normal) + fabs((double)b.beta[c]) + (residual ? fabs((double)residual[i]) : 0);
     worst = fmax(worst, fabs(y[i] - twin[i]) / (ulp * fmax(scale, 1e-3)));
   }
   return worst;
@@ -173,7 +165,7 @@ static void test_gamma_and_beta_are_1_and_0_when_absent(void **state)
   for (size_t c = 0; c < b.channels; ++c) {
     assert_true(b.form.scale[c] == b.form.rstd[c]);
     assert_true(b.form.shift[c] == b.form.offset[c]);
-    assert_true(fabs(b.form.rstd[c] * sqrt(b.variance[c] + epsilon) - 1) <= 1.01 * ulp);
+    assert_true(fabs((double)b.form.rstd[c] * sqrt(b.variance[c] + epsilon) - 1) <= 1.01 * ulp);
   }
 }
 
@@ -217,7 +209,7 @@ static void test_backward_sums_mask_and_add(void **state)
         const double x_hat = (b.x[i] - b.mean[c]) / sqrt(b.variance[c] + epsilon);
         sum += g[i];
         xhat_sum += g[i] * x_hat;
-        size += fabs(g[i]) * (fabs(x_hat) + 0.01);
+        size += fabs((double)g[i]) * (fabs(x_hat) + 0.01);
       }
       assert_memory_equal(&sum, &out[c], sizeof sum);
       assert_true(fabs(out[b.channels + c] - xhat_sum) <= 4 * ulp * size);
@@ -245,8 +237,9 @@ static void test_backward_is_the_twin(void **state)
     for (size_t i = 0; i < b.rows * b.channels; ++i) {
       const size_t c = i % b.channels;
       const double rstd = 1 / sqrt(b.variance[c] + epsilon), x_hat = (b.x[i] - b.mean[c]) * rstd;
-      const double size = fabs(b.dy[i]) + fabs(b.dy_mean[c]) + fabs(x_hat * b.dy_xhat_mean[c]);
-      assert_true(fabs(dx[i] - twin[i]) <= 8 * ulp * fabs(b.gamma[c]) * rstd * size);
+      const double size =
+          fabs((double)b.dy[i]) + fabs((double)b.dy_mean[c]) + fabs(x_hat * b.dy_xhat_mean[c]);
+      assert_true(fabs(dx[i] - twin[i]) <= 8 * ulp * fabs((double)b.gamma[c]) * rstd * size);
     }
   }
 }
@@ -281,27 +274,25 @@ static void test_in_place_is_out_of_place(void **state)
   (void)state;
   static float out[MAX], in[MAX];
   static double sums[2][2 * MAX_CHANNELS];
-  for
-    EACH(channels, channel_counts)
-    {
-      const size_t rows = 64, count = rows * *channels;
-      batch_make(rows, *channels, 3, 2);
-      lks_batch_norm_forward(out, b.x, b.residual, &b.form, true, rows, *channels);
-      memcpy(in, b.x, sizeof in);
-      lks_batch_norm_forward(in, in, b.residual, &b.form, true, rows, *channels);
-      assert_memory_equal(in, out, count * sizeof(float));
-      lks_batch_norm_backward_sums(sums[0], sums[0] + *channels, out, b.dy, b.dy2, b.y, b.x, &b.form, rows,
-                                   *channels);
-      memcpy(in, b.dy, sizeof in);
-      lks_batch_norm_backward_sums(sums[1], sums[1] + *channels, in, in, b.dy2, b.y, b.x, &b.form, rows,
-                                   *channels);
-      assert_memory_equal(in, out, count * sizeof(float));
-      assert_memory_equal(sums[0], sums[1], 2 * *channels * sizeof(double));
-      lks_batch_norm_backward(out, b.dy, b.x, &b.form, b.mean, b.variance, b.coefficient, rows, *channels);
-      memcpy(in, b.dy, sizeof in);
-      lks_batch_norm_backward(in, in, b.x, &b.form, b.mean, b.variance, b.coefficient, rows, *channels);
-      assert_memory_equal(in, out, count * sizeof(float));
-    }
+  for (size_t k = 0; k < CHANNEL_COUNTS; ++k) {
+    const size_t rows = 64, channels = channel_counts[k], count = rows * channels;
+    batch_make(rows, channels, 3, 2);
+    lks_batch_norm_forward(out, b.x, b.residual, &b.form, true, rows, channels);
+    memcpy(in, b.x, sizeof in);
+    lks_batch_norm_forward(in, in, b.residual, &b.form, true, rows, channels);
+    assert_memory_equal(in, out, count * sizeof(float));
+    lks_batch_norm_backward_sums(sums[0], sums[0] + channels, out, b.dy, b.dy2, b.y, b.x, &b.form, rows,
+                                 channels);
+    memcpy(in, b.dy, sizeof in);
+    lks_batch_norm_backward_sums(sums[1], sums[1] + channels, in, in, b.dy2, b.y, b.x, &b.form, rows,
+                                 channels);
+    assert_memory_equal(in, out, count * sizeof(float));
+    assert_memory_equal(sums[0], sums[1], 2 * channels * sizeof(double));
+    lks_batch_norm_backward(out, b.dy, b.x, &b.form, b.mean, b.variance, b.coefficient, rows, channels);
+    memcpy(in, b.dy, sizeof in);
+    lks_batch_norm_backward(in, in, b.x, &b.form, b.mean, b.variance, b.coefficient, rows, channels);
+    assert_memory_equal(in, out, count * sizeof(float));
+  }
 }
 
 static void test_a_nan_passes_the_activation(void **state)

@@ -73,7 +73,8 @@ static void test_values(void **state)
     assert_true(y[4 * MAX + i] == a[i] + b[i]);
     const double dropped = naive_dropout(a, 0.3, &k, i), featured = (double)a[i] * scale[i] + offset[i];
     assert_true(fabs(y[5 * MAX + i] - dropped) <= 2.001 * ulp * fabs(dropped));
-    assert_true(fabs(y[6 * MAX + i] - featured) <= 2.001 * ulp * (fabs(a[i] * scale[i]) + fabs(featured)));
+    assert_true(fabs(y[6 * MAX + i] - featured) <=
+                2.001 * ulp * (fabs((double)a[i] * scale[i]) + fabs(featured)));
   }
 }
 
@@ -161,7 +162,8 @@ static void test_pictures_move_and_flip(void **state)
       const size_t c = i % channels;
       const double twin =
           naive_input_image(&picture, shift_y, shift_x, flip, i / channels / WIDTH, i / channels % WIDTH, c);
-      assert_true(fabs(y[i] - twin) <= 2.001 * ulp * (255 * fabs(scale[c]) + fabs(offset[c])));
+      assert_true(fabs(y[i] - twin) <=
+                  2.001 * ulp * (255 * fabs((double)scale[c]) + fabs((double)offset[c])));
     }
   }
 }

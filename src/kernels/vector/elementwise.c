@@ -34,33 +34,27 @@ static void add_forward(float *y, const float *a, const float *b, size_t count)
   for (size_t i = 0; i < count; ++i) y[i] = a[i] + b[i];
 }
 
-/* v or 0, without a branch: nobody can predict the words */
-static inline float keep_if(float v, bool keep)
-{
-  uint32_t bits;
-  memcpy(&bits, &v, sizeof bits);
-  bits &= -(uint32_t)keep;
-  memcpy(&v, &bits, sizeof bits);
-  return v;
-}
-
-/* one block of words: the same as lks_random_words gives, drawn here so that several blocks are under way at
- * once */
-static inline void dropout_block(float *y, const float *x, uint32_t threshold, float scale,
-                                 const lks_random_key *key, size_t block, size_t count)
-{
-  const philox4x32_key_t seed = {{(uint32_t)key->seed, (uint32_t)(key->seed >> 32)}};
-  const philox4x32_ctr_t counter = {{(uint32_t)block, key->sample, key->step, key->purpose}};
-  const philox4x32_ctr_t words = philox4x32(counter, seed);
-  for (size_t i = 0; i < count; ++i)
-    y[4 * block + i] = keep_if(x[4 * block + i] * scale, words.v[i] >= threshold);
-}
-
+/* Words are drawn some blocks ahead, so that several are under way at once, and then compared by lanes: a
+ * branch would be mispredicted as often as elements are dropped. */
 static void dropout(float *y, const float *x, uint32_t threshold, float scale, const lks_random_key *key,
                     size_t count)
 {
-  for (size_t block = 0; block < count / 4; ++block) dropout_block(y, x, threshold, scale, key, block, 4);
-  if (count % 4) dropout_block(y, x, threshold, scale, key, count / 4, count % 4);
+  enum { BLOCKS = 16 };
+  const philox4x32_key_t seed = {{(uint32_t)key->seed, (uint32_t)(key->seed >> 32)}};
+  uint32_t words[4 * BLOCKS];
+  for (size_t begin = 0; begin < count; begin += 4 * BLOCKS) {
+    const size_t n = count - begin < 4 * BLOCKS ? count - begin : 4 * BLOCKS;
+    for (uint32_t i = 0; 4 * i < n; ++i) { /* as lks_random_words does */
+      const philox4x32_ctr_t counter = {{(uint32_t)(begin / 4) + i, key->sample, key->step, key->purpose}};
+      const philox4x32_ctr_t block = philox4x32(counter, seed);
+      memcpy(words + 4 * i, block.v, sizeof block.v);
+    }
+#pragma omp simd
+    for (size_t i = 0; i < n; ++i) {
+      const float kept = x[begin + i] * scale;
+      y[begin + i] = words[i] >= threshold ? kept : 0;
+    }
+  }
 }
 
 static void input_features(float *y, const float *x, const float *scale, const float *offset, size_t count)

@@ -1,0 +1,102 @@
+#include "model/network_parts.h"
+
+#include <string.h>
+
+/* The noise that normalization batches smaller than the mini-batch put into their statistics. By the law of
+ * total variance the groups' means vary around the mini-batch's by V - sum(n_g var_g)/N, so two exact sums a
+ * channel are enough: sum(n_g var_g) and sum(n_g var_g^2). They travel with the last reduction of the step.
+ */
+
+static int64_t *accumulator(const lks_norm_unit *unit, size_t column)
+{
+  return unit->noise + column * LKS_EXACT_LIMBS;
+}
+
+void lks_noise_begin(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    memset(unit->noise, 0, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *unit->noise);
+  }
+}
+
+/* A group is counted by the rank that has its first sample. */
+static bool counts_group(const lks_batch_plan *plan, size_t group)
+{
+  size_t first = plan->first * plan->microbatch;
+  return plan->group_begin[group] >= first &&
+         plan->group_begin[group] < first + plan->count * plan->microbatch;
+}
+
+void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
+                         const double *variance, double n)
+{
+  if (!counts_group(context->plan, context->plan->first_group + local_group)) return;
+  for (size_t c = 0; c < unit->channels; c++) {
+    lks_exact_sum_add(accumulator(unit, c), n * variance[c]);
+    lks_exact_sum_add(accumulator(unit, unit->channels + c), n * variance[c] * variance[c]);
+  }
+}
+
+/* Channels that do not vary in the mini-batch have no noise to speak of and are left out. */
+static void add_step(lks_norm_unit *unit, const double *variance, double n)
+{
+  double mean_noise = 0, variance_noise = 0, counted = 0;
+  for (size_t c = 0; c < unit->channels; c++) {
+    double v = variance[c], within = lks_exact_sum_value(accumulator(unit, c)) / n;
+    double squares = lks_exact_sum_value(accumulator(unit, unit->channels + c)) / n;
+    if (!(v > 0)) continue;
+    mean_noise += 1 - within / v;
+    variance_noise += (squares - 2 * v * within) / (v * v) + 1;
+    counted++;
+  }
+  if (counted == 0) return;
+  unit->noise_steps++;
+  unit->mean_noise += mean_noise / counted;
+  unit->variance_noise += variance_noise / counted;
+}
+
+void lks_noise_finish(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  const lks_batch_plan *plan = context->plan;
+  double *moments = network->moments, b = (double)plan->samples;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    double n = (double)(plan->samples * unit->pixels);
+    lks_norm_moments(moments, unit->pooled_forward, unit->channels, n);
+    add_step(unit, moments + unit->channels, n);
+  }
+  network->noise_steps++;
+  network->noise_theory += b > 1 ? ((double)plan->groups - 1) / (b - 1) : 0;
+  network->noise_group += b / (double)plan->groups;
+}
+
+size_t lks_network_norms(const lks_network *network)
+{
+  return (size_t)network->stages->units[LKS_OP_NORM];
+}
+
+lks_noise lks_network_noise(const lks_network *network, size_t norm)
+{
+  const lks_norm_unit *unit = &network->unit_norm[norm];
+  double steps = unit->noise_steps, all = network->noise_steps;
+  lks_noise noise = {.layer = unit->op->layer->name, .channels = unit->channels, .values = unit->pixels};
+  if (steps == 0 || all == 0) return noise;
+  noise.steps = (size_t)steps;
+  noise.mean = unit->mean_noise / steps;
+  noise.variance = unit->variance_noise / steps;
+  noise.theory = network->noise_theory / all;
+  noise.effective_samples = noise.mean > 0 ? network->noise_group / all * noise.theory / noise.mean : 0;
+  return noise;
+}
+
+void lks_network_noise_reset(lks_network *network)
+{
+  network->noise_steps = network->noise_theory = network->noise_group = 0;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    unit->noise_steps = unit->mean_noise = unit->variance_noise = 0;
+  }
+}
