@@ -4,14 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** This rank's shard of a mini-batch, as the loader hands it out: raw samples one after another, not yet normalized. */
+/** This rank's shard of a mini-batch, as the loader hands it out: raw samples one after another, not yet
+ * normalized. */
 typedef struct lks_batch {
-  size_t samples;          /* of this rank's shard */
-  size_t total;            /* of the whole mini-batch, over all ranks */
-  const uint8_t *pixels;   /* [samples,h,w,c], or NULL */
-  const float *features;   /* [samples,d], or NULL */
-  const int32_t *label;    /* [samples]; NULL when there are none (predict) */
-  const uint32_t *sample;  /* [samples] position of each in the dataset: keys augmentation and dropout */
+  size_t samples;         /* of this rank's shard */
+  size_t total;           /* of the whole mini-batch, over all ranks */
+  const uint8_t *pixels;  /* [samples,h,w,c], or NULL */
+  const float *features;  /* [samples,d], or NULL */
+  const int32_t *label;   /* [samples]; NULL when there are none (predict) */
+  const uint32_t *sample; /* [samples] position of each in the dataset: keys augmentation and dropout */
 } lks_batch;
 
 /** How raw samples become inputs. scale and offset have one value a channel (images) or a feature. */

@@ -19,6 +19,7 @@ typedef struct lks_config {
   size_t batch_size;
   size_t microbatch; /* 0: batch_size/16, at least 8 (resolved by lks_config_check) */
   size_t epochs;
+  size_t holdout;       /* training samples kept back to judge the run on, instead of the test split */
   size_t train_samples; /* the first so many training samples; 0: all */
   double lr;
   char optimizer[LKS_TEXT_MAX]; /* sgd, adam */
@@ -42,6 +43,8 @@ typedef struct lks_config {
   char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;
   double max_time;             /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
+  size_t keep;                 /* newest checkpoints that are kept; 0: all */
+  bool noise;                  /* measure the noise of the normalization batches */
   size_t checkpoint_every;     /* steps; 0: at the end of each epoch */
   char progress[LKS_TEXT_MAX]; /* auto, bar, plain, none */
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */

@@ -6,7 +6,8 @@
 
 #include "lockstep/status.h"
 
-/** A model: the layers of its text, in order, fitted to an input shape. Every layer takes the outputs of earlier ones. */
+/** A model: the layers of its text, in order, fitted to an input shape. Every layer takes the outputs of
+ * earlier ones. */
 typedef enum lks_layer_kind {
   LKS_LAYER_INPUT,
   LKS_LAYER_CONV,
@@ -33,21 +34,22 @@ typedef struct lks_layer {
   int input[2];            /* numbers of layers, below this one's; -1: none */
   lks_shape in, out;       /* in: of input[0] */
   size_t kernel[2], stride[2], pad[2]; /* height, width; pad on both sides */
-  bool bias;               /* conv and dense: false when a batch norm takes the output */
-  double rate;             /* dropout */
-  int line;                /* of the text, from 1; 0 for the input */
+  bool bias;                           /* conv and dense: false when a batch norm takes the output */
+  double rate;                         /* dropout */
+  int line;                            /* of the text, from 1; 0 for the input */
 } lks_layer;
 
 typedef struct lks_model lks_model;
 
-/** Local. Parses model text and fits it to the input and the number of classes. `where` names the text in messages, which have
- *  the form "WHERE:LINE:COLUMN: what; what to do". without_batch_norm leaves the batch-norm layers out and gives the layers that
- *  fed them a bias (--bn none). LKS_ERR_USAGE for a bad text, LKS_ERR_DATA when it does not fit the input's shape. */
-lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input, size_t classes,
-                           bool without_batch_norm);
+/** Local. Parses model text and fits it to the input and the number of classes. `where` names the text in
+ * messages, which have the form "WHERE:LINE:COLUMN: what; what to do". without_batch_norm leaves the
+ * batch-norm layers out and gives the layers that fed them a bias (--bn none). LKS_ERR_USAGE for a bad text,
+ * LKS_ERR_DATA when it does not fit the input's shape. */
+lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input,
+                           size_t classes, bool without_batch_norm);
 
-/** Local. The text of a preset ("mlp", "cnn", "resnet8", "resnet20") or of a file; *text is freed with lks_free.
- *  LKS_ERR_USAGE, with a suggestion, if there is neither. */
+/** Local. The text of a preset ("mlp", "cnn", "resnet8", "resnet20") or of a file; *text is freed with
+ * lks_free. LKS_ERR_USAGE, with a suggestion, if there is neither. */
 lks_status lks_model_text(char **text, const char *name_or_path);
 
 void lks_model_destroy(lks_model **model);

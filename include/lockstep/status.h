@@ -13,10 +13,12 @@ typedef enum lks_status {
 } lks_status;
 
 /** Records a message for this thread and returns status, so that `return lks_fail(...)` reports and leaves.
- *  Local. The message says what is wrong, where, and what to do; no full stop, no newline, at most 1023 bytes. */
+ *  Local. The message says what is wrong, where, and what to do; no full stop, no newline, at most 1023
+ * bytes. */
 lks_status lks_fail(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Puts a context, its separator included ("FILE: "), in front of the message recorded last; returns status. Local. */
+/** Puts a context, its separator included ("FILE: "), in front of the message recorded last; returns status.
+ * Local. */
 lks_status lks_fail_in(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** The message recorded last by this thread, "" if none. Local. Borrowed until the next lks_fail. */

@@ -4,8 +4,9 @@
 #include <stddef.h>
 
 /** The canonical binary tree. Leaf i is the vector of microbatch i. Node (level k, index j) covers the leaves
- *  [j*2^k, (j+1)*2^k) and is its left child plus its right child, elementwise in fp32; where the right child has no leaf
- *  below the total it is the left child alone. The root's bits depend on the leaves alone, never on who summed what.
+ *  [j*2^k, (j+1)*2^k) and is its left child plus its right child, elementwise in fp32; where the right child
+ * has no leaf below the total it is the left child alone. The root's bits depend on the leaves alone, never
+ * on who summed what.
  *
  *  A stack holds the sum of a contiguous run of leaves as its maximal aligned blocks, in order. */
 enum { LKS_TREE_MAX_BLOCKS = 64 }; /* a run below 2^32 has at most 62 */
@@ -26,7 +27,8 @@ typedef struct lks_tree_stack {
 /** Local. elements rounded up so that vectors stay aligned to 64 bytes. */
 size_t lks_tree_stride(size_t elements);
 
-/** Local. Vectors of workspace that summing the leaves [first, first+count) one after another needs at most. */
+/** Local. Vectors of workspace that summing the leaves [first, first+count) one after another needs at most.
+ */
 int lks_tree_capacity(size_t first, size_t count);
 
 /** Local. The maximal aligned blocks of the leaves [first, first+count), in order; returns how many. */
@@ -38,14 +40,16 @@ void lks_tree_stack_begin(lks_tree_stack *stack, float *workspace, size_t elemen
 /** Local. Where the next leaf (or block) is to be written. */
 float *lks_tree_stack_top(lks_tree_stack *stack);
 
-/** Local. Takes the vector written at lks_tree_stack_top as block (level, index) and combines while the two topmost blocks
- *  are the two children of one node. Blocks come in order: each begins where the last one ended. */
+/** Local. Takes the vector written at lks_tree_stack_top as block (level, index) and combines while the two
+ * topmost blocks are the two children of one node. Blocks come in order: each begins where the last one
+ * ended. */
 void lks_tree_stack_push(lks_tree_stack *stack, int level, size_t index);
 
 /** Local. Appends the blocks of `next`, whose run begins where this stack's ends (copies its vectors). */
 void lks_tree_stack_append(lks_tree_stack *stack, const lks_tree_stack *next);
 
-/** Local. out[elements]: the root, when the run is all leaves from 0; zeros when there is none. Destroys the vectors. */
+/** Local. out[elements]: the root, when the run is all leaves from 0; zeros when there is none. Destroys the
+ * vectors. */
 void lks_tree_stack_root(float *out, lks_tree_stack *stack);
 
 #endif

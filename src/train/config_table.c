@@ -12,7 +12,10 @@ static const lks_option table[] = {
     {"model", "NAME|FILE", LKS_OPTION_TEXT, AT(model), "cnn", NULL, 0, 0, "Data and model",
      "a preset (mlp, cnn, resnet8, resnet20) or a file of model text"},
     {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",
-     "train on the first N samples only; 0: on all"},
+     "train on N samples only, the first ones of each class in proportion; 0: on all"},
+    {"holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, MANY, "Data and model",
+     "keep N training samples back, in proportion to the classes, and test on them instead of the test "
+     "split"},
     {"normalize-input", NULL, LKS_OPTION_SWITCH, AT(normalize_input), "on", NULL, 0, 0, "Data and model",
      "subtract the dataset's mean and divide by its standard deviation"},
 
@@ -86,6 +89,10 @@ static const lks_option table[] = {
      "stop with a checkpoint after this time: 90, 90s, 30m, 2h or HH:MM:SS; 0: no limit"},
     {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
+    {"keep", "N", LKS_OPTION_SIZE, AT(keep), "0", NULL, 0, MANY, "Run directory",
+     "keep only the newest N checkpoints; 0: all"},
+    {"noise", NULL, LKS_OPTION_SWITCH, AT(noise), "off", NULL, 0, 0, "Run directory",
+     "measure what smaller normalization batches do to the statistics of each batch norm: noise.csv"},
     {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
      "Run directory", "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
 };

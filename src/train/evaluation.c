@@ -71,12 +71,14 @@ static lks_status check_fit(const lks_checkpoint_header *header, const lks_datas
   return LKS_OK;
 }
 
-static lks_status make_loader(lks_loader **loader, const lks_dataset *dataset, lks_split split,
+/* The test split, or the training samples that the checkpoint's run learned from. */
+static lks_status make_loader(lks_loader **loader, const lks_dataset *dataset, const lks_selection *train,
                               const lks_config *config, lks_setup *setup)
 {
-  size_t limit = split == LKS_SPLIT_TRAIN ? config->train_samples : 0;
+  lks_split split = train ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST;
   lks_status status = lks_loader_create(loader, dataset, split, config->batch_size, false, config->seed,
-                                        limit, lks_network_shard_function, setup->network);
+                                        train ? train->train : NULL, train ? train->train_count : 0,
+                                        lks_network_shard_function, setup->network);
   if (!status) status = lks_prepare_for_loader(setup->network, *loader, config->batch_size, false);
   return status;
 }
@@ -86,15 +88,19 @@ static lks_status evaluate_all(lks_evaluation *evaluation, lks_comm *comm, lks_s
                                lks_statistics statistics)
 {
   lks_loader *train = NULL, *test = NULL;
-  lks_status status = make_loader(&test, dataset, LKS_SPLIT_TEST, config, setup);
-  if (!status && statistics == LKS_STATISTICS_PRECISE)
-    status = make_loader(&train, dataset, LKS_SPLIT_TRAIN, config, setup);
+  lks_selection *selection = NULL;
+  lks_status status = make_loader(&test, dataset, NULL, config, setup);
+  if (!status && statistics == LKS_STATISTICS_PRECISE) {
+    status = lks_selection_create(&selection, dataset, config->train_samples, config->holdout);
+    if (!status) status = make_loader(&train, dataset, selection, config, setup);
+  }
   status = lks_comm_agree_all(comm, status);
   if (!status && train) status = lks_precise_statistics_all(setup, train);
   lks_pass pass = statistics == LKS_STATISTICS_BATCH ? LKS_PASS_BATCH : LKS_PASS_RUNNING;
   if (!status) status = lks_evaluate_loader_all(evaluation, setup, test, pass);
   lks_loader_destroy(&train);
   lks_loader_destroy(&test);
+  lks_selection_destroy(&selection);
   return status;
 }
 

@@ -12,11 +12,14 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "lockstep/network.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, NUMBER_SIZE = 32, REALS = 7 };
 
 static const char csv_heading[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,"
                                   "images_per_second,seconds\n";
+static const char noise_heading[] =
+    "epoch,layer,channels,values,steps,mean,variance,theory,effective_samples\n";
 static const char *const real_names[REALS] = {
     "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "images_per_second", "seconds"};
 
@@ -114,6 +117,17 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
   return append_line(path, "", line);
 }
 
+lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const lks_noise *noise)
+{
+  char path[PATH_SIZE], line[LINE_SIZE], number[4][NUMBER_SIZE];
+  const double reals[4] = {noise->mean, noise->variance, noise->theory, noise->effective_samples};
+  for (int i = 0; i < 4; i++) print_number(number[i], reals[i], "");
+  snprintf(line, sizeof line, "%zu,%s,%zu,%zu,%zu,%s,%s,%s,%s\n", epoch, noise->layer, noise->channels,
+           noise->values, noise->steps, number[0], number[1], number[2], number[3]);
+  snprintf(path, sizeof path, "%s/noise.csv", directory);
+  return append_line(path, noise_heading, line);
+}
+
 /** The first number of a line is its epoch, in both formats; the heading of the CSV file has none. */
 static bool keeps(const char *line, bool first, size_t epoch)
 {
@@ -145,9 +159,11 @@ static lks_status truncate_file(const char *path, size_t epoch)
 lks_status lks_metrics_truncate(const char *directory, size_t epoch)
 {
   char path[PATH_SIZE];
-  snprintf(path, sizeof path, "%s/metrics.csv", directory);
-  lks_status status = truncate_file(path, epoch);
-  if (status != LKS_OK) return status;
-  snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
-  return truncate_file(path, epoch);
+  static const char *const files[] = {"metrics.csv", "metrics.jsonl", "noise.csv"};
+  lks_status status = LKS_OK;
+  for (size_t i = 0; i < sizeof files / sizeof *files && status == LKS_OK; i++) {
+    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+    status = truncate_file(path, epoch);
+  }
+  return status;
 }

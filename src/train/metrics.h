@@ -19,6 +19,12 @@ typedef struct lks_metrics_row {
  * CSV and null in JSON. */
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row);
 
+struct lks_noise;
+/** Local (rank 0). Appends one row a batch norm to DIR/noise.csv:
+ * epoch,layer,channels,values,steps,mean,variance,theory, effective_samples (lks_noise in
+ * lockstep/network.h). */
+lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const struct lks_noise *noise);
+
 /** Local (rank 0). Drops the rows of epochs after `epoch`: what a resumed run will write again. */
 lks_status lks_metrics_truncate(const char *directory, size_t epoch);
 

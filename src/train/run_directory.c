@@ -17,9 +17,9 @@ enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
 
 /* Settings that change no bit of the result, or (epochs) nothing of what is done already. The content of the
  * dataset is compared by its hash, elsewhere. */
-static const char *const free_settings[] = {"data",        "epochs",   "output",           "resume",
-                                            "threads",     "max-time", "checkpoint-every", "progress",
-                                            "stall-limit", NULL};
+static const char *const free_settings[] = {
+    "data",     "epochs",      "output", "resume", "threads", "max-time", "checkpoint-every",
+    "progress", "stall-limit", "keep",   "noise",  NULL};
 
 static bool is_free(const char *name)
 {
@@ -214,4 +214,37 @@ lks_status lks_run_directory_link(const lks_config *config, size_t step)
   const int cause = errno;
   unlink(fresh);
   return lks_fail(LKS_ERR_IO, "cannot point %s at %s: %s", link, target, strerror(cause));
+}
+
+/* Steps of the checkpoints in a folder, newest first; returns how many, at most `most`. */
+static size_t newest_steps(size_t *step, size_t most, DIR *folder)
+{
+  size_t count = 0;
+  for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    size_t found, at;
+    char rest[8] = "";
+    if (sscanf(entry->d_name, "checkpoint-%zu.h5%7s", &found, rest) != 1) continue;
+    for (at = count; at > 0 && step[at - 1] < found; at--)
+      if (at < most) step[at] = step[at - 1];
+    if (at < most) step[at] = found;
+    if (count < most) count++;
+  }
+  return count;
+}
+
+lks_status lks_run_directory_prune(const lks_config *config)
+{
+  enum { MOST = 4096 };
+  size_t step[MOST];
+  char path[PATH_SIZE];
+  if (config->keep == 0) return LKS_OK;
+  DIR *folder = opendir(config->output);
+  if (folder == NULL) return lks_fail(LKS_ERR_IO, "%s: cannot be read: %s", config->output, strerror(errno));
+  const size_t count = newest_steps(step, MOST, folder);
+  closedir(folder);
+  for (size_t i = config->keep; i < count; i++) {
+    lks_run_directory_checkpoint(path, config, step[i]);
+    if (unlink(path) != 0) return lks_fail(LKS_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+  }
+  return LKS_OK;
 }

@@ -28,4 +28,7 @@ void lks_run_directory_checkpoint(char path[LKS_TEXT_MAX + 64], const lks_config
 /** Local (rank 0). Points last.h5 at checkpoint-STEP.h5, atomically. */
 lks_status lks_run_directory_link(const lks_config *config, size_t step);
 
+/** Local (rank 0). Removes all checkpoints but the config->keep newest ones; none when that is 0. */
+lks_status lks_run_directory_prune(const lks_config *config);
+
 #endif

@@ -69,6 +69,7 @@ static lks_network_options options_of(const lks_config *config, const lks_comm *
                                .smoothing = config->label_smoothing,
                                .crop = (int)config->crop,
                                .flip = config->flip,
+                               .measure_noise = config->noise,
                                .seed = config->seed,
                                .threads = config->threads ? (int)config->threads : lks_threads_default(comm)};
 }

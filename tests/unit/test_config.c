@@ -72,6 +72,7 @@ static void every_setting_survives_printing(void **state)
       {"data", "runs; old/a = b # c.h5"},
       {"model", "my models/net.model"},
       {"train-samples", "1000"},
+      {"holdout", "100"},
       {"normalize-input", "no"},
       {"bn", "rank:4"},
       {"bn-epsilon", "0.001"},
@@ -104,6 +105,8 @@ static void every_setting_survives_printing(void **state)
       {"resume", "on"},
       {"max-time", "1.5h"},
       {"checkpoint-every", "9"},
+      {"keep", "2"},
+      {"noise", "on"},
       {"progress", "plain"},
   };
   size_t count;

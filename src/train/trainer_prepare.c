@@ -1,0 +1,150 @@
+#include "train/trainer_parts.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "train/run_directory.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The samples that a run learns from, and those that it is tested on. */
+static lks_status create_loaders(lks_trainer *t)
+{
+  const lks_config *c = &t->config;
+  const void *network = t->setup->network;
+  lks_status status = lks_selection_create(&t->selection, t->dataset, c->train_samples, c->holdout);
+  if (status) return status;
+  const lks_selection *s = t->selection;
+  status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, c->batch_size, true, c->seed, s->train,
+                             s->train_count, lks_network_shard_function, network);
+  if (!status && c->holdout)
+    status = lks_loader_create(&t->test, t->dataset, LKS_SPLIT_TRAIN, c->batch_size, false, c->seed, s->held,
+                               s->held_count, lks_network_shard_function, network);
+  else if (!status)
+    status = lks_loader_create(&t->test, t->dataset, LKS_SPLIT_TEST, c->batch_size, false, c->seed, NULL, 0,
+                               lks_network_shard_function, network);
+  if (!status) status = lks_prepare_for_loader(t->setup->network, t->train, c->batch_size, true);
+  if (!status) status = lks_prepare_for_loader(t->setup->network, t->test, c->batch_size, false);
+  if (status) return status;
+  t->lr = lks_new(lks_loader_steps(t->train), sizeof *t->lr);
+  return t->lr ? LKS_OK : LKS_ERR_RANK;
+}
+
+static int threads_of(const lks_trainer *t)
+{
+  return t->config.threads ? (int)t->config.threads : lks_threads_default(t->comm);
+}
+
+static lks_status create_optimizer(lks_trainer *t)
+{
+  lks_config config = t->config;
+  config.threads = (size_t)threads_of(t);
+  return lks_optimizer_create(&t->optimizer, &config, t->setup->network);
+}
+
+/* A checkpoint knows its model's text; a new run looks it up. */
+static lks_status create_setup_all(lks_trainer *t, const char *model_text)
+{
+  char *text = NULL;
+  const lks_dataset *d = t->dataset;
+  lks_status status = model_text ? LKS_OK : lks_model_text_all(&text, t->comm, t->config.model);
+  if (status) return status;
+  lks_setup_input input = {model_text ? model_text : text,
+                           t->config.model,
+                           lks_dataset_shape(d),
+                           lks_dataset_classes(d),
+                           !lks_dataset_split(d, LKS_SPLIT_TRAIN).pixels,
+                           lks_dataset_mean(d),
+                           lks_dataset_std(d)};
+  status = lks_setup_create_all(&t->setup, t->comm, &t->config, &input);
+  lks_free(text);
+  return status;
+}
+
+/* A checkpoint may have been put in the place of the run's own. */
+static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_header *header, const char *path)
+{
+  if (lks_run_directory_same(&header->config, &t->config) != LKS_OK)
+    return lks_fail(LKS_ERR_DATA, "%s is a checkpoint of another run: %s", path, lks_message());
+  if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_DATA,
+      "%s was trained on other data (content_hash %s) than %s (%s): name the same dataset to resume", path,
+      header->data_hash, t->config.data, lks_dataset_hash(t->dataset));
+}
+
+lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
+{
+  lks_checkpoint_header header = {0};
+  bool resume = resume_from[0];
+  lks_status status = resume ? lks_checkpoint_header_all(&header, t->comm, resume_from) : LKS_OK;
+  if (status) return status;
+  if (resume) {
+    t->state = header.state;
+    t->seconds_before = header.state.seconds;
+    t->checkpointed = header.state.step;
+    status = lks_comm_agree_all(t->comm, check_same_run(t, &header, resume_from));
+  }
+  if (!status) status = create_setup_all(t, resume ? header.model_text : NULL);
+  lks_checkpoint_header_clear(&header);
+  if (status) return status;
+  status = create_optimizer(t);
+  if (!status) status = create_loaders(t);
+  status = lks_comm_agree_all(t->comm, status);
+  if (!status && resume)
+    status = lks_checkpoint_load_all(t->comm, resume_from, t->setup->network, t->optimizer);
+  if (!status) lks_network_profile(t->setup->network, &t->profile);
+  return status;
+}
+
+static void warn_of_settings(const lks_trainer *t, int threads)
+{
+  size_t ranks = (size_t)lks_comm_size(t->comm), m = t->config.microbatch;
+  size_t microbatches = (t->config.batch_size + m - 1) / m;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (ranks > microbatches)
+    lks_warn("%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or "
+             "--microbatch %zu "
+             "(which gives other bits)",
+             ranks, microbatches, ranks - microbatches, microbatches,
+             t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
+  if ((long)lks_comm_node_size(t->comm) * threads > cores)
+    lks_warn("%d ranks x %d threads on %ld cores of %s: fewer would run faster", lks_comm_node_size(t->comm),
+             threads, cores, lks_comm_host(t->comm));
+  if (!strcmp(t->config.bn, "rank") && ranks > 1)
+    lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);
+  if (!strcmp(t->config.reduce, "mpi"))
+    lks_warn("--reduce mpi gives up the promise of the same bits at any rank count");
+}
+
+void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
+{
+  lks_shape shape = lks_dataset_shape(t->dataset);
+  const lks_config *c = &t->config;
+  int threads = threads_of(t), ranks = lks_comm_size(t->comm), hosts = lks_comm_node_count(t->comm);
+  lks_say("data     %s: %zu training and %zu %s samples of %zux%zux%zu, %zu classes", c->data,
+          lks_loader_samples(t->train), lks_loader_samples(t->test), c->holdout ? "held-out" : "test",
+          shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
+  lks_say("model    %s, %zu parameters, batch norm %s", c->model,
+          lks_network_parameter_count(t->setup->network), c->bn);
+  lks_say("batch    %zu samples in microbatches of %zu; %zu steps an epoch, %zu epochs", c->batch_size,
+          c->microbatch, lks_loader_steps(t->train), c->epochs);
+  lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; %s", ranks,
+          ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
+          1e-6 * (double)lks_network_bytes(t->setup->network), c->output);
+  warn_of_settings(t, threads);
+  if (resume_from[0])
+    lks_say("resume   from %s: epoch %zu, step %zu%s", resume_from, t->state.epoch, t->state.step,
+            t->state.epoch >= c->epochs ? "; all epochs are done" : "");
+}
+
+void lks_trainer_release_all(lks_trainer *t)
+{
+  lks_loader_destroy(&t->train);
+  lks_loader_destroy(&t->test);
+  lks_selection_destroy(&t->selection);
+  lks_optimizer_destroy(&t->optimizer);
+  lks_setup_destroy_all(&t->setup);
+  lks_dataset_close_all(&t->opened);
+  lks_free(t->lr);
+}
