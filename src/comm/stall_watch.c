@@ -11,12 +11,12 @@
 /* A thread that ends the program when this rank has been inside one collective call for too long. It never
  * calls MPI.
  *
- * Only one rank shall speak. mpirun ends the others when the first one leaves, by SIGTERM and a second later
- * by SIGKILL, so rank r waits r * STAGGER seconds longer than rank 0. Time is counted in naps and not read
- * from a clock: a process that was itself stopped has slept through no more than one nap, and blames nobody
- * when it is woken. */
+ * Only one rank shall speak. mpirun ends the others when the first one leaves, by SIGTERM, which a training
+ * rank takes for a request to save and stop, and up to 2 seconds later by SIGKILL; so rank r waits r *
+ * STAGGER seconds longer than rank 0. Time is counted in naps and not read from a clock: a process that was
+ * itself stopped has slept through no more than one nap, and blames nobody when it is woken. */
 #define NAP 0.1
-#define STAGGER 1.5
+#define STAGGER 4.0
 
 struct lks_stall_watch {
   pthread_t thread;
