@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Bad input, alone and on three ranks: one clear message, its exit code, no hang, nothing overwritten or left behind. What
+# the command line and INI files can have wrong is in usage.sh.
+# usage: bad_input.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+spoil=$(dirname "$LOCKSTEP")/tests/spoil
+codes=() patterns=() calls=()
+
+# refused CODE PATTERN ARGUMENT...: begins the runs; `check` looks at them when all have ended.
+refused() {
+  local number=${#codes[@]} ranks
+  codes+=("$1") patterns+=("$2")
+  shift 2
+  calls+=("$*")
+  for ranks in 0 3; do # mpirun -n 1 takes 2 s to end with an exit code
+    throttle 4
+    run "$folder/log/$number-$ranks" "$ranks" "$@" &
+  done
+}
+
+# bad_training CODE PATTERN ARGUMENT...: a new run, which must not come to have a folder.
+bad_training() {
+  refused "$1" "$2" train --output new --epochs 1 "${@:3}"
+}
+
+check() {
+  local number ranks name
+  wait
+  for number in "${!codes[@]}"; do
+    for ranks in 0 3; do
+      name=$folder/log/$number-$ranks
+      ended "$name" "${codes[$number]}"
+      says "$name" "^lockstep: error: .*${patterns[$number]}"
+    done
+  done
+  echo "${#codes[@]} cases, alone and on three ranks"
+}
+
+# spoilt NAME WAY: data.h5 with one thing wrong.
+spoilt() {
+  cp data.h5 "$1"
+  "$spoil" "$1" "$2"
+}
+
+# flipped FROM TO OFFSET: a copy with other bits in the byte there.
+flipped() {
+  local byte
+  cp "$1" "$2"
+  byte=$(od -An -tu1 -j "$3" -N 1 "$1")
+  # shellcheck disable=SC2059 # the escape is the content
+  printf "\\$(printf %o $((byte ^ 255)))" | dd of="$2" bs=1 seek="$3" conv=notrunc status=none
+}
+
+size_of() {
+  stat -c %s "$1"
+}
+
+make_inputs() {
+  run made 0 generate -o data.h5 --shape 8x8x3 --train 203 --test 61
+  run made 0 generate -o features.h5 --shape 20 --train 203 --test 61
+  run made 0 generate -o wide.h5 --shape 8x9x3 --train 64 --test 16
+  run made 0 generate -o classes.h5 --shape 8x8x3 --classes 7 --train 64 --test 16
+  : >empty.h5
+  echo "no data" >text.h5
+  head -c $(($(size_of data.h5) / 2)) data.h5 >half.h5
+  head -c $(($(size_of data.h5) - 1)) data.h5 >short.h5
+  flipped data.h5 flipped.h5 $(($(size_of data.h5) / 2))
+  for way in type label missing version; do spoilt "$way.h5" "$way"; done
+  printf 'conv 8 3x3\nrelu\nconvolution 8 3x3\ndense classes\n' >wrong.model
+  printf 'conv 8 3x3\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\ndense classes\n' >deep.model
+}
+
+# A good run, and runs whose newest checkpoint is not theirs, cut short, or gone.
+make_runs() {
+  train good 1 data.h5 --epochs 1
+  ended good 0
+  train mlp 1 data.h5 --epochs 1 --model mlp
+  for copy in swapped cut dangling; do cp -r good "$copy"; done
+  ln -sf "$PWD/mlp/last.h5" swapped/last.h5
+  head -c 20000 good/last.h5 >cut/cut.h5
+  ln -sf cut.h5 cut/last.h5
+  ln -sf none.h5 dangling/last.h5
+  flipped good/last.h5 flipped-checkpoint.h5 $(($(size_of good/last.h5) / 2))
+  cp good/last.h5 newer.h5
+  "$spoil" newer.h5 version
+}
+
+make_inputs
+make_runs
+contents_of . >"$folder/before"
+
+bad_training 4 "none.h5" none.h5
+bad_training 4 "not a regular file" good
+bad_training 3 "empty.h5: .*not an HDF5 file" empty.h5
+bad_training 3 "text.h5: .*not an HDF5 file" text.h5
+bad_training 3 "half.h5: " half.h5
+bad_training 3 "short.h5: " short.h5
+bad_training 3 "flipped.h5: .*damaged" flipped.h5
+bad_training 3 "type.h5: .*/train/images has a wrong type" type.h5
+bad_training 3 "label.h5: .*/train/labels\[5\] is 99 and must be 0 to 9" label.h5
+bad_training 3 "missing.h5: .*/test/labels is missing" missing.h5
+bad_training 3 "version.h5: .*format_version 999" version.h5
+bad_training 3 "is no dataset" good/last.h5
+
+bad_training 2 "did you mean 'resnet8'" data.h5 --model resnet9
+bad_training 2 "wrong.model:3:1: unknown layer" data.h5 --model wrong.model
+bad_training 3 "deep.model:5:" data.h5 --model deep.model
+bad_training 3 "cnn:2:" features.h5 --model cnn
+bad_training 2 "microbatch = 32: larger than the mini-batch of 16" data.h5 --batch-size 16 --microbatch 32
+bad_training 2 "one value" data.h5 --model mlp --bn 1
+bad_training 2 "one value" data.h5 --model mlp --batch-size 101
+bad_training 4 "data.h5/below" data.h5 --output data.h5/below
+
+bad_training 2 "did you mean 'resnet8'" data.h5 --resume --model resnet9
+refused 2 "does not say which run" train data.h5 --resume
+refused 3 "is a checkpoint of another run: .*model" train --resume --output swapped --epochs 2
+refused 3 "cut/last.h5" train --resume --output cut --epochs 2
+refused 4 "dangling/last.h5" train --resume --output dangling --epochs 2
+
+refused 3 "8x9x3" evaluate good/last.h5 wide.h5
+refused 3 "7 classes" evaluate good/last.h5 classes.h5
+refused 3 "features" evaluate good/last.h5 features.h5
+refused 3 "cut.h5" evaluate cut/cut.h5 data.h5
+refused 3 "flipped-checkpoint.h5" evaluate flipped-checkpoint.h5 data.h5
+refused 3 "newer.h5" evaluate newer.h5 data.h5
+refused 3 "text.h5" evaluate text.h5 data.h5
+refused 4 "none.h5" evaluate none.h5 data.h5
+check
+contents_of . | diff "$folder/before" - >"$folder/difference" || complain "bad input changed files" "$folder/difference"
+
+# Not wrong, but not what was meant: warned of, and done.
+train idle 3 data.h5 --epochs 1 --batch-size 16
+ended idle 0
+says idle "warning: 3 ranks share 2 microbatches, so 1 ranks have nothing to do: use at most -np 2"
+
+for ranks in 0 3; do
+  train "diverged-$ranks" "$ranks" data.h5 --epochs 3 --lr 1e30
+  ended "diverged-$ranks" 5
+done
+finish

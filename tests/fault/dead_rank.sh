@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# A rank that is killed, or stops for ever, ends the whole job with a non-zero code (6 and one message when it stops); no
+# process stays behind, and the newest checkpoint is good to go on from, on fewer ranks as well.
+# usage: dead_rank.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+make_long_run
+train whole 2 "${long_run[@]}"
+ended whole 0
+
+# strike NAME RANKS RANK SIGNAL: trains, and sends a signal to one rank once there is a checkpoint in mid-epoch.
+strike() {
+  local name=$1 ranks=$2 rank=$3 signal=$4 victim
+  SECONDS=0
+  train "$name" "$ranks" "${long_run[@]}" --stall-limit 3 &
+  wait_for "$name/checkpoint-10.h5"
+  victim=$(ranks_of "$name" | sed -n "$((rank + 1))p")
+  kill -"$signal" "$victim"
+  wait
+  [ "$SECONDS" -le 20 ] || complain "$name: took $SECONDS seconds to end"
+  if ranks_of "$name" >left; then complain "$name: processes were left behind" left; fi
+  [ "$(newest_step "$name")" -lt "$long_run_steps" ] || complain "$name: the run was over before it could be struck"
+}
+
+# goes_on NAME RANKS: from the newest checkpoint to the same end.
+goes_on() {
+  run "$1-info" 0 info "$1/last.h5"
+  ended "$1-info" 0
+  run "$1" "$2" train --resume --output "$1" --stall-limit 60
+  ended "$1" 0
+  same whole "$1"
+}
+
+for rank in 0 2; do
+  strike "killed-$rank" 3 "$rank" KILL
+  [ "$(<"killed-$rank.code")" -ne 0 ] || complain "a job with a killed rank ended with code 0"
+  goes_on "killed-$rank" 2
+done
+
+for rank in 0 2; do
+  strike "stopped-$rank" 3 "$rank" STOP
+  ended "stopped-$rank" 6
+  says "stopped-$rank" "waited 3 seconds for the other ranks"
+  goes_on "stopped-$rank" 4
+done
+finish

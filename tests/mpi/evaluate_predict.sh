@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What a trained network says of a sample does not depend on how many ranks ask, nor on the samples beside it.
+# usage: evaluate_predict.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+run data 0 generate -o data.h5 --shape 8x8x3 --train 203 --test 77
+
+# evaluates MODEL STATISTICS: the same digits on one rank and on three; leaves them in MODEL-STATISTICS-1.out.
+evaluates() {
+  local name=$1-$2 ranks
+  for ranks in 1 3; do
+    run "$name-$ranks" "$ranks" evaluate "$1/last.h5" data.h5 --statistics "$2" --threads "$ranks" --json
+    ended "$name-$ranks" 0
+  done
+  diff "$name-1.out" "$name-3.out" >difference || complain "$name: evaluated to other numbers on three ranks" difference
+}
+
+# number_of KEY FILE: from a line of JSON, as a double's shortest form.
+number_of() {
+  awk -F "\"$1\": " '{ printf "%.15g\n", $2 }' "$2"
+}
+
+# As training measured it after the last epoch: test loss and accuracy are the columns 6 and 7.
+agrees_with_training() {
+  local answer trained
+  answer="$(number_of loss "$1-running-1.out") $(number_of accuracy "$1-running-1.out")"
+  trained=$(tail -n 1 "$1/metrics.csv" | awk -F, '{ printf "%.15g %.15g\n", $6, $7 }')
+  [ "$answer" = "$trained" ] || complain "$1: evaluated to $answer, but training measured $trained"
+}
+
+predicts() {
+  local sample right
+  run "$1-all" 0 predict "$1/last.h5" data.h5 --csv
+  ended "$1-all" 0
+  for sample in 0 7 8 64 76; do
+    run "$1-one" 0 predict "$1/last.h5" "data.h5:$sample" --csv
+    ended "$1-one" 0
+    grep "^\"data.h5\",$sample," "$1-all.out" | diff - <(tail -n 1 "$1-one.out") >difference ||
+      complain "$1: sample $sample depends on its neighbours" difference
+  done
+  right=$(awk -F, '$3 == $4 { n++ } END { printf "%.15g", n / 77 }' "$1-all.out")
+  [ "$right" = "$(number_of accuracy "$1-running-1.out")" ] || complain "$1: predict gets $right right" "$1-running-1.out"
+}
+
+for model in cnn resnet8 mlp; do
+  train "$model" 2 data.h5 --model "$model" --batch-size 64 --epochs 2 --lr 0.02 --bn 24
+  ended "$model" 0
+  for statistics in running precise batch; do evaluates "$model" "$statistics"; done
+  agrees_with_training "$model"
+  predicts "$model"
+  cut -d, -f1 "$model"-{running,precise,batch}-1.out | sort | uniq -d >equal
+  [ ! -s equal ] || complain "$model: two kinds of statistics give the same loss" equal
+done
+finish

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# A run that was stopped or killed in mid-epoch and is resumed, on any other number of ranks, ends as if nothing had
+# happened; and what a run directory holds is never lost.
+# usage: resume.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+make_long_run
+train whole 2 "${long_run[@]}"
+ended whole 0
+
+# in_mid_epoch NAME: that run's newest checkpoint lies between two epochs' ends.
+in_mid_epoch() {
+  local step
+  step=$(newest_step "$1")
+  [ $((step % steps_per_epoch)) -ne 0 ] || complain "$1: step $step is no place in mid-epoch"
+  [ "$step" -lt "$long_run_steps" ] || complain "$1: the run was over before it could be stopped"
+}
+
+killed_and_resumed_on_other_ranks() {
+  train killed 3 "${long_run[@]}" &
+  wait_for killed/checkpoint-20.h5
+  ranks_of killed | xargs kill -9
+  wait
+  in_mid_epoch killed
+  run killed 5 train --resume --output killed
+  ended killed 0
+  says killed "resume   from killed/last.h5: epoch [0-9], step [0-9]*$"
+  same whole killed
+}
+
+# The process is frozen while its newest checkpoint is read. It may be past the point where the step under way asks for
+# signals: then the next step is the last one.
+signal_ends_the_step() {
+  local pid frozen_at last
+  train signalled 0 "${long_run[@]}" --checkpoint-every 1 &
+  wait_for signalled/checkpoint-20.h5
+  pid=$(ranks_of signalled)
+  kill -STOP "$pid"
+  frozen_at=$(newest_step signalled)
+  kill -USR1 "$pid"
+  kill -CONT "$pid"
+  wait
+  ended signalled 75
+  last=$(newest_step signalled)
+  [ "$last" -le $((frozen_at + 2)) ] || complain "a signal at step $frozen_at ended the run at step $last"
+  says signalled "stopped on request after step $last; the same command with --resume --output signalled goes on"
+}
+
+signal_through_mpirun_then_resumed() {
+  train forwarded 2 "${long_run[@]}" &
+  wait_for forwarded/checkpoint-15.h5
+  pgrep -f "^$MPIEXEC .* --output forwarded " | xargs kill -USR1
+  wait
+  ended forwarded 75
+  run forwarded 3 train --resume --output forwarded
+  ended forwarded 0
+  same whole forwarded
+}
+
+stopped_by_the_clock_twice() {
+  train clock 1 "${long_run[@]}" --max-time 0.1
+  ended clock 75
+  run clock 4 train --resume --output clock --max-time 0.1
+  ended clock 75
+  run clock 2 train --resume --output clock --max-time 0
+  ended clock 0
+  same whole clock
+}
+
+nothing_left_to_do() {
+  cp whole.out kept.out
+  cp -r whole kept
+  run whole 3 train --resume --output whole
+  ended whole 0
+  says whole "all epochs are done"
+  [ "$(fingerprint_of whole)" = "$(fingerprint_of kept)" ] || complain "resuming a finished run gave another fingerprint"
+  diff -r kept whole >difference || complain "resuming a finished run changed it" difference
+}
+
+never_overwritten() {
+  contents_of whole >before
+  train refused 2 "${long_run[@]}" --output whole
+  ended refused 2
+  says refused "whole already holds a run"
+  run other 2 train --resume --output whole --lr 0.3
+  ended other 2
+  says other "has lr = "
+  unchanged whole
+  run first 1 train "${long_run[@]}" --epochs 0
+  run second 1 train "${long_run[@]}" --epochs 0
+  [ "$(echo runs/*/last.h5)" = "runs/dropout-bnsync-seed1-2/last.h5 runs/dropout-bnsync-seed1/last.h5" ] ||
+    complain "two runs without --output have no folders of their own" first.err second.err
+}
+
+other_data_are_refused() {
+  run data 0 generate -o other.h5 --shape 16x16x3 --train 715 --test 61 --seed 2
+  contents_of whole >before
+  run other 3 train --resume --output whole other.h5
+  ended other 3
+  says other "trained on other data"
+  unchanged whole
+}
+
+config_run_again() {
+  run again 3 train --config whole/config.ini --output again
+  ended again 0
+  same whole again
+}
+
+initial_checkpoint() {
+  train initial 2 "${long_run[@]}" --epochs 0
+  ended initial 0
+  [ "$(newest_step initial)" = 0 ] || complain "--epochs 0 wrote no checkpoint-0.h5"
+  run initial 3 train --resume --output initial --epochs "$epochs"
+  ended initial 0
+  same whole initial
+}
+
+killed_and_resumed_on_other_ranks
+signal_ends_the_step
+signal_through_mpirun_then_resumed
+stopped_by_the_clock_twice
+nothing_left_to_do
+never_overwritten
+other_data_are_refused
+config_run_again
+initial_checkpoint
+finish

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The promise: how many ranks and threads execute a run never changes a bit of its result, in any mode of batch norm but
+# `rank`. 203 samples in mini-batches of 64 leave 11 for the last one, less than a microbatch for all but two ranks.
+# usage: same_bits.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+run data 0 generate -o data.h5 --shape 8x8x3 --train 203 --test 61
+sed 's/^dense classes/dropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
+common=(data.h5 --batch-size 64 --epochs 2 --lr 0.05)
+declare -A arguments=(
+  [cnn]="--model cnn --label-smoothing 0.1"
+  [resnet8]="--model dropout.model --crop 1 --flip --nesterov"
+  [mlp]="--model mlp --optimizer adam --lr 0.003"
+)
+modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
+sizes=(1 2 3 4 5 7)
+threads=(1 2)
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then sizes=(1 3) threads=(2); fi
+
+# start NAME RANKS ARGUMENT...: in the background. Small runs wait more than they compute.
+start() {
+  throttle 4
+  train "$@" &
+}
+
+for model in cnn resnet8 mlp; do
+  for mode in "${modes[@]}"; do
+    for size in "${sizes[@]}"; do
+      for count in "${threads[@]}"; do
+        # shellcheck disable=SC2086 # arguments are words
+        start "$model-$mode-$size-$count" "$size" "${common[@]}" ${arguments[$model]} --bn "$mode" --threads "$count"
+      done
+    done
+  done
+done
+
+# Controls: that the bits can differ, and that rank:R is what `rank` does on R ranks.
+even=("${common[@]}" --train-samples 192)
+start rank-2 2 "${common[@]}" --bn rank
+start rank-4 4 "${common[@]}" --bn rank
+start rank:4 1 "${common[@]}" --bn rank:4
+start even-rank-4 4 "${even[@]}" --bn rank
+start even-16 1 "${even[@]}" --bn 16
+start even-sync 1 "${even[@]}" --bn sync
+start seed-1 1 "${common[@]}" --seed 1
+start seed-2 1 "${common[@]}" --seed 2
+start mpi 3 "${common[@]}" --reduce mpi
+wait
+
+for model in cnn resnet8 mlp; do
+  for mode in "${modes[@]}"; do
+    for other in "$model-$mode"-*.code; do same "$model-$mode-1-${threads[0]}" "${other%.code}"; done
+  done
+  differs "$model-sync-1-${threads[0]}" "$model-16-1-${threads[0]}"
+  differs "$model-sync-1-${threads[0]}" "$model-none-1-${threads[0]}"
+done
+differs rank-2 rank-4
+same rank-4 rank:4
+same even-rank-4 even-16
+differs even-sync even-16
+differs seed-1 seed-2
+differs seed-1 mpi
+ended mpi 0
+says mpi "gives up the promise of the same bits"
+says rank-2 "rank:2 gives the same bits at any"
+echo "$(find . -name '*.code' | wc -l) runs"
+finish
