@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,29 +12,14 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "lockstep/network.h"
+#include "train/csv.h"
 
-enum { PATH_SIZE = 1024, LINE_SIZE = 1024, NUMBER_SIZE = 32, REALS = 7 };
+enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
 
 static const char csv_heading[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,"
                                   "images_per_second,seconds\n";
-static const char noise_heading[] =
-    "epoch,layer,channels,values,steps,mean,variance,theory,effective_samples\n";
 static const char *const real_names[REALS] = {
     "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "images_per_second", "seconds"};
-
-/** The shortest decimal form, from six digits up, that reads back as the same double; `missing` when not
- * finite. */
-static void print_number(char out[NUMBER_SIZE], double value, const char *missing)
-{
-  if (!isfinite(value)) {
-    snprintf(out, NUMBER_SIZE, "%s", missing);
-    return;
-  }
-  for (int digits = 6; digits <= 17; digits++) {
-    snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) return;
-  }
-}
 
 static void row_reals(double out[REALS], const lks_metrics_row *row)
 {
@@ -51,8 +35,8 @@ static void print_csv(char out[LINE_SIZE], const lks_metrics_row *row)
   row_reals(reals, row);
   int length = snprintf(out, LINE_SIZE, "%zu,%zu", row->epoch, row->step);
   for (int i = 0; i < REALS; i++) {
-    char number[NUMBER_SIZE];
-    print_number(number, reals[i], "");
+    char number[LKS_NUMBER_MAX];
+    lks_number_print(number, reals[i], "");
     length += snprintf(out + length, LINE_SIZE - (size_t)length, ",%s", number);
   }
   snprintf(out + length, LINE_SIZE - (size_t)length, "\n");
@@ -64,8 +48,8 @@ static void print_json(char out[LINE_SIZE], const lks_metrics_row *row)
   row_reals(reals, row);
   int length = snprintf(out, LINE_SIZE, "{\"epoch\": %zu, \"step\": %zu", row->epoch, row->step);
   for (int i = 0; i < REALS; i++) {
-    char number[NUMBER_SIZE];
-    print_number(number, reals[i], "null");
+    char number[LKS_NUMBER_MAX];
+    lks_number_print(number, reals[i], "null");
     length += snprintf(out + length, LINE_SIZE - (size_t)length, ", \"%s\": %s", real_names[i], number);
   }
   snprintf(out + length, LINE_SIZE - (size_t)length, "}\n");
@@ -119,13 +103,13 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
 
 lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const lks_noise *noise)
 {
-  char path[PATH_SIZE], line[LINE_SIZE], number[4][NUMBER_SIZE];
+  char path[PATH_SIZE], line[LINE_SIZE], number[4][LKS_NUMBER_MAX];
   const double reals[4] = {noise->mean, noise->variance, noise->theory, noise->effective_samples};
-  for (int i = 0; i < 4; i++) print_number(number[i], reals[i], "");
+  for (int i = 0; i < 4; i++) lks_number_print(number[i], reals[i], "");
   snprintf(line, sizeof line, "%zu,%s,%zu,%zu,%zu,%s,%s,%s,%s\n", epoch, noise->layer, noise->channels,
            noise->values, noise->steps, number[0], number[1], number[2], number[3]);
   snprintf(path, sizeof path, "%s/noise.csv", directory);
-  return append_line(path, noise_heading, line);
+  return append_line(path, LKS_NOISE_HEADING, line);
 }
 
 /** The first number of a line is its epoch, in both formats; the heading of the CSV file has none. */
@@ -165,5 +149,43 @@ lks_status lks_metrics_truncate(const char *directory, size_t epoch)
     snprintf(path, sizeof path, "%s/%s", directory, files[i]);
     status = truncate_file(path, epoch);
   }
+  return status;
+}
+
+typedef struct reading {
+  lks_metrics_row *row;
+  size_t count;
+} reading;
+
+static lks_status take_row(void *user, char *const *field)
+{
+  reading *r = user;
+  lks_metrics_row row;
+  double *const real[REALS] = {&row.lr,        &row.train_loss,    &row.train_accuracy,
+                               &row.test_loss, &row.test_accuracy, &row.images_per_second,
+                               &row.seconds};
+  lks_status status = lks_csv_grow(&r->row, r->count, sizeof row);
+  if (status == LKS_OK) status = lks_count_read(&row.epoch, field[0]);
+  if (status == LKS_OK) status = lks_count_read(&row.step, field[1]);
+  for (int i = 0; i < REALS && status == LKS_OK; i++) status = lks_number_read(real[i], field[2 + i]);
+  if (status != LKS_OK) return status;
+  if (row.epoch != r->count + 1)
+    return lks_fail(LKS_ERR_DATA, "epoch %zu stands where %zu should", row.epoch, r->count + 1);
+  r->row[r->count++] = row;
+  return LKS_OK;
+}
+
+lks_status lks_metrics_read(lks_metrics_row **row, size_t *epochs, const char *directory)
+{
+  char path[PATH_SIZE];
+  reading r = {NULL, 0};
+  snprintf(path, sizeof path, "%s/metrics.csv", directory);
+  lks_status status = lks_csv_read(path, csv_heading, take_row, &r);
+  if (status != LKS_OK) {
+    lks_free(r.row);
+    r = (reading){NULL, 0};
+  }
+  *row = r.row;
+  *epochs = r.count;
   return status;
 }

@@ -20,12 +20,16 @@ typedef struct lks_metrics_row {
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row);
 
 struct lks_noise;
-/** Local (rank 0). Appends one row a batch norm to DIR/noise.csv:
- * epoch,layer,channels,values,steps,mean,variance,theory, effective_samples (lks_noise in
- * lockstep/network.h). */
+/** The first line of noise.csv; its columns are those of lks_noise in lockstep/network.h. */
+#define LKS_NOISE_HEADING "epoch,layer,channels,values,steps,mean,variance,theory,effective_samples\n"
+/** Local (rank 0). Appends one row, of an epoch and a batch norm, to DIR/noise.csv. */
 lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const struct lks_noise *noise);
 
 /** Local (rank 0). Drops the rows of epochs after `epoch`: what a resumed run will write again. */
 lks_status lks_metrics_truncate(const char *directory, size_t epoch);
+
+/** Local. The rows of DIR/metrics.csv, epochs 1, 2, ... in order; *row is freed with lks_free and NULL when
+ * there are none. LKS_ERR_DATA with FILE:LINE when the file is damaged, LKS_ERR_IO when it cannot be read. */
+lks_status lks_metrics_read(lks_metrics_row **row, size_t *epochs, const char *directory);
 
 #endif

@@ -100,6 +100,26 @@ static void test_same_bits_when_read_back(void **state)
   lks_free(text);
 }
 
+static void test_read(void **state)
+{
+  (void)state;
+  lks_metrics_row *row;
+  size_t epochs;
+  assert_int_equal(lks_metrics_read(&row, &epochs, folder), LKS_ERR_IO);
+  assert_null(row);
+  for (size_t epoch = 1; epoch <= 100; epoch++) append(epoch);
+  assert_int_equal(lks_metrics_read(&row, &epochs, folder), LKS_OK);
+  assert_int_equal(epochs, 100);
+  for (size_t i = 0; i < epochs; i++) {
+    assert_int_equal(row[i].epoch, i + 1);
+    assert_int_equal(row[i].step, 10 * (i + 1));
+    assert_true(row[i].lr == 0.1 && row[i].train_loss == 0.5 && row[i].train_accuracy == 0.25);
+    assert_true(isnan(row[i].test_loss) && isnan(row[i].test_accuracy));
+    assert_true(row[i].images_per_second == 100 && row[i].seconds == (double)(i + 1));
+  }
+  lks_free(row);
+}
+
 static void test_truncate(void **state)
 {
   (void)state;
@@ -165,6 +185,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_form),
       TEST(test_same_bits_when_read_back),
+      TEST(test_read),
       TEST(test_truncate),
       TEST(test_truncate_repairs_half_a_line),
       TEST(test_no_half_line_when_the_disk_is_full),
