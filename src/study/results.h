@@ -1,14 +1,17 @@
 #ifndef LKS_STUDY_RESULTS_H
 #define LKS_STUDY_RESULTS_H
 
-#include "lockstep/config.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lockstep/model.h"
 #include "study/comparison.h"
 #include "train/metrics.h"
 
 /** The noise of one batch norm in one run, averaged over the epochs (noise.csv, see lks_noise in
  * lockstep/network.h). */
 typedef struct lks_noise_row {
-  char layer[64];
+  char layer[LKS_NAME_MAX];
   size_t channels, values;
   double mean, variance, theory, effective_samples;
 } lks_noise_row;
@@ -27,6 +30,10 @@ typedef struct lks_run_result {
  * false: none there. */
 lks_status lks_run_result_write(const char *directory, const lks_run_result *result);
 lks_status lks_run_result_read(lks_run_result *result, bool *done, const char *directory);
+
+/** Local. Says behind the message of a damaged file of the run in DIR what to do, and returns LKS_ERR_DATA;
+ * passes other failures than LKS_ERR_USAGE and LKS_ERR_DATA on. */
+lks_status lks_run_damaged(lks_status status, const char *directory);
 
 /** All of one run. */
 typedef struct lks_run {
