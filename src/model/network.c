@@ -182,6 +182,20 @@ static lks_status create_gradient_sum_all(lks_network *network)
   return status;
 }
 
+static lks_status check_augmentation(const lks_network *network)
+{
+  const lks_network_options *o = &network->options;
+  lks_shape input = lks_model_layer(network->model, 0)->out;
+  if ((o->crop || o->flip) && input.height * input.width == 1)
+    return lks_fail(LKS_ERR_USAGE,
+                    "crop and flip are for images: samples of features have no pixels to move");
+  if ((size_t)o->crop > smaller(input.height, input.width))
+    return lks_fail(LKS_ERR_USAGE,
+                    "crop by %d pixels moves images of %zux%zu out of sight: choose a smaller --crop",
+                    o->crop, input.height, input.width);
+  return LKS_OK;
+}
+
 static lks_status check_options(lks_network *network)
 {
   const lks_network_options *o = &network->options;
@@ -195,7 +209,7 @@ static lks_status check_options(lks_network *network)
                     "normalization batches of %zu samples do not fit into mini-batches of %zu: choose "
                     "--bn K with K at most --batch-size, or --bn sync",
                     network->norm.size, o->batch_size);
-  return LKS_OK;
+  return check_augmentation(network);
 }
 
 /* All that this rank can do alone: stages, primitives, memory. */

@@ -163,6 +163,10 @@ static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX +
   lks_config before;
   status = read_config(&before, config->output);
   if (status == LKS_OK) status = lks_run_directory_same(&before, config);
+  if (status == LKS_OK && config->epochs < before.epochs)
+    status =
+        lks_fail(LKS_ERR_USAGE, "%s is a run of %zu epochs, not %zu: epochs may be added, not taken away",
+                 config->output, before.epochs, config->epochs);
   /* A link that leads nowhere is not the same as none: opening it must fail, not start the run anew. */
   struct stat about;
   snprintf(resume_from, LKS_TEXT_MAX + 32, "%s/last.h5", config->output);

@@ -319,6 +319,16 @@ static void test_one_value_a_channel_is_refused(lks_comm *comm)
   lks_assert_all(comm, status == LKS_ERR_USAGE && told && evaluates);
 }
 
+static void test_crop_out_of_sight_is_refused(lks_comm *comm)
+{
+  subject s;
+  lks_network_options o = options("sync", 1);
+  o.crop = HEIGHT + 1;
+  lks_status status = subject_create(&s, comm, residual_text, &o);
+  subject_destroy(&s);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && strstr(lks_message(), "--crop"));
+}
+
 static void test_no_allocation_inside_a_step(lks_comm *comm)
 {
   subject s;
@@ -403,6 +413,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_one_example_alone),
       LKS_MPI_TEST(test_divergence_is_agreed),
       LKS_MPI_TEST(test_one_value_a_channel_is_refused),
+      LKS_MPI_TEST(test_crop_out_of_sight_is_refused),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
       LKS_MPI_TEST(test_noise),
       LKS_MPI_TEST(test_import_and_export),
