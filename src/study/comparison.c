@@ -139,13 +139,13 @@ void lks_comparison_run_config(lks_config *config, const lks_comparison *compari
 
 /* Settings of how a run is executed, which may change from one job to the next. The dataset and the epochs,
  * which a run that is continued may change, count here. */
-static bool is_of_execution(const char *name)
+bool lks_comparison_setting_counts(const char *name)
 {
   static const char *const names[] = {"output",   "resume",      "threads", "max-time", "checkpoint-every",
                                       "progress", "stall-limit", "keep",    "noise",    NULL};
   for (const char *const *of_execution = names; *of_execution != NULL; of_execution++)
-    if (strcmp(name, *of_execution) == 0) return true;
-  return false;
+    if (strcmp(name, *of_execution) == 0) return false;
+  return true;
 }
 
 lks_status lks_comparison_same_settings(const lks_config *there, const lks_config *here, const char *where)
@@ -154,7 +154,7 @@ lks_status lks_comparison_same_settings(const lks_config *there, const lks_confi
   const lks_option *option = lks_config_options(&count);
   for (size_t i = 0; i < count; i++) {
     char a[LKS_VALUE_MAX], b[LKS_VALUE_MAX];
-    if (is_of_execution(option[i].name)) continue;
+    if (!lks_comparison_setting_counts(option[i].name)) continue;
     lks_config_value_print(a, there, &option[i]);
     lks_config_value_print(b, here, &option[i]);
     if (strcmp(a, b) != 0)
@@ -219,7 +219,8 @@ static void print_train_options(FILE *stream, const lks_comparison *comparison)
   given.microbatch = given_microbatch(&given);
   for (size_t i = 0; i < count; i++) {
     char value[LKS_VALUE_MAX], usual[LKS_VALUE_MAX];
-    if (is_of_execution(option[i].name) || is_of_the_runs(comparison, option[i].name)) continue;
+    if (!lks_comparison_setting_counts(option[i].name) || is_of_the_runs(comparison, option[i].name))
+      continue;
     lks_config_value_print(value, &given, &option[i]);
     lks_config_value_print(usual, &standard, &option[i]);
     if (strcmp(value, usual) == 0) continue;

@@ -157,6 +157,20 @@ static lks_status read_run(lks_run *run, const lks_comparison *comparison, size_
   return lks_run_damaged(status, folder);
 }
 
+/** The seeds of an arm share the learning rate that was chosen for it. */
+static lks_status check_rate(const lks_results *results, size_t arm, size_t seed, const char *folder)
+{
+  const double lr = lks_results_run(results, arm, seed)->result.lr;
+  for (size_t other = 0; other < seed && lks_results_run(results, arm, seed)->done; other++) {
+    const lks_run *run = lks_results_run(results, arm, other);
+    if (!run->done || run->result.lr == lr) continue;
+    lks_fail(LKS_ERR_DATA, "%s/result.ini has lr = %g, another seed of this arm %g", folder, lr,
+             run->result.lr);
+    return lks_run_damaged(LKS_ERR_DATA, folder);
+  }
+  return LKS_OK;
+}
+
 static lks_status read_runs(lks_results *results)
 {
   const lks_comparison *comparison = &results->comparison;
@@ -166,6 +180,7 @@ static lks_status read_runs(lks_results *results)
       lks_comparison_run_folder(folder, comparison, arm, seed);
       lks_status status =
           read_run(&results->run[arm * comparison->seeds + seed], comparison, arm, seed, folder);
+      if (status == LKS_OK) status = check_rate(results, arm, seed, folder);
       if (status != LKS_OK) return status;
     }
   }

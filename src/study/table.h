@@ -4,6 +4,15 @@
 #include "study/results.h"
 #include "study/statistics.h"
 
+/** The five figures of a finished run, each from the medians of the last five epochs: accuracies in percent,
+ * the gap (training minus test accuracy) in points. */
+typedef struct lks_run_figures {
+  double train_loss, train_accuracy, test_loss, test_accuracy, gap;
+} lks_run_figures;
+
+/** Local. */
+lks_run_figures lks_run_figures_make(const lks_run *run);
+
 /** One arm of the table. Figures are means over its finished seeds of the median of the last five epochs;
  * accuracies in percent. */
 typedef struct lks_table_row {
@@ -13,11 +22,11 @@ typedef struct lks_table_row {
   double lr;
   double train_loss, train_accuracy, test_loss, test_accuracy,
       gap;                        /* gap: training minus test accuracy, points */
-  double test_accuracy_deviation; /* over seeds */
+  double test_accuracy_deviation; /* over seeds, points */
   double precise_loss, precise_accuracy;
   double images_per_second, bn_share;
-  lks_paired
-      paired_test; /* test accuracy minus the reference's, in points; of the reference itself: count = 0 */
+  /* test accuracy minus the reference's, in points; of the reference itself: count = 0 and NaN */
+  lks_paired paired_test;
   double sign_flip, holm; /* p of the sign flips; p of the t test adjusted over the arms */
   lks_equivalence equivalence;
   char sentence[256]; /* in plain words */
@@ -28,8 +37,8 @@ typedef struct lks_table {
   lks_table_row row[LKS_ARMS_MAX];
 } lks_table;
 
-/** Local. From the runs that are finished. */
-void lks_table_make(lks_table *table, const lks_results *results);
+/** Local. From the runs that are finished; what cannot be computed is NaN. Fails when memory runs out. */
+lks_status lks_table_make(lks_table *table, const lks_results *results);
 
 /** Local. table.csv (an arm a line), runs.csv (a run a line: arm, seed, the five figures, fingerprint),
  * noise.csv (arm, layer, measured and theoretical noise) and report.md in the comparison's directory, each

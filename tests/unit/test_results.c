@@ -268,6 +268,11 @@ static void test_tuned_rates(void **state)
   refuse("lr = 0.2, not 0.1", "config.ini");
   damage("config.ini", "\nlr = 0.2", "\nlr = 0.3");
   damage("result.ini", "lr = 0.1", "lr = 0.3");
+  refuse("has lr = 0.3, another seed of this arm 0.1", "result.ini");
+  comparison.base.lr = 0.3;
+  snprintf(path, sizeof path, "%s/runs", folder);
+  made_up_folder_remove(path);
+  assert_int_equal(made_up_run_write(&comparison, 0, 1, &usual), LKS_OK);
   lks_results *results;
   assert_int_equal(lks_results_read(&results, folder), LKS_OK);
   assert_true(lks_results_run(results, 0, 1)->result.lr == 0.3);
