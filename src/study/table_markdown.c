@@ -163,9 +163,7 @@ static void print_all(FILE *stream, const lks_table *table, const lks_results *r
   if (table->rows > 1) print_differences(stream, table, comparison);
   print_reading(stream, comparison);
   print_configuration(stream, table, comparison);
-  fprintf(stream,
-          "\n## Made with\n\nLockstep %s, oneDNN %s. The same numbers come from, at any rank "
-          "count:\n\n```\n%s\n```\n",
+  fprintf(stream, "\n## Made with\n\nLockstep %s, oneDNN %s. The same numbers come from%s:\n\n```\n%s\n```\n",
           LKS_VERSION, lks_onednn_version(),
           strcmp(comparison->base.reduce, "tree") == 0 ? ", at any rank count" : "", command);
   fputs("\n## Times\n\n", stream);
