@@ -24,20 +24,22 @@ typedef struct noise_reading {
   size_t count, epoch, epochs;
 } noise_reading;
 
-static lks_status find_sum(noise_sum **sum, noise_reading *r, const char *layer)
+static lks_status check_name(const char *layer)
 {
-  *sum = NULL;
+  if (layer[0] != '\0' && strlen(layer) < LKS_NAME_MAX) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "'%.80s' is not the name of a layer", layer);
+}
+
+/** The sum of a layer; a new one if it has none. NULL when memory runs out. */
+static noise_sum *find_sum(noise_reading *r, const char *layer)
+{
   for (size_t i = 0; i < r->count; i++)
-    if (strcmp(r->sum[i].row.layer, layer) == 0) *sum = &r->sum[i];
-  if (*sum != NULL) return LKS_OK;
-  if (layer[0] == '\0' || strlen(layer) >= sizeof(*sum)->row.layer)
-    return lks_fail(LKS_ERR_DATA, "'%.80s' is not the name of a layer", layer);
-  lks_status status = lks_csv_grow(&r->sum, r->count, sizeof *r->sum);
-  if (status != LKS_OK) return status;
-  *sum = &r->sum[r->count++];
-  memset(*sum, 0, sizeof **sum);
-  strcpy((*sum)->row.layer, layer);
-  return LKS_OK;
+    if (strcmp(r->sum[i].row.layer, layer) == 0) return &r->sum[i];
+  if (lks_csv_grow(&r->sum, r->count, sizeof *r->sum) != LKS_OK) return NULL;
+  noise_sum *sum = &r->sum[r->count++];
+  memset(sum, 0, sizeof *sum);
+  strcpy(sum->row.layer, layer);
+  return sum;
 }
 
 static lks_status add_reals(noise_sum *sum, char *const *field, double steps)
@@ -56,17 +58,20 @@ static lks_status add_reals(noise_sum *sum, char *const *field, double steps)
 static lks_status take_noise(void *user, char *const *field)
 {
   noise_reading *r = user;
-  noise_sum *sum = NULL;
-  size_t epoch, steps;
+  size_t epoch = 0, channels = 0, values = 0, steps = 0;
   lks_status status = lks_count_read(&epoch, field[EPOCH]);
+  if (status == LKS_OK) status = check_name(field[LAYER]);
+  if (status == LKS_OK) status = lks_count_read(&channels, field[CHANNELS]);
+  if (status == LKS_OK) status = lks_count_read(&values, field[VALUES]);
   if (status == LKS_OK) status = lks_count_read(&steps, field[STEPS]);
-  if (status == LKS_OK) status = find_sum(&sum, r, field[LAYER]);
-  if (status == LKS_OK) status = lks_count_read(&sum->row.channels, field[CHANNELS]);
-  if (status == LKS_OK) status = lks_count_read(&sum->row.values, field[VALUES]);
   if (status != LKS_OK) return status;
+  noise_sum *sum = find_sum(r, field[LAYER]);
+  if (sum == NULL) return LKS_ERR_RANK;
   if (epoch < r->epoch || epoch > r->epochs || epoch == sum->epoch)
     return lks_fail(LKS_ERR_DATA, "layer %s of epoch %zu does not belong here", field[LAYER], epoch);
   r->epoch = sum->epoch = epoch;
+  sum->row.channels = channels;
+  sum->row.values = values;
   return add_reals(sum, field, (double)steps);
 }
 

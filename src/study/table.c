@@ -162,8 +162,8 @@ static void say(lks_table_row *row, bool same, const lks_comparison *comparison)
 lks_status lks_table_make(lks_table *table, const lks_results *results)
 {
   const lks_comparison *comparison = &results->comparison;
-  bool same[LKS_ARMS_MAX];
-  scratch room;
+  bool same[LKS_ARMS_MAX] = {false};
+  scratch room = {NULL, NULL, NULL};
   lks_arena *arena;
   memset(table, 0, sizeof *table);
   lks_status status = lks_arena_create(&arena);

@@ -1,6 +1,5 @@
 #include "train/csv.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -38,10 +37,9 @@ lks_status lks_number_read(double *value, const char *field)
 
 lks_status lks_count_read(size_t *value, const char *field)
 {
-  char *end;
   errno = 0;
-  const unsigned long long number = isdigit((unsigned char)field[0]) ? strtoull(field, &end, 10) : 0;
-  if (!isdigit((unsigned char)field[0]) || *end != '\0' || errno != 0 || number > SIZE_MAX / 2)
+  const unsigned long long number = strtoull(field, NULL, 10);
+  if (field[0] == '\0' || field[strspn(field, "0123456789")] != '\0' || errno != 0 || number > SIZE_MAX / 2)
     return lks_fail(LKS_ERR_DATA, "'%.40s' is not a whole number", field);
   *value = (size_t)number;
   return LKS_OK;

@@ -160,7 +160,7 @@ typedef struct reading {
 static lks_status take_row(void *user, char *const *field)
 {
   reading *r = user;
-  lks_metrics_row row;
+  lks_metrics_row row = {0};
   double *const real[REALS] = {&row.lr,        &row.train_loss,    &row.train_accuracy,
                                &row.test_loss, &row.test_accuracy, &row.images_per_second,
                                &row.seconds};
