@@ -23,4 +23,10 @@ lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv);
 const lks_syntax *lks_info_syntax(void);
 lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv);
 
+const lks_syntax *lks_compare_syntax(void);
+lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv);
+
+const lks_syntax *lks_report_syntax(void);
+lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
+
 #endif

@@ -23,6 +23,8 @@ static const command commands[] = {
     {"info", lks_info_syntax, lks_info_run_all, false, false},
     {"train", lks_train_syntax, lks_train_run_all, true, true},
     {"evaluate", lks_evaluate_syntax, lks_evaluate_run_all, true, false},
+    {"compare", lks_compare_syntax, lks_compare_run_all, true, true},
+    {"report", lks_report_syntax, lks_report_run_all, false, false},
     {"predict", lks_predict_syntax, lks_predict_run_all, false, false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

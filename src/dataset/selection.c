@@ -9,7 +9,7 @@
  * that the sum over the classes is `wanted`. */
 static size_t quota(size_t before, size_t have, size_t all, size_t wanted)
 {
-  return (before + have) * wanted / all - before * wanted / all;
+  return all ? (before + have) * wanted / all - before * wanted / all : 0;
 }
 
 /* Splits a list in two: the first samples of each class, as many as its quota, and the others; both keep
@@ -17,8 +17,9 @@ static size_t quota(size_t before, size_t have, size_t all, size_t wanted)
 static lks_status split_by_class(uint32_t *chosen, uint32_t *others, const uint32_t *from, size_t count,
                                  const int32_t *label, size_t classes, size_t wanted)
 {
-  size_t *left = lks_new(2 * classes, sizeof *left), *have = left + classes, before = 0;
+  size_t *left = lks_new(2 * classes, sizeof *left), before = 0;
   if (!left) return LKS_ERR_RANK;
+  size_t *have = left + classes;
   for (size_t i = 0; i < count; i++) have[label[from[i]]]++;
   for (size_t c = 0; c < classes; before += have[c++]) left[c] = quota(before, have[c], count, wanted);
   for (size_t i = 0; i < count; i++) {

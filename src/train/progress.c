@@ -17,7 +17,9 @@ typedef enum display { DISPLAY_NONE, DISPLAY_PLAIN, DISPLAY_BAR } display;
 
 struct lks_progress {
   display display;
-  size_t epochs, steps_per_epoch;
+  size_t epochs, steps_per_epoch; /* of the whole */
+  char title[64]; /* of the run under way, its first step and epochs; "" when it is the only one */
+  size_t run_first, run_epochs;
   size_t step;           /* at the last rate update */
   size_t samples;        /* since then */
   double updated, shown; /* when the rates were updated, and when something was drawn */
@@ -50,11 +52,20 @@ lks_progress *lks_progress_create(const char *mode, size_t epochs, size_t steps_
   const double now = lks_seconds();
   *progress = (lks_progress){.display = choose_display(mode),
                              .epochs = epochs,
+                             .run_epochs = epochs,
                              .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
                              .step = done,
                              .updated = now,
                              .shown = now};
   return progress;
+}
+
+void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs)
+{
+  if (!progress) return;
+  snprintf(progress->title, sizeof progress->title, "%s  ", title);
+  progress->run_first = first_step;
+  progress->run_epochs = epochs;
 }
 
 void lks_progress_destroy(lks_progress **progress)
@@ -102,9 +113,9 @@ static void print_sides(char left[FRAME_SIZE], char right[FRAME_SIZE], const lks
   const size_t total = p->epochs * p->steps_per_epoch;
   char eta[32];
   print_duration(eta, sizeof eta, step < total ? (double)(total - step) * p->step_seconds : 0.0);
-  const size_t before = step > 0 ? step - 1 : 0;
-  snprintf(left, FRAME_SIZE, "epoch %*zu/%zu", digits_of(p->epochs), before / p->steps_per_epoch + 1,
-           p->epochs);
+  const size_t before = step > p->run_first ? step - p->run_first - 1 : 0;
+  snprintf(left, FRAME_SIZE, "%sepoch %*zu/%zu", p->title, digits_of(p->run_epochs),
+           before / p->steps_per_epoch + 1, p->run_epochs);
   snprintf(right, FRAME_SIZE, "%*zu/%zu  loss %.4f  %.*f images/s  ETA %s", digits_of(p->steps_per_epoch),
            before % p->steps_per_epoch + 1, p->steps_per_epoch, loss, p->samples_per_second < 100.0 ? 1 : 0,
            p->samples_per_second, eta);

@@ -78,9 +78,9 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   state->epoch_step++;
   t->images += batch->total;
   *stop = result.stop > 0;
-  lks_progress_step(t->progress, state->step, batch->total,
-                    lks_exact_sum_value(state->loss_limbs) / (double)state->samples);
-  if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total);
+  double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
+  lks_progress_step(t->progress, state->step, batch->total, mean_loss);
+  if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
   return LKS_OK;
 }
 

@@ -1,0 +1,121 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "study/compare.h"
+#include "study/report.h"
+
+/* The settings of a run stand first, so that rows of their table are rows of this struct. */
+typedef struct settings {
+  lks_config config;
+  char file[LKS_TEXT_MAX], arms[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
+  size_t seeds, holdout;
+  double margin;
+} settings;
+
+#define AT(field) offsetof(settings, field)
+
+static const lks_option own_options[] = {
+    {"config", "FILE", LKS_OPTION_TEXT, AT(file), "", NULL, 0, 0, NULL,
+     "settings of the runs from an INI file; the command line wins"},
+    {"bn", "ARM,ARM,...", LKS_OPTION_TEXT, AT(arms), "", NULL, 0, 0, NULL,
+     "the arms, each a normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), "
+     "none"},
+    {"seeds", "N", LKS_OPTION_SIZE, AT(seeds), "5", NULL, 1, 10000, NULL,
+     "runs of each arm, with --seed, --seed + 1, ...; about 20 resolve 0.2 points"},
+    {"margin", "POINTS", LKS_OPTION_REAL, AT(margin), "0.15", NULL, 1e-6, 100, NULL,
+     "differences of accuracy within this many points count as none"},
+    {"tune-lr", "LR,LR,...", LKS_OPTION_TEXT, AT(rates), "", NULL, 0, 0, NULL,
+     "choose the learning rate of each arm from these, on held-out training samples"},
+    {"tune-holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, 1e9, NULL,
+     "training samples to hold out for that; 0: a tenth"},
+    {"only", "ARM:SEED|ARM:tune", LKS_OPTION_TEXT, AT(only), "", NULL, 0, 0, NULL,
+     "only this run of the comparison, for job arrays; `lockstep report` joins them"},
+};
+enum { OWN = sizeof own_options / sizeof *own_options };
+
+/* Settings of a run that a comparison decides itself. */
+static bool is_decided(const char *name)
+{
+  static const char *const decided[] = {"bn", "resume", "keep", "noise"};
+  for (size_t i = 0; i < sizeof decided / sizeof *decided; i++)
+    if (strcmp(name, decided[i]) == 0) return true;
+  return false;
+}
+
+const lks_syntax *lks_compare_syntax(void)
+{
+  static lks_option option[LKS_OPTIONS_MAX];
+  static lks_syntax syntax = {
+      "compare",
+      "DATA.h5",
+      "Trains every arm with every seed, paired, and reports the differences.",
+      "All runs go to the directory --output. The same command goes on where it was "
+      "interrupted; more --seeds, and more arms behind the others, may be added later.",
+      option,
+      0,
+      0,
+      1};
+  if (syntax.options > 0) return &syntax;
+  size_t count, used = OWN;
+  const lks_option *table = lks_config_options(&count);
+  memcpy(option, own_options, sizeof own_options);
+  for (size_t i = 0; i < count; i++)
+    if (!is_decided(table[i].name)) option[used++] = table[i];
+  syntax.options = used;
+  return &syntax;
+}
+
+/* Takes the command line twice: to learn the file's name, and over what the file says. */
+static lks_status configure(settings *s, const lks_arguments *arguments)
+{
+  memset(s, 0, sizeof *s);
+  lks_config_default(&s->config);
+  lks_settings_default(s, lks_compare_syntax());
+  lks_status status = lks_settings_take(s, lks_compare_syntax(), arguments);
+  if (status == LKS_OK && s->file[0] != '\0') {
+    lks_config_default(&s->config);
+    status = lks_config_read(&s->config, s->file);
+    if (status == LKS_OK) status = lks_settings_take(s, lks_compare_syntax(), arguments);
+  }
+  if (status == LKS_OK && arguments->count == 1)
+    status = lks_config_set(&s->config, "data", arguments->argument[0]);
+  if (status != LKS_OK) return status;
+  if (s->config.output[0] == '\0')
+    return lks_fail(LKS_ERR_USAGE, "a comparison needs a directory of its own: name it with --output DIR");
+  return lks_config_check(&s->config);
+}
+
+static lks_status make_comparison(lks_comparison *c, const settings *s, int size)
+{
+  *c = (lks_comparison){
+      .base = s->config, .first_seed = s->config.seed, .seeds = s->seeds, .margin = s->margin};
+  c->tune_holdout = s->holdout;
+  snprintf(c->directory, sizeof c->directory, "%s", s->config.output);
+  c->base.output[0] = '\0';
+  lks_status status = lks_comparison_arms(c, s->arms, size);
+  return status == LKS_OK && s->rates[0] != '\0' ? lks_comparison_rates(c, s->rates) : status;
+}
+
+lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_comparison comparison;
+  lks_compare_part part;
+  lks_status status = lks_command_line_all(&arguments, comm, lks_compare_syntax(), argc, argv);
+  if (status != LKS_OK || arguments.help) return status;
+  status = configure(&s, &arguments);
+  if (status == LKS_OK) status = make_comparison(&comparison, &s, lks_comm_size(comm));
+  if (status == LKS_OK) status = lks_compare_part_parse(&part, &comparison, s.only);
+  status = lks_comm_agree_all(comm, status);
+  if (status == LKS_OK)
+    status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
+  if (status == LKS_OK) status = lks_compare_all(comm, &comparison, &part);
+  bool whole = s.only[0] == '\0';
+  if ((status != LKS_OK && status != LKS_ERR_DIVERGED) || !whole) return status;
+  lks_status reported =
+      lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? lks_report(comparison.directory) : LKS_OK);
+  return lks_status_worse(reported, status);
+}

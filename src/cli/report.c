@@ -1,0 +1,27 @@
+#include <limits.h>
+
+#include "cli/commands.h"
+#include "study/report.h"
+
+const lks_syntax *lks_report_syntax(void)
+{
+  static const lks_syntax syntax = {
+      "report",
+      "DIR...",
+      "Makes table, plots and report.html of a comparison, as far as it is finished.",
+      "DIR is the --output of `lockstep compare`. Plots are drawn by gnuplot.",
+      NULL,
+      0,
+      1,
+      INT_MAX};
+  return &syntax;
+}
+
+lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv)
+{
+  lks_arguments arguments;
+  lks_status status = lks_command_line_all(&arguments, comm, lks_report_syntax(), argc, argv);
+  if (status != LKS_OK || arguments.help) return status;
+  for (int i = 0; i < arguments.count && status == LKS_OK; i++) status = lks_report(arguments.argument[i]);
+  return status;
+}
