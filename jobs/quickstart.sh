@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, trains on data/digits.h5 with two ranks and synchronized batch norm, and trains the
-# same again with another number of ranks: the bits are the same. Safe to repeat; every call makes a new folder in runs/.
+# Installs what is missing, builds, trains on data/digits.h5 with two ranks and synchronized batch norm, and again with
+# three: the bits are the same. Then compares normalization batches. Safe to repeat; every call makes a folder in runs/.
 set -euo pipefail
 
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 echo "== Set-up: packages and build, a minute or two the first time"
-install_packages "${build_packages[@]}"
+install_packages "${build_packages[@]}" gnuplot-nox
 build_into "$root/build" lockstep
 allow_mpi_anywhere
 cd "$root"
@@ -50,3 +50,8 @@ printf '%-26s%s\n' "test accuracy:" "$accuracy" "fingerprint, two ranks:" "$two"
 [ -n "$two" ] || fail "the run printed no fingerprint"
 [ "$two" = "$three" ] || fail "the fingerprints differ: the two networks are not the same"
 echo "Both networks are the same to the bit, whatever the number of ranks."
+
+echo
+echo "== Synchronized against smaller normalization batches"
+timeout -k 10 300 mpirun -np 2 build/lockstep compare data/digits.h5 --bn sync,32,8,none --seeds 5 --model mlp \
+  --batch-size 128 --epochs 20 --lr 0.05 --threads 1 --progress plain --output "$folder/compare"
