@@ -22,8 +22,8 @@ typedef struct lks_train_hooks {
   const lks_dataset *dataset; /* borrowed, of config->data; NULL: it is opened and closed */
   bool quiet;                 /* print warnings alone */
   bool precise;               /* evaluate with recomputed statistics too, when all epochs are done */
-  void (*step)(void *context, size_t step,
-               size_t samples); /* after each mini-batch, on every rank; or NULL */
+  /* after each mini-batch, on every rank, or NULL; mean_loss: of the epoch so far */
+  void (*step)(void *context, size_t step, size_t samples, double mean_loss);
   void *context;
 } lks_train_hooks;
 

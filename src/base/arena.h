@@ -5,14 +5,15 @@
 
 #include "lockstep/status.h"
 
-/** Memory of one owner, sized first and allocated once: reserve every block, commit, then the pointers are set.
- *  Blocks are aligned to 64 bytes and zeroed. */
+/** Memory of one owner, sized first and allocated once: reserve every block, commit, then the pointers are
+ * set. Blocks are aligned to 64 bytes and zeroed. */
 typedef struct lks_arena lks_arena;
 
 lks_status lks_arena_create(lks_arena **arena);
 
-/** Local. Asks for `bytes`; *pointer is written by lks_arena_commit, and must stay where it is until then. Zero bytes give
- *  a pointer that is not NULL. A failure (too many bytes for size_t) is reported by lks_arena_commit. */
+/** Local. Asks for `bytes`; *pointer is written by lks_arena_commit, and must stay where it is until then.
+ * Zero bytes give a pointer that is not NULL. A failure (too many bytes for size_t) is reported by
+ * lks_arena_commit. */
 void lks_arena_reserve(lks_arena *arena, void *pointer_address, size_t count, size_t size);
 
 /** Local. Allocates what has been reserved since the last commit and sets the pointers.
@@ -25,7 +26,8 @@ size_t lks_arena_bytes(const lks_arena *arena);
 /** Local. Frees all; takes NULL, sets NULL. */
 void lks_arena_destroy(lks_arena **arena);
 
-/** Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a message on failure. */
+/** Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a message on
+ * failure. */
 void *lks_new(size_t count, size_t size);
 void lks_free(void *pointer); /* takes NULL */
 

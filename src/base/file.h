@@ -6,8 +6,9 @@
 
 #include "lockstep/status.h"
 
-/** Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary file beside it,
- *  write, fsync, rename, fsync of the folder. Local. LKS_ERR_IO names the file and the cause; the old file stays. */
+/** Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary file
+ * beside it, write, fsync, rename, fsync of the folder. Local. LKS_ERR_IO names the file and the cause; the
+ * old file stays. */
 lks_status lks_file_write(const char *path, const void *data, size_t bytes);
 
 /** The whole file, and a zero byte behind it that is not counted. Local. *data is freed with lks_free. */

@@ -18,8 +18,8 @@ typedef enum lks_part {
   LKS_PARTS
 } lks_part;
 
-/** A stack-like stopwatch: entering a part stops the one before it and leaving resumes that, so the parts add up to the
- *  whole and a reduction inside the forward pass is not counted twice. */
+/** A stack-like stopwatch: entering a part stops the one before it and leaving resumes that, so the parts add
+ * up to the whole and a reduction inside the forward pass is not counted twice. */
 typedef struct lks_profile {
   double seconds[LKS_PARTS];
   size_t calls[LKS_PARTS];
@@ -34,7 +34,7 @@ double lks_seconds(void);
 void lks_profile_start(lks_profile *profile);                /* zeroes; LKS_PART_OTHER runs */
 void lks_profile_enter(lks_profile *profile, lks_part part); /* takes NULL: does nothing */
 void lks_profile_leave(lks_profile *profile);
-void lks_profile_settle(lks_profile *profile);               /* books the time of the running part up to now */
+void lks_profile_settle(lks_profile *profile); /* books the time of the running part up to now */
 
 /** "batch-norm communication" and so on. Local. */
 const char *lks_part_name(lks_part part);

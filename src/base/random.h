@@ -21,8 +21,8 @@ typedef struct lks_random_key {
   uint32_t sample;  /* position of the sample in the dataset */
 } lks_random_key;
 
-/** Four 32-bit words, the `block`-th of a key: Philox4x32-10 with key (seed) and counter (block, sample, step, purpose).
- *  Local. Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". */
+/** Four 32-bit words, the `block`-th of a key: Philox4x32-10 with key (seed) and counter (block, sample,
+ * step, purpose). Local. Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". */
 void lks_random_words(uint32_t words[4], const lks_random_key *key, uint32_t block);
 
 /** A key whose purpose carries a layer's number. Local. */

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/** The candidate nearest to `word` (edit distance with transpositions, at most a third of its length, at least 1), or NULL. Local. */
+/** The candidate nearest to `word` (edit distance with transpositions, at most a third of its length, at
+ * least 1), or NULL. Local. */
 const char *lks_suggest(const char *word, const char *const *candidates, size_t count);
 
 #endif

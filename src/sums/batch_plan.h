@@ -8,11 +8,11 @@
 
 /** What the normalization batch is (DESIGN, words). */
 typedef enum lks_norm_kind {
-  LKS_NORM_SYNC, /* the whole mini-batch */
-  LKS_NORM_SIZE, /* consecutive groups of `size` samples; the last one may be smaller */
+  LKS_NORM_SYNC,  /* the whole mini-batch */
+  LKS_NORM_SIZE,  /* consecutive groups of `size` samples; the last one may be smaller */
   LKS_NORM_RANKS, /* the shards of `size` ranks, whatever the rank count of this run */
-  LKS_NORM_RANK, /* this run's own shards */
-  LKS_NORM_NONE  /* no batch norm */
+  LKS_NORM_RANK,  /* this run's own shards */
+  LKS_NORM_NONE   /* no batch norm */
 } lks_norm_kind;
 
 typedef struct lks_norm {
@@ -23,36 +23,37 @@ typedef struct lks_norm {
 /** Local. Reads "sync", "none", "rank", "rank:R" or "K". LKS_ERR_USAGE with a message otherwise. */
 lks_status lks_norm_parse(lks_norm *norm, const char *text);
 
-/** A run of samples that lie in one microbatch and in one normalization group: what a batch-norm kernel gets at once.
- *  Without batch norm (LKS_NORM_NONE) there are no groups, and each microbatch is one segment of group 0, so that
- *  element-wise code may loop over segments whatever the mode. */
+/** A run of samples that lie in one microbatch and in one normalization group: what a batch-norm kernel gets
+ * at once. Without batch norm (LKS_NORM_NONE) there are no groups, and each microbatch is one segment of
+ * group 0, so that element-wise code may loop over segments whatever the mode. */
 typedef struct lks_segment {
   size_t microbatch; /* local: 0 is this rank's first */
   size_t offset;     /* first sample, counted inside the microbatch */
   size_t samples;
-  size_t group;      /* number of the group in the mini-batch */
+  size_t group; /* number of the group in the mini-batch */
 } lks_segment;
 
 /** How one mini-batch falls apart. Depends on the rank only through first/count and the local lists. */
 typedef struct lks_batch_plan {
-  size_t samples;          /* of the mini-batch */
-  size_t microbatch;       /* samples a microbatch, the last one may be smaller */
-  size_t microbatches;     /* of the mini-batch */
-  size_t first, count;     /* this rank's shard, in microbatches; count may be 0 */
-  size_t groups;           /* of the mini-batch; 0 with LKS_NORM_NONE */
-  size_t *group_begin;     /* [groups+1], in samples of the mini-batch; every group has at least one */
+  size_t samples;      /* of the mini-batch */
+  size_t microbatch;   /* samples a microbatch, the last one may be smaller */
+  size_t microbatches; /* of the mini-batch */
+  size_t first, count; /* this rank's shard, in microbatches; count may be 0 */
+  size_t groups;       /* of the mini-batch; 0 with LKS_NORM_NONE */
+  size_t *group_begin; /* [groups+1], in samples of the mini-batch; every group has at least one */
   size_t first_group, local_groups; /* the groups that this rank's shard touches are consecutive */
-  size_t *local_spans;     /* [local_groups] slot among the spanning groups, or SIZE_MAX */
-  size_t spanning;         /* groups that lie on more than one rank: these need a reduction before use */
-  size_t *spanning_group;  /* [spanning] their numbers, ascending, equal on all ranks */
-  size_t segments;         /* of this rank */
-  lks_segment *segment;    /* [segments], ascending */
-  size_t *segment_begin;   /* [count+1]: those of local microbatch i are segment_begin[i] .. segment_begin[i+1]-1 */
+  size_t *local_spans;              /* [local_groups] slot among the spanning groups, or SIZE_MAX */
+  size_t spanning;        /* groups that lie on more than one rank: these need a reduction before use */
+  size_t *spanning_group; /* [spanning] their numbers, ascending, equal on all ranks */
+  size_t segments;        /* of this rank */
+  lks_segment *segment;   /* [segments], ascending */
+  size_t *
+      segment_begin; /* [count+1]: those of local microbatch i are segment_begin[i] .. segment_begin[i+1]-1 */
 } lks_batch_plan;
 
 /** Local: arithmetic from plain ints. rank in 0..size-1; microbatch > 0; samples may be 0. */
-lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t microbatch, lks_norm norm, int size,
-                                 int rank);
+lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t microbatch, lks_norm norm,
+                                 int size, int rank);
 void lks_batch_plan_destroy(lks_batch_plan **plan);
 
 /** Local. Samples of local microbatch i. */

@@ -64,9 +64,9 @@ const lks_vector_kernels *lks_vector(void);
 void lks_vector_use(lks_isa isa);
 
 #ifdef LKS_ISA_NAME
-#  define LKS_PASTE(a, b) a##_##b
-#  define LKS_PASTE_EXPANDED(a, b) LKS_PASTE(a, b)
-#  define LKS_OF_ISA(name) LKS_PASTE_EXPANDED(lks_##name##_kernels, LKS_ISA_NAME)
+#define LKS_PASTE(a, b) a##_##b
+#define LKS_PASTE_EXPANDED(a, b) LKS_PASTE(a, b)
+#define LKS_OF_ISA(name) LKS_PASTE_EXPANDED(lks_##name##_kernels, LKS_ISA_NAME)
 
 extern const lks_batch_norm_kernels LKS_OF_ISA(batch_norm);
 extern const lks_elementwise_kernels LKS_OF_ISA(elementwise);
