@@ -32,6 +32,8 @@ typedef struct lks_run_state {
   int64_t loss_limbs[7]; /* of the epoch under way, exact */
   int64_t correct, samples;
   double seconds; /* spent training, all jobs together */
+  size_t noises;  /* sums of lks_network_noise_save over the epoch under way */
+  double noise[LKS_NOISE_STATE_MAX];
 } lks_run_state;
 
 /** What a checkpoint says of itself before anything is built from it. */

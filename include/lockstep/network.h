@@ -144,6 +144,13 @@ lks_noise lks_network_noise(const lks_network *network, size_t norm);
 /** Logically collective. */
 void lks_network_noise_reset(lks_network *network);
 
+/** The sums behind the noise, so that a run that is interrupted loses none. */
+enum { LKS_NOISE_NORMS_MAX = 256, LKS_NOISE_STATE_MAX = 3 + 3 * LKS_NOISE_NORMS_MAX };
+/** Local. Copies them out; returns how many there are, 0 when no noise is measured. */
+size_t lks_network_noise_save(const lks_network *network, double state[LKS_NOISE_STATE_MAX]);
+/** Logically collective. Takes them back; does nothing if `count` is not this network's. */
+void lks_network_noise_restore(lks_network *network, const double *state, size_t count);
+
 struct lks_profile;
 /** Local. Books the time of the parts of a pass there; NULL: nowhere. Borrowed. */
 void lks_network_profile(lks_network *network, struct lks_profile *profile);

@@ -209,6 +209,8 @@ static lks_status check_options(lks_network *network)
                     "normalization batches of %zu samples do not fit into mini-batches of %zu: choose "
                     "--bn K with K at most --batch-size, or --bn sync",
                     network->norm.size, o->batch_size);
+  if (o->measure_noise && lks_model_layers(network->model) > LKS_NOISE_NORMS_MAX)
+    return lks_fail(LKS_ERR_USAGE, "noise can be measured in models of up to %d layers", LKS_NOISE_NORMS_MAX);
   return check_augmentation(network);
 }
 

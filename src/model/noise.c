@@ -1,5 +1,6 @@
 #include "model/network_parts.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The noise that normalization batches smaller than the mini-batch put into their statistics. By the law of
@@ -47,8 +48,8 @@ static void add_step(lks_norm_unit *unit, const double *variance, double n)
     double v = variance[c], within = lks_exact_sum_value(accumulator(unit, c)) / n;
     double squares = lks_exact_sum_value(accumulator(unit, unit->channels + c)) / n;
     if (!(v > 0)) continue;
-    mean_noise += 1 - within / v;
-    variance_noise += (squares - 2 * v * within) / (v * v) + 1;
+    mean_noise += fmax(0, 1 - within / v); /* rounding may leave less than nothing */
+    variance_noise += fmax(0, (squares - 2 * v * within) / (v * v) + 1);
     counted++;
   }
   if (counted == 0) return;
@@ -99,4 +100,36 @@ void lks_network_noise_reset(lks_network *network)
     lks_norm_unit *unit = &network->unit_norm[u];
     unit->noise_steps = unit->mean_noise = unit->variance_noise = 0;
   }
+}
+
+/* The sums in their order in a state: the network's, then each norm's. */
+static size_t list_sums(lks_network *network, double *sum[LKS_NOISE_STATE_MAX])
+{
+  size_t count = 0;
+  if (!network->options.measure_noise) return 0;
+  sum[count++] = &network->noise_steps;
+  sum[count++] = &network->noise_theory;
+  sum[count++] = &network->noise_group;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    sum[count++] = &unit->noise_steps;
+    sum[count++] = &unit->mean_noise;
+    sum[count++] = &unit->variance_noise;
+  }
+  return count;
+}
+
+size_t lks_network_noise_save(const lks_network *network, double state[LKS_NOISE_STATE_MAX])
+{
+  double *sum[LKS_NOISE_STATE_MAX];
+  size_t count = list_sums((lks_network *)network, sum);
+  for (size_t i = 0; i < count; i++) state[i] = *sum[i];
+  return count;
+}
+
+void lks_network_noise_restore(lks_network *network, const double *state, size_t count)
+{
+  double *sum[LKS_NOISE_STATE_MAX];
+  if (list_sums(network, sum) != count) return;
+  for (size_t i = 0; i < count; i++) *sum[i] = state[i];
 }

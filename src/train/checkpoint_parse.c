@@ -95,6 +95,9 @@ static void get_state(source *s, lks_run_state *state, int64_t *batches_tracked)
   get_numbers(s, "correct", H5T_NATIVE_INT64, &state->correct, 1);
   get_numbers(s, "samples", H5T_NATIVE_INT64, &state->samples, 1);
   get_numbers(s, "seconds", H5T_NATIVE_DOUBLE, &state->seconds, 1);
+  get_size(s, "noises", &state->noises);
+  if (!s->missing && state->noises > LKS_NOISE_STATE_MAX) s->missing = "noises";
+  if (state->noises) get_numbers(s, "noise", H5T_NATIVE_DOUBLE, state->noise, state->noises);
   get_numbers(s, "batches_tracked", H5T_NATIVE_INT64, batches_tracked, 1);
 }
 

@@ -126,14 +126,16 @@ static bool put_optimizer(hid_t file, const lks_snapshot *snapshot)
 static bool put_state(hid_t file, const lks_run_state *state, int64_t batches_tracked)
 {
   const hid_t group = make_group(file, "state");
-  const bool ok = put_count(group, "epoch", state->epoch) &&
-                  put_count(group, "epoch_step", state->epoch_step) &&
-                  put_count(group, "step", state->step) &&
-                  put_numbers(group, "loss_limbs", H5T_NATIVE_INT64, state->loss_limbs, 7) &&
-                  put_number(group, "correct", H5T_NATIVE_INT64, &state->correct) &&
-                  put_number(group, "samples", H5T_NATIVE_INT64, &state->samples) &&
-                  put_number(group, "seconds", H5T_NATIVE_DOUBLE, &state->seconds) &&
-                  put_number(group, "batches_tracked", H5T_NATIVE_INT64, &batches_tracked);
+  const bool ok =
+      put_count(group, "epoch", state->epoch) && put_count(group, "epoch_step", state->epoch_step) &&
+      put_count(group, "step", state->step) &&
+      put_numbers(group, "loss_limbs", H5T_NATIVE_INT64, state->loss_limbs, 7) &&
+      put_number(group, "correct", H5T_NATIVE_INT64, &state->correct) &&
+      put_number(group, "samples", H5T_NATIVE_INT64, &state->samples) &&
+      put_number(group, "seconds", H5T_NATIVE_DOUBLE, &state->seconds) &&
+      put_count(group, "noises", state->noises) &&
+      (!state->noises || put_numbers(group, "noise", H5T_NATIVE_DOUBLE, state->noise, state->noises)) &&
+      put_number(group, "batches_tracked", H5T_NATIVE_INT64, &batches_tracked);
   return H5Gclose(group) >= 0 && ok;
 }
 

@@ -24,6 +24,7 @@ static lks_status checkpoint_all(lks_trainer *t)
   char path[LKS_TEXT_MAX + 64];
   lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
   t->state.seconds = seconds_so_far(t);
+  t->state.noises = lks_network_noise_save(t->setup->network, t->state.noise);
   lks_run_directory_checkpoint(path, &t->config, t->state.step);
   lks_status status = lks_checkpoint_write_all(t->comm, path, &t->config, t->setup->model, t->dataset,
                                                t->setup->network, t->optimizer, &t->state);

@@ -93,6 +93,7 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
   status = lks_comm_agree_all(t->comm, status);
   if (!status && resume)
     status = lks_checkpoint_load_all(t->comm, resume_from, t->setup->network, t->optimizer);
+  if (!status) lks_network_noise_restore(t->setup->network, t->state.noise, t->state.noises);
   if (!status) lks_network_profile(t->setup->network, &t->profile);
   return status;
 }
