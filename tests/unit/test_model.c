@@ -319,7 +319,7 @@ static void test_sources(void **state)
   assert_int_equal(lks_model_text(&text, "resnt8"), LKS_ERR_USAGE);
   assert_non_null(strstr(lks_message(), "did you mean 'resnet8'?"));
   assert_int_equal(lks_model_text(&text, "no/such.model"), LKS_ERR_USAGE);
-  assert_non_null(strstr(lks_message(), "neither a preset (cnn, mlp, resnet20, resnet8) nor a file"));
+  assert_non_null(strstr(lks_message(), "neither a preset (cnn, mlp, mlp3, resnet20, resnet8) nor a file"));
   assert_null(text);
 
   assert_int_equal(lks_model_text(&text, LKS_TEST_SOURCE_DIR "/data/models/mlp.model"), LKS_OK);
@@ -388,7 +388,7 @@ static void test_mutations(void **state)
     const lks_random_key key = lks_random_key_make(7, LKS_RANDOM_GENERATE, 0, 0, trial);
     uint32_t draw = 0;
     char text[TEXT_SIZE];
-    snprintf(text, sizeof text, "%s", lks_presets[trial % 4].text);
+    snprintf(text, sizeof text, "%s", lks_presets[trial % 5].text);
     for (uint64_t changes = 1 + lks_random_below(&key, draw++, 6); changes > 0; changes--)
       mutate(text, &key, &draw);
     const bool without = trial % 3 == 0;
