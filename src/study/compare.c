@@ -7,12 +7,10 @@
 #include "lockstep/dataset.h"
 #include "lockstep/trainer.h"
 #include "study/results.h"
-#include "study/statistics.h"
 #include "study/tuning.h"
 #include "train/progress.h"
 #include "train/setup.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,54 +147,6 @@ static void settle_execution(lks_config *config)
   strcpy(config->progress, "none");
 }
 
-/* Median of the last five epochs' held-out accuracy, and the loss, of a tuning run; diverged ones have none.
- */
-static lks_status score(double *accuracy, double *loss, const char *folder)
-{
-  lks_metrics_row *row;
-  size_t epochs;
-  *accuracy = *loss = NAN;
-  lks_status status = lks_metrics_read(&row, &epochs, folder);
-  double *values = status || !epochs ? NULL : lks_new(2 * epochs, sizeof *values);
-  for (size_t e = 0; values && e < epochs; e++) {
-    values[e] = row[e].test_accuracy;
-    values[epochs + e] = row[e].test_loss;
-  }
-  if (values) {
-    *accuracy = lks_median_of_last_five(values, epochs);
-    *loss = lks_median_of_last_five(values + epochs, epochs);
-  }
-  lks_free(values);
-  lks_free(row);
-  return status;
-}
-
-/* The rate with the highest held-out accuracy; among equals the lower loss. */
-static lks_status choose(lks_tuning *tuning, const driver *d, size_t arm)
-{
-  *tuning = (lks_tuning){.rates = d->comparison->rates, .chosen = SIZE_MAX};
-  for (size_t r = 0; r < tuning->rates; r++) {
-    lks_config config;
-    bool done;
-    lks_run_result result;
-    lks_tuning_run_config(&config, d->comparison, arm, r);
-    tuning->rate[r] = config.lr;
-    tuning->accuracy[r] = tuning->loss[r] = NAN;
-    lks_status status = lks_run_result_read(&result, &done, config.output);
-    if (!status && done) status = score(&tuning->accuracy[r], &tuning->loss[r], config.output);
-    if (status) return status;
-    if (isnan(tuning->accuracy[r])) continue;
-    size_t best = tuning->chosen;
-    if (best == SIZE_MAX || tuning->accuracy[r] > tuning->accuracy[best] ||
-        (tuning->accuracy[r] == tuning->accuracy[best] && tuning->loss[r] < tuning->loss[best]))
-      tuning->chosen = r;
-  }
-  if (tuning->chosen == SIZE_MAX)
-    return lks_fail(LKS_ERR_DIVERGED, "%s diverged at every learning rate of --tune-lr: add lower ones",
-                    d->comparison->arm[arm].bn);
-  return lks_tuning_write(d->comparison, arm, tuning);
-}
-
 /* Tries the rates of an arm, unless its choice is recorded already. */
 static lks_status tune_arm_all(driver *d, size_t arm)
 {
@@ -215,7 +165,8 @@ static lks_status tune_arm_all(driver *d, size_t arm)
     status = run_all(d, &config, title);
   }
   d->diverged = diverged; /* a rate that is too high is an answer, not a failure */
-  if (!status && !done) status = lks_comm_agree_all(d->comm, root ? choose(&tuning, d, arm) : LKS_OK);
+  if (!status && !done)
+    status = lks_comm_agree_all(d->comm, root ? lks_tuning_choose(d->comparison, arm) : LKS_OK);
   return status;
 }
 

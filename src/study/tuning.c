@@ -1,8 +1,11 @@
 #include "study/tuning.h"
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "study/ini_file.h"
 #include "study/printed.h"
+#include "study/results.h"
+#include "study/statistics.h"
 #include "train/csv.h"
 
 #include <math.h>
@@ -27,7 +30,7 @@ static void file_of(char path[LKS_TEXT_MAX], const lks_comparison *comparison, s
            comparison->arm[arm].folder);
 }
 
-lks_status lks_tuning_write(const lks_comparison *comparison, size_t arm, const lks_tuning *tuning)
+static lks_status write_choice(const lks_comparison *comparison, size_t arm, const lks_tuning *tuning)
 {
   lks_printed printed;
   char path[LKS_TEXT_MAX], number[3][LKS_NUMBER_MAX];
@@ -73,4 +76,51 @@ lks_status lks_tuning_read(lks_tuning *tuning, bool *done, const lks_comparison 
   if (!status && tuning->chosen == SIZE_MAX)
     status = lks_fail(LKS_ERR_DATA, "%s: is cut short; delete it and run compare again", path);
   return status;
+}
+
+/* Median of the last five epochs' held-out accuracy, and the loss, of a tuning run; diverged ones have none.
+ */
+static lks_status score(double *accuracy, double *loss, const char *folder)
+{
+  lks_metrics_row *row;
+  size_t epochs;
+  *accuracy = *loss = NAN;
+  lks_status status = lks_metrics_read(&row, &epochs, folder);
+  double *values = status || !epochs ? NULL : lks_new(2 * epochs, sizeof *values);
+  for (size_t e = 0; values && e < epochs; e++) {
+    values[e] = row[e].test_accuracy;
+    values[epochs + e] = row[e].test_loss;
+  }
+  if (values) {
+    *accuracy = lks_median_of_last_five(values, epochs);
+    *loss = lks_median_of_last_five(values + epochs, epochs);
+  }
+  lks_free(values);
+  lks_free(row);
+  return status;
+}
+
+lks_status lks_tuning_choose(const lks_comparison *comparison, size_t arm)
+{
+  lks_tuning t = {.rates = comparison->rates, .chosen = SIZE_MAX};
+  for (size_t r = 0; r < t.rates; r++) {
+    lks_config config;
+    bool done;
+    lks_run_result result;
+    lks_tuning_run_config(&config, comparison, arm, r);
+    t.rate[r] = config.lr;
+    t.accuracy[r] = t.loss[r] = NAN;
+    lks_status status = lks_run_result_read(&result, &done, config.output);
+    if (!status && done) status = score(&t.accuracy[r], &t.loss[r], config.output);
+    if (status) return status;
+    if (isnan(t.accuracy[r])) continue;
+    size_t best = t.chosen;
+    if (best == SIZE_MAX || t.accuracy[r] > t.accuracy[best] ||
+        (t.accuracy[r] == t.accuracy[best] && t.loss[r] < t.loss[best]))
+      t.chosen = r;
+  }
+  if (t.chosen == SIZE_MAX)
+    return lks_fail(LKS_ERR_DIVERGED, "%s diverged at every learning rate of --tune-lr: add lower ones",
+                    comparison->arm[arm].bn);
+  return write_choice(comparison, arm, &t);
 }

@@ -16,7 +16,10 @@ typedef struct lks_tuning {
 void lks_tuning_run_config(lks_config *config, const lks_comparison *comparison, size_t arm, size_t rate);
 
 /** Local (rank 0). *done false when nothing is recorded yet. LKS_ERR_DATA for a damaged file. */
-lks_status lks_tuning_write(const lks_comparison *comparison, size_t arm, const lks_tuning *tuning);
 lks_status lks_tuning_read(lks_tuning *tuning, bool *done, const lks_comparison *comparison, size_t arm);
+
+/** Local (rank 0). Chooses from the finished runs of an arm's rates and records it: the highest held-out
+ * accuracy, among equals the lower loss. LKS_ERR_DIVERGED when none of them came to an end. */
+lks_status lks_tuning_choose(const lks_comparison *comparison, size_t arm);
 
 #endif
