@@ -68,7 +68,7 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   lks_comm *made = lks_new(1, sizeof *made);
   int ok = made != NULL;
   int code = MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, parent);
-  if (code != MPI_SUCCESS || !ok) {
+  if (code != MPI_SUCCESS || !ok || made == NULL) {
     lks_free(made);
     return code != MPI_SUCCESS ? lks_mpi_status(code, "MPI_Allreduce")
                                : lks_fail(LKS_ERR_RANK, "a rank has no memory for a communicator");

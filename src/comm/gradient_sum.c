@@ -138,7 +138,7 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
     status = allocate(made, max_elements);
   }
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK) status = duplicate_all(made);
+  if (status == LKS_OK && made != NULL) status = duplicate_all(made);
   if (status != LKS_OK) lks_gradient_sum_destroy_all(&made);
   *sum = made;
   return status;

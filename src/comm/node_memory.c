@@ -54,7 +54,7 @@ lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lk
   if (status == LKS_OK && comm->node_rank == 0) status = check_room(comm, bytes);
   lks_comm_enter(comm, "the sharing of memory on a node");
   status = agree_on_node_all(comm, status);
-  if (status == LKS_OK) status = allocate_all(*memory, block, comm, bytes);
+  if (status == LKS_OK && *memory != NULL) status = allocate_all(*memory, block, comm, bytes);
   lks_comm_leave(comm);
   if (status != LKS_OK) {
     lks_free(*memory);

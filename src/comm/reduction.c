@@ -76,7 +76,7 @@ lks_status lks_comm_spread_all(lks_comm *comm, double *out, const double *values
   if (status != LKS_OK) return status;
   double *both = lks_new(3 * count, sizeof *both);
   status = lks_comm_agree_all(comm, both ? LKS_OK : LKS_ERR_RANK);
-  if (status != LKS_OK) goto done;
+  if (status != LKS_OK || both == NULL) goto done;
   double *total = both + 2 * count;
   for (size_t i = 0; i < count; i++) {
     both[i] = total[i] = values[i];

@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "made_up_runs.h"
 
 #include <ftw.h>
