@@ -119,7 +119,7 @@ static void print_box(FILE *script, const char *label, double top, double bottom
   fprintf(script,
           "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
           "set label 1 '%s' at screen 0.02, screen %.4f left\n",
-          1 - top / height, 1 - bottom / height, label, 1 - (top - 14) / height);
+          1 - top / height, 1 - bottom / height, label, 1 - (top - 18) / height);
 }
 
 /* Two panels over the same epochs, and the key below both. */
