@@ -41,10 +41,8 @@ static void print_summary(FILE *out, const lks_results *results)
   const lks_comparison *comparison = &results->comparison;
   fprintf(out,
           "<p>%zu arm%s, %zu seed%s, %zu epoch%s, mini-batches of %zu samples. The arms differ in the "
-          "normalization "
-          "batch alone, the samples that share one mean and variance; runs with the same seed had the same "
-          "initial "
-          "weights, mini-batches and augmentation%s.</p>\n",
+          "normalization batch alone, the samples that share one mean and variance; runs with the same "
+          "seed had the same initial weights, mini-batches and augmentation%s.</p>\n",
           comparison->arms, comparison->arms == 1 ? "" : "s", comparison->seeds,
           comparison->seeds == 1 ? "" : "s", comparison->base.epochs, comparison->base.epochs == 1 ? "" : "s",
           comparison->base.batch_size,
@@ -75,18 +73,15 @@ static void print_explanation(FILE *out, double margin)
 {
   fprintf(
       out,
-      "<details><summary>How the numbers are made</summary>\n<p>A figure of a run is the median of its last "
-      "five "
-      "epochs; a figure of an arm is the mean over its seeds. Accuracies and losses are those with running "
-      "statistics, the exponentially weighted averages used at test time, unless “precise” says that the "
-      "statistics were recomputed over training data. Differences are paired by seed, with the 95%% interval "
-      "of "
-      "Student's t. The p of the t test is corrected for the number of arms (Holm); the p of sign flips "
-      "assumes "
-      "no normal distribution. “No difference” needs more than a large p: two one-sided tests against a "
-      "margin "
-      "of %g points. The gap is training minus test accuracy. Images/s and the share of batch-norm "
-      "communication depend on the machine; all else does not.</p></details>\n",
+      "<details><summary>How the numbers are made</summary>\n"
+      "<p>A figure of a run is the median of its last five epochs; a figure of an arm is the mean over its "
+      "seeds. Accuracies and losses are those with running statistics, the exponentially weighted averages "
+      "used at test time; precise ones are of the final network, its statistics recomputed over training "
+      "data. Differences are paired by seed, with the 95%% interval of Student's t. The p of the t test is "
+      "corrected for the number of arms (Holm); the p of sign flips assumes no normal distribution. “No "
+      "difference” needs more than a large p: two one-sided tests against a margin of %g points. The gap "
+      "is training minus test accuracy. Images/s and the share of batch-norm communication depend on the "
+      "machine; all else does not.</p></details>\n",
       margin);
 }
 
@@ -146,8 +141,10 @@ static lks_status print_page(FILE *out, const lks_table *table, const lks_result
   fputs("<h2>How it was made</h2>\n", out);
   if (status == LKS_OK) status = lks_html_setup(out, results);
   fputs("<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> "
-        "(arms), "
-        "<code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n</main>\n</body>\n</html>\n",
+        "(arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n"
+        "</main>\n"
+        "</body>\n"
+        "</html>\n",
         out);
   return status;
 }

@@ -54,19 +54,20 @@ static void print_grouped(FILE *data, lks_range *x, lks_range *y, const lks_resu
     print_seeds(data, y, results, order[i], 1.09 * place[i]); /* beside the bar */
 }
 
-/* Without batch norm there is no place on the axis: a line from end to end. */
+/* Without batch norm there is no place on the axis: a line from end to end. Its interval may be so wide that
+ * it would press the arms together; the mean alone must be inside of the box. */
 static bool print_none(FILE *data, lks_range x, lks_range *y, const lks_results *results)
 {
   for (size_t arm = 0; arm < results->comparison.arms; arm++) {
-    if (results->comparison.arm[arm].group > 0 ||
-        lks_summarize(results, arm, lks_figure_test_error).count == 0)
-      continue;
-    fprintf(
-        data,
-        "\n\n# arm without batch norm, 0, end of the axis, seeds, mean test error (%%), low and high end of "
-        "its 95%% interval\n");
-    print_mean(data, y, results, arm, x.low);
-    print_mean(data, y, results, arm, x.high);
+    const lks_summary s = lks_summarize(results, arm, lks_figure_test_error);
+    lks_range interval = lks_range_none();
+    if (results->comparison.arm[arm].group > 0 || s.count == 0) continue;
+    fprintf(data,
+            "\n\n# arm without batch norm, 0, end of the axis, seeds, mean test error (%%), low and high end "
+            "of its 95%% interval\n");
+    print_mean(data, &interval, results, arm, x.low);
+    print_mean(data, &interval, results, arm, x.high);
+    lks_range_take(y, s.mean);
     return true;
   }
   return false;
@@ -96,8 +97,10 @@ static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, b
   if (none)
     fprintf(
         script,
-        "data index 2 using 3:6:7 with filledcurves fc rgb '#e4e4e4' notitle, \\\n"
-        "  data index 2 using 3:5 with lines lc rgb '#000000' lw 2 dt (12,6) title 'no batch norm', \\\n  ");
+        "data index 2 using 3:($6 > %.10g ? $6 : %.10g):($7 < %.10g ? $7 : %.10g) with filledcurves fc rgb "
+        "'#e4e4e4' notitle, \\\n"
+        "  data index 2 using 3:5 with lines lc rgb '#000000' lw 2 dt (12,6) title 'no batch norm', \\\n  ",
+        y.low, y.low, y.high, y.high);
   fprintf(script,
           "data index 0 using 3:5 with lines lc rgb '#56b4e9' lw 1.5 notitle, \\\n"
           "  data index 1 using 3:5 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
