@@ -2,7 +2,7 @@
  * with synchronized and per-rank batch norm in turn in one run, and what share of a step the communication
  * takes.
  *
- *   mpirun -np 2 build/tests/bench/bench_train [repeats [threads]] */
+ *   mpirun -np 2 build/bench/bench_train [repeats [threads]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
