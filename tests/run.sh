@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
 
-install_packages "${build_packages[@]}"
+install_packages "${build_packages[@]}" procps gnuplot-nox # the tests look at processes and at plots
 build_into "$root/build" all
 
 results=$root/build/tests.xml
