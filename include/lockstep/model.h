@@ -63,4 +63,7 @@ size_t lks_model_parameters(const lks_model *model); /* weights and biases, with
 const char *lks_model_source(const lks_model *model);
 const char *lks_layer_kind_name(lks_layer_kind kind); /* the word of the model text */
 
+/** The language in words, for users: what `lockstep help models` prints. */
+extern const char lks_model_help[];
+
 #endif

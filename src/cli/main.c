@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "cli/commands.h"
 #include "kernels/onednn.h"
+#include "lockstep/model.h"
 #include "lockstep/trainer.h"
 
 typedef struct command {
@@ -63,10 +64,11 @@ static void print_help(void)
     const lks_syntax *syntax = commands[i].syntax();
     printf("  %s %s\n      %s\n", commands[i].name, syntax->arguments, syntax->summary);
   }
-  printf("\n`lockstep help COMMAND` is the reference of a command, `lockstep --version` tells what it is "
-         "built with.\n\n"
-         "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n"
-         "75 stopped on request and resumable.\n");
+  printf(
+      "\n`lockstep help COMMAND` is the reference of a command, `lockstep help models` that of model texts;\n"
+      "`lockstep --version` tells what it is built with.\n\n"
+      "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n"
+      "75 stopped on request and resumable.\n");
 }
 
 /* What needs no MPI: an argument's answer on standard output. */
@@ -79,6 +81,10 @@ static bool answered(int argc, char **argv)
   }
   if (argc == 2 && strcmp(argv[1], "--version") == 0) {
     print_version();
+    return true;
+  }
+  if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "models") == 0) {
+    fputs(lks_model_help, stdout);
     return true;
   }
   const command *topic = argc == 3 && strcmp(argv[1], "help") == 0 ? find(argv[2]) : NULL;

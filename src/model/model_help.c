@@ -1,4 +1,4 @@
-#include "model/model_text.h"
+#include "lockstep/model.h"
 
 const char lks_model_help[] =
     "A model is a text with one layer a line; a '#' begins a comment. Each layer takes the output of the "

@@ -74,7 +74,4 @@ lks_status lks_model_text_fail(lks_status status, const char *where, const lks_s
                                lks_field field, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/** The language in words, for users: what `lockstep help models` prints. */
-extern const char lks_model_help[];
-
 #endif

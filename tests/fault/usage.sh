@@ -85,6 +85,7 @@ refused 4 "d.h5" train --batch-size 32 d.h5 --config run.ini # the command line 
 
 answered "75 stopped on request" --help
 answered "lockstep train" help train
+answered "globalavgpool" help models
 answered "--no-normalize-input" train --help
 answered "oneDNN" --version
 
