@@ -98,11 +98,19 @@ lks_status lks_backward_microbatch(const lks_pass_context *context, size_t micro
 {
   const lks_network *network = context->network;
   const lks_stages *stages = network->stages;
+  lks_op_times *times = network->op_times;
   int first, end;
   lks_norms_of_stage(network, context->stage, &first, &end);
-  for (int u = end - 1; u >= first; u--) norm_dx(context, network->unit_norm[u].op, microbatch, thread);
+  for (int u = end - 1; u >= first; u--) {
+    const lks_op *op = network->unit_norm[u].op;
+    double begin = lks_op_times_begin(times);
+    norm_dx(context, op, microbatch, thread);
+    lks_op_times_book(times, thread, (int)(op - stages->op), LKS_WORK_DX, begin);
+  }
   for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
+    double begin = lks_op_times_begin(times);
     lks_status status = op_backward(context, o, microbatch, thread);
+    lks_op_times_book(times, thread, o, LKS_WORK_BACKWARD, begin);
     if (status) return status;
   }
   if (thread == 0)
@@ -123,8 +131,10 @@ static void thread_leaf_sums(const lks_pass_context *context, const lks_op *op, 
   for (size_t i = lks_partition_begin(plan->count, threads, t);
        i < lks_partition_begin(plan->count, threads, t + 1); i++) {
     const float *x = lks_value(network, op->input, i), *dy = lks_gradient(network, op->gradient[0], i);
+    double begin = lks_op_times_begin(network->op_times);
     lks_status status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
                                                     network->scratch[thread]);
+    lks_op_times_book(network->op_times, thread, (int)(op - network->stages->op), LKS_WORK_WEIGHTS, begin);
     if (status) lks_network_fail(network, status);
     lks_tree_stack_push(stack, 0, plan->first + i);
   }

@@ -130,7 +130,7 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
 
 /* Sums of the values that a batch norm of the next stage takes from operator o, while they are hot in cache.
  */
-static void norm_sums(const lks_pass_context *context, int o, size_t microbatch)
+static void norm_sums(const lks_pass_context *context, int o, size_t microbatch, int thread)
 {
   const lks_network *network = context->network;
   const lks_batch_plan *plan = context->plan;
@@ -140,12 +140,14 @@ static void norm_sums(const lks_pass_context *context, int o, size_t microbatch)
     const lks_norm_unit *unit = &network->unit_norm[u];
     if (unit->op->input != o) continue;
     const float *x = lks_value(network, o, microbatch);
+    double begin = lks_op_times_begin(network->op_times);
     for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
       const lks_segment *segment = &plan->segment[s];
       double *sums = unit->segment_sums + s * 2 * unit->channels;
       lks_batch_norm_sums(sums, sums + unit->channels, x + segment->offset * unit->pixels * unit->channels,
                           segment->samples * unit->pixels, unit->channels);
     }
+    lks_op_times_book(network->op_times, thread, (int)(unit->op - network->stages->op), LKS_WORK_SUMS, begin);
   }
 }
 
@@ -173,10 +175,13 @@ static void loss_forward(const lks_pass_context *context, size_t microbatch)
 lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microbatch, int thread)
 {
   const lks_stages *stages = context->network->stages;
+  lks_op_times *times = context->network->op_times;
   for (int o = stages->begin[context->stage]; o < stages->begin[context->stage + 1]; o++) {
+    double begin = lks_op_times_begin(times);
     lks_status status = op_forward(context, o, microbatch, thread);
+    lks_op_times_book(times, thread, o, LKS_WORK_FORWARD, begin);
     if (status) return status;
-    if (context->pass != LKS_PASS_RUNNING) norm_sums(context, o, microbatch);
+    if (context->pass != LKS_PASS_RUNNING) norm_sums(context, o, microbatch, thread);
   }
   if (context->stage == stages->stages - 1) loss_forward(context, microbatch);
   return LKS_OK;

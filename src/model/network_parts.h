@@ -8,6 +8,7 @@
 #include "kernels/onednn.h"
 #include "lockstep/exact_sum.h"
 #include "lockstep/network.h"
+#include "model/op_times.h"
 #include "model/stages.h"
 #include "sums/batch_plan.h"
 
@@ -63,6 +64,7 @@ struct lks_network {
   lks_stages *stages;
   lks_arena *arena;
   lks_profile *profile;
+  lks_op_times *op_times;
   size_t classes;
 
   size_t tensors;
