@@ -88,7 +88,7 @@ static void print_margin(FILE *data, FILE *script, double margin, size_t rows)
 {
   fprintf(data, "\n\n# margin (points), from row, to row\n%.8g 0.4 %zu.5\n%.8g 0.4 %zu.5\n", -margin, rows,
           margin, rows);
-  fprintf(script, "data index 2 using 1:2:3 with filledcurves fc rgb '#dcdcdc' title 'margin ±%g', \\\n  ",
+  fprintf(script, "data index 2 using 1:2:3 with filledcurves fc rgb '#dcdcdc' title 'margin of %g', \\\n  ",
           margin);
 }
 

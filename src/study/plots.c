@@ -83,7 +83,6 @@ static void print_formats(FILE *script, const char *name, size_t height)
           "# Draws %s.svg and %s.png from %s.dat; run it in this folder: gnuplot %s.gp\n"
           "# `lockstep report` writes it anew: restyle a copy.\n"
           "reset\n"
-          "set encoding utf8\n"
           "svg = \"svg noenhanced size %d,%zu dynamic font 'sans-serif,16' background '#ffffff'\"\n"
           "png = strstrt(GPVAL_TERMINALS, ' pngcairo ') ? 'pngcairo pointscale 2' : 'png'\n"
           "png = png . \" noenhanced size %d,%zu font 'sans,16' fontscale 1.5 linewidth 2 background "
