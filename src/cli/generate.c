@@ -1,10 +1,10 @@
 #include "dataset/generate.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/shape.h"
 
 typedef struct settings {
   char shape[LKS_TEXT_MAX], output[LKS_TEXT_MAX];
@@ -41,23 +41,6 @@ const lks_syntax *lks_generate_syntax(void)
   return &syntax;
 }
 
-static lks_status read_shape(lks_generate_options *options, const char *text)
-{
-  unsigned h, w, c;
-  int used = 0;
-  if (sscanf(text, "%6ux%6ux%6u%n", &h, &w, &c, &used) == 3 && text[used] == '\0') {
-    options->shape = (lks_shape){h, w, c};
-    return LKS_OK;
-  }
-  options->features = true;
-  if (sscanf(text, "%9u%n", &c, &used) == 1 && text[used] == '\0') {
-    options->shape = (lks_shape){1, 1, c};
-    return LKS_OK;
-  }
-  return lks_fail(LKS_ERR_USAGE,
-                  "--shape: '%.100s' is neither HxWxC, such as 28x28x1, nor a number of features", text);
-}
-
 lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
@@ -71,7 +54,8 @@ lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv)
                                   .test = s.test,
                                   .noise = (unsigned)(s.noise * 256 + 0.5),
                                   .seed = s.seed};
-  status = read_shape(&options, s.shape);
+  status = lks_shape_read(&options.shape, s.shape);
+  options.features = strchr(s.shape, 'x') == NULL;
   if (status == LKS_OK) status = lks_generate(s.output, &options, s.force);
   if (status == LKS_OK)
     lks_say("%s: %zu training and %zu test samples of %zu classes", s.output, s.train, s.test, s.classes);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "study/student_t.h"
 
@@ -20,6 +21,21 @@ double lks_median_of_last_five(const double *values, size_t count)
   }
   double upper = sorted[used / 2];
   return used % 2 ? upper : (sorted[used / 2 - 1] + upper) / 2;
+}
+
+static int ascending(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double lks_quantile(double *values, size_t count, double share)
+{
+  if (count == 0) return NAN;
+  qsort(values, count, sizeof *values, ascending);
+  double place = share * (double)(count - 1);
+  size_t below = (size_t)place, above = below + 1 < count ? below + 1 : below;
+  return values[below] + (place - (double)below) * (values[above] - values[below]);
 }
 
 /* Difference i, or value i where there is no reference. */

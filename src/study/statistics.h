@@ -21,6 +21,10 @@ double lks_median_of_last_five(const double *values, size_t count);
 double lks_mean(const double *values, size_t count);
 double lks_standard_deviation(const double *values, size_t count);
 
+/** Sorts the values and returns the share-quantile (0.5: the median), between two values the weighted mean;
+ *  NaN of none. Local. */
+double lks_quantile(double *values, size_t count, double share);
+
 /** What the paired differences allow to be said. */
 typedef enum lks_evidence {
   LKS_EVIDENCE_NONE,      /* no pair, or a value that is not finite: all numbers are NaN */

@@ -1,0 +1,110 @@
+#include "study/bench.h"
+
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/shape.h"
+
+/* The options stand first, so that rows of the configuration's table are rows of this struct. */
+typedef struct settings {
+  lks_config config;
+  char bn[LKS_TEXT_MAX], reduce[LKS_TEXT_MAX], precision[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
+  size_t classes, repeats;
+  double seconds;
+  bool layers, json;
+} settings;
+
+#define AT(field) offsetof(settings, field)
+
+static const lks_option own_options[] = {
+    {"bn", "LIST", LKS_OPTION_TEXT, AT(bn), "sync,rank", NULL, 0, 0, "What is measured",
+     "normalization batches as train has them, with commas: each is an arm"},
+    {"reduce", "LIST", LKS_OPTION_TEXT, AT(reduce), "tree", NULL, 0, 0, "What is measured",
+     "sums of the gradients: tree,mpi measures both"},
+    {"precision", "LIST", LKS_OPTION_TEXT, AT(precision), "fp32", NULL, 0, 0, "What is measured",
+     "precisions as train has them, with commas"},
+    {"shape", "HxWxC|D", LKS_OPTION_TEXT, AT(shape), "32x32x3", NULL, 0, 0, "What is measured",
+     "of made-up samples, when no dataset is given"},
+    {"classes", "N", LKS_OPTION_SIZE, AT(classes), "10", NULL, 2, 1e6, "What is measured",
+     "of made-up samples"},
+    {"repeats", "N", LKS_OPTION_SIZE, AT(repeats), "7", NULL, 1, LKS_BENCH_REPEATS_MAX, "How it is measured",
+     "measurements of each arm; the arms take turns"},
+    {"seconds", "TIME", LKS_OPTION_TIME, AT(seconds), "0.5", NULL, 0, 0, "How it is measured",
+     "that a measurement lasts"},
+    {"layers", NULL, LKS_OPTION_SWITCH, AT(layers), "off", NULL, 0, 0, "Output", "a table of all layers too"},
+    {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, "Output",
+     "print one JSON object, layers included"},
+};
+static const char *const train_options[] = {"model", "batch-size", "microbatch", "optimizer",
+                                            "crop",  "flip",       "threads"};
+enum { OWN = sizeof own_options / sizeof *own_options, TRAIN = sizeof train_options / sizeof *train_options };
+
+static void take_train_options(lks_option *option)
+{
+  size_t count;
+  const lks_option *table = lks_config_options(&count);
+  for (size_t i = 0; i < TRAIN; i++)
+    for (size_t row = 0; row < count; row++)
+      if (strcmp(table[row].name, train_options[i]) == 0) {
+        option[i] = table[row];
+        option[i].group = "Training, as in `lockstep train`";
+      }
+}
+
+const lks_syntax *lks_bench_syntax(void)
+{
+  static lks_option option[TRAIN + OWN];
+  static const lks_syntax syntax = {
+      "bench",
+      "[DATA.h5]",
+      "Measures images/s, and where the time of a step goes, against the ceilings of this machine.",
+      "Ceilings are measured on the spot, with all threads of all ranks at work: for convolutions and dense "
+      "layers the same oneDNN primitives by themselves, for all else a copy of as many bytes.",
+      option,
+      TRAIN + OWN,
+      0,
+      1};
+  take_train_options(option);
+  memcpy(option + TRAIN, own_options, sizeof own_options);
+  return &syntax;
+}
+
+static lks_status make_options(lks_bench_options *options, const settings *s, const lks_arguments *arguments)
+{
+  *options = (lks_bench_options){
+      .classes = s->classes, .repeats = s->repeats, .seconds = s->seconds, .config = s->config};
+  memcpy(options->bn, s->bn, sizeof s->bn);
+  memcpy(options->reduce, s->reduce, sizeof s->reduce);
+  memcpy(options->precision, s->precision, sizeof s->precision);
+  if (arguments->count == 1) return lks_config_set(&options->config, "data", arguments->argument[0]);
+  return lks_shape_read(&options->shape, s->shape);
+}
+
+static void print(const settings *s, const lks_bench *bench)
+{
+  lks_json json = {.out = stdout};
+  if (!s->json) {
+    lks_bench_print(stdout, bench, s->layers);
+    return;
+  }
+  lks_json_open(&json, NULL, '{');
+  lks_bench_print_json(&json, bench);
+  lks_json_close(&json);
+}
+
+lks_status lks_bench_command_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_bench_options options;
+  lks_bench *bench;
+  lks_config_default(&s.config);
+  lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_bench_syntax(), argc, argv);
+  if (status || arguments.help) return status;
+  status = lks_comm_agree_all(comm, make_options(&options, &s, &arguments));
+  if (!status) status = lks_bench_run_all(&bench, comm, &options);
+  if (status) return status;
+  if (lks_comm_rank(comm) == 0) print(&s, bench);
+  lks_bench_destroy(&bench);
+  return LKS_OK;
+}

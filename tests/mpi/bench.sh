@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# `lockstep bench` runs alone and on two ranks, on made-up samples and on a dataset, and its JSON says what was asked for.
+# No speed is asserted.
+# usage: bench.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+quick=(--repeats 2 --seconds 0.01s --threads 1)
+
+# holds NAME EXPRESSION: it is true of what that run printed, `d` in Python.
+holds() {
+  command -v python3 >/dev/null || return 0
+  python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1.out" "$2" ||
+    complain "$1: does not hold: $2" "$1.out"
+}
+
+run alone 0 bench --model cnn --shape 12x12x1 --batch-size 32 --bn sync,8,none --layers "${quick[@]}"
+ended alone 0
+for word in images/s optimizer bn1 batchnorm dense1 GFLOP/s '^none'; do says alone "$word"; done
+
+run two 2 bench --model resnet8 --shape 8x8x3 --batch-size 32 --bn sync,rank --reduce tree,mpi --json "${quick[@]}"
+ended two 0
+holds two 'd["ranks"] == 2 and d["hosts"] == 1 and d["shape"] == [8, 8, 3]'
+holds two '[(a["bn"], a["reduce"]) for a in d["arms"]] == [(b, r) for r in ("tree", "mpi") for b in ("sync", "rank")]'
+holds two 'all(len(a["repeats"]) == 2 and a["images_per_second"] > 0 and a["seconds"] > 0 for a in d["arms"])'
+# resnet8 has 9 batch norms in 7 stages: a shortcut shares the reduction of its block's first one
+holds two '[a["communication"]["batch_norm"]["calls"] for a in d["arms"]] == [14, 0, 14, 0]'
+holds two 'all(a["communication"]["end_of_step"]["calls"] == 1 for a in d["arms"])'
+holds two 'all(l["forward"]["flops"] > 0 for a in d["arms"] for l in a["layers"] if l["kind"] == "conv")'
+
+run data 0 generate -o data.h5 --shape 5 --train 70 --test 10
+run dataset 2 bench data.h5 --model mlp --batch-size 32 --json "${quick[@]}"
+ended dataset 0
+holds dataset 'd["data"] == "data.h5" and d["arms"][0]["parts"]["data"]["mean"] > 0'
+
+run list 2 bench --model mlp --shape 4 --bn sync,all
+ended list 2
+run shape 0 bench --shape 4x4
+ended shape 2
+run model 2 bench --model reznet8
+ended model 2
+run none 0 bench none.h5
+ended none 4
+finish
