@@ -1,7 +1,8 @@
-#include "study/bench.h"
+#include "study/scaling.h"
 
 #include <string.h>
 
+#include "base/arena.h"
 #include "cli/commands.h"
 #include "cli/shape.h"
 
@@ -11,7 +12,9 @@ typedef struct settings {
   char bn[LKS_TEXT_MAX], reduce[LKS_TEXT_MAX], precision[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
   size_t classes, repeats;
   double seconds;
-  bool layers, json;
+  bool layers, json, predict;
+  size_t rank_samples;
+  double latency, bandwidth;
 } settings;
 
 #define AT(field) offsetof(settings, field)
@@ -31,6 +34,15 @@ static const lks_option own_options[] = {
      "measurements of each arm; the arms take turns"},
     {"seconds", "TIME", LKS_OPTION_TIME, AT(seconds), "0.5", NULL, 0, 0, "How it is measured",
      "that a measurement lasts"},
+    {"predict", NULL, LKS_OPTION_SWITCH, AT(predict), "off", NULL, 0, 0, "Prediction",
+     "predict 2 to 4096 ranks from latency, bandwidth and one rank's speed measured here, and check that on "
+     "the first 1, 2, 4 ... ranks"},
+    {"rank-samples", "N", LKS_OPTION_SIZE, AT(rank_samples), "0", NULL, 0, 1e6, "Prediction",
+     "samples of a rank in a mini-batch, at any rank count; 0: as measured"},
+    {"latency", "MICROSECONDS", LKS_OPTION_REAL, AT(latency), "2", NULL, 0, 1e6, "Prediction",
+     "between two hosts, when this run has but one"},
+    {"bandwidth", "GB/S", LKS_OPTION_REAL, AT(bandwidth), "10", NULL, 1e-6, 1e6, "Prediction",
+     "between two hosts, when this run has but one"},
     {"layers", NULL, LKS_OPTION_SWITCH, AT(layers), "off", NULL, 0, 0, "Output", "a table of all layers too"},
     {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, "Output",
      "print one JSON object, layers included"},
@@ -80,31 +92,42 @@ static lks_status make_options(lks_bench_options *options, const settings *s, co
   return lks_shape_read(&options->shape, s->shape);
 }
 
-static void print(const settings *s, const lks_bench *bench)
+static void print(const settings *s, const lks_bench *bench, const lks_scaling *predict)
 {
   lks_json json = {.out = stdout};
   if (!s->json) {
     lks_bench_print(stdout, bench, s->layers);
+    if (predict) lks_scaling_print(stdout, predict, bench);
     return;
   }
   lks_json_open(&json, NULL, '{');
   lks_bench_print_json(&json, bench);
+  if (predict) lks_scaling_print_json(&json, predict, bench);
   lks_json_close(&json);
 }
 
-lks_status lks_bench_command_all(lks_comm *comm, int argc, char **argv)
+static lks_status measure_all(lks_comm *comm, const settings *s, const lks_bench_options *options)
+{
+  const lks_scaling_options ask = {s->rank_samples, 1e-6 * s->latency, 1e9 * s->bandwidth};
+  lks_bench *bench;
+  lks_scaling *predict = NULL;
+  lks_status status = lks_bench_measure_all(&bench, comm, options);
+  if (status) return status;
+  if (s->predict) status = lks_scaling_predict_all(&predict, comm, bench, &ask);
+  if (!status && lks_comm_rank(comm) == 0) print(s, bench, predict);
+  lks_free(predict);
+  lks_bench_destroy(&bench);
+  return status;
+}
+
+lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
   lks_arguments arguments;
   lks_bench_options options;
-  lks_bench *bench;
   lks_config_default(&s.config);
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_bench_syntax(), argc, argv);
   if (status || arguments.help) return status;
   status = lks_comm_agree_all(comm, make_options(&options, &s, &arguments));
-  if (!status) status = lks_bench_run_all(&bench, comm, &options);
-  if (status) return status;
-  if (lks_comm_rank(comm) == 0) print(&s, bench);
-  lks_bench_destroy(&bench);
-  return LKS_OK;
+  return status ? status : measure_all(comm, &s, &options);
 }

@@ -30,6 +30,6 @@ const lks_syntax *lks_report_syntax(void);
 lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
 
 const lks_syntax *lks_bench_syntax(void);
-lks_status lks_bench_command_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv);
 
 #endif

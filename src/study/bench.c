@@ -246,7 +246,7 @@ static void describe(lks_bench *bench, const lks_comm *comm, const lks_bench_sou
   bench->classes = source->classes;
 }
 
-lks_status lks_bench_run_all(lks_bench **bench, lks_comm *comm, const lks_bench_options *options)
+lks_status lks_bench_measure_all(lks_bench **bench, lks_comm *comm, const lks_bench_options *options)
 {
   measuring m = {.bench = lks_new(1, sizeof *m.bench), .comm = comm};
   *bench = m.bench;

@@ -62,7 +62,7 @@ typedef struct lks_bench {
 
 /** Collective. Measures all arms in turn, so that a slow minute of the machine hits all of them. Equal on all
  * ranks. LKS_ERR_USAGE for a bad list. */
-lks_status lks_bench_run_all(lks_bench **bench, lks_comm *comm, const lks_bench_options *options);
+lks_status lks_bench_measure_all(lks_bench **bench, lks_comm *comm, const lks_bench_options *options);
 void lks_bench_destroy(lks_bench **bench);
 
 /** Share of a step in which a rank does something else than arithmetic of convolutions and dense layers.

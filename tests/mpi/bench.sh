@@ -33,12 +33,23 @@ run dataset 2 bench data.h5 --model mlp --batch-size 32 --json "${quick[@]}"
 ended dataset 0
 holds dataset 'd["data"] == "data.h5" and d["arms"][0]["parts"]["data"]["mean"] > 0'
 
+# Three ranks take turns on a smaller machine; the model is checked on 1, 2 and 3 of them.
+run model 3 bench --model mlp --shape 6x6x1 --batch-size 48 --bn sync,rank --predict --rank-samples 16 --json "${quick[@]}"
+ended model 0
+holds model '[p["ranks"] for p in d["prediction"]["checks"]] == [1, 1, 2, 2, 3, 3]'
+holds model 'all(p["predicted"] > 0 and p["measured"] > 0 for p in d["prediction"]["checks"])'
+holds model '[p["ranks"] for p in d["prediction"]["forecast"] if p["bn"] == "sync"] == [2 ** k for k in range(1, 13)]'
+holds model 'all(p["batch_norm"] > 0 if p["bn"] == "sync" else p["batch_norm"] == 0 for p in d["prediction"]["forecast"])'
+run words 2 bench --model mlp --shape 4 --predict --latency 5 --bandwidth 1 "${quick[@]}"
+ended words 0
+says words '4096'
+
 run list 2 bench --model mlp --shape 4 --bn sync,all
 ended list 2
 run shape 0 bench --shape 4x4
 ended shape 2
-run model 2 bench --model reznet8
-ended model 2
+run preset 2 bench --model reznet8
+ended preset 2
 run none 0 bench none.h5
 ended none 4
 finish

@@ -1,0 +1,134 @@
+#include "study/cost_model.h"
+
+#include <math.h>
+
+#include "lockstep/exact_sum.h"
+#include "sums/partition.h"
+
+enum { LAST_ACCUMULATORS = 5 }; /* loss, correct, samples, stop, failed */
+
+static double rounds(double ranks)
+{
+  return ranks > 1 ? ceil(log2(ranks)) : 0;
+}
+
+/* Every rank sends the whole array in each round, or halves it and puts it together again. */
+static double reduce_on(const lks_cost_link *link, double ranks, double bytes)
+{
+  double n = rounds(ranks);
+  double whole = n * (link->latency + bytes * link->second_byte);
+  double halves =
+      2 * n * link->latency + (ranks > 1 ? 2 * bytes * (ranks - 1) / ranks * link->second_byte : 0);
+  return fmin(whole, halves);
+}
+
+double lks_cost_reduction(const lks_cost_machine *m, size_t ranks, size_t hosts, double bytes)
+{
+  double on_host = (double)ranks / (double)hosts;
+  bool crowded = on_host > m->host_ranks;
+  double near =
+      crowded ? on_host * m->crowded + bytes * m->inside.second_byte : reduce_on(&m->inside, on_host, bytes);
+  return near + reduce_on(&m->between, (double)hosts, bytes);
+}
+
+static double accumulators_bytes(double count)
+{
+  return count * LKS_EXACT_LIMBS * sizeof(int64_t);
+}
+
+static double channels_of(const lks_stages *stages, int stage)
+{
+  double channels = 0;
+  for (int o = stages->begin[stage]; o < stages->begin[stage + 1]; o++)
+    if (stages->op[o].kind == LKS_OP_NORM) channels += (double)stages->op[o].out.channels;
+  return channels;
+}
+
+/* Sums that normalize wait for their reduction; those of the backward pass travel while weight gradients of
+ * the stage above are computed, each stage its share. */
+static double norm_seconds(const lks_cost_machine *m, const lks_cost_run *run, const lks_stages *stages,
+                           const lks_batch_plan *plan, double weights)
+{
+  double seconds = 0;
+  for (int stage = 1; stage < stages->stages && plan->spanning; stage++) {
+    double bytes = accumulators_bytes(2 * channels_of(stages, stage) * (double)plan->spanning);
+    double one = lks_cost_reduction(m, run->ranks, run->hosts, bytes);
+    seconds += one + fmax(one - weights / stages->stages, 0);
+  }
+  return seconds;
+}
+
+static double elements_of(const lks_op *op)
+{
+  const lks_layer *l = op->layer;
+  double inputs = l->kind == LKS_LAYER_CONV ? (double)(l->kernel[0] * l->kernel[1] * l->in.channels)
+                                            : (double)(l->in.height * l->in.width * l->in.channels);
+  return (inputs + l->bias) * (double)l->out.channels;
+}
+
+/* One message to each of the other ranks, on this host and on others, and the bytes of all of them. */
+static double spread_seconds(const lks_cost_machine *m, const lks_cost_run *run, double bytes)
+{
+  double ranks = (double)run->ranks, near = ranks / (double)run->hosts - 1, far = ranks - 1 - near;
+  return near * m->inside.overhead + far * m->between.overhead +
+         bytes * (near * m->inside.second_byte + far * m->between.second_byte) / ranks +
+         (far > 0    ? m->between.latency
+          : near > 0 ? m->inside.latency
+                     : 0);
+}
+
+/* Blocks of the canonical tree that a rank has, mean. */
+static double blocks_of(const lks_batch_plan *plan, size_t ranks)
+{
+  lks_tree_block block[LKS_TREE_MAX_BLOCKS];
+  double blocks = 0;
+  for (size_t r = 0; r < ranks; r++) {
+    size_t first = lks_partition_begin(plan->microbatches, ranks, r);
+    blocks += lks_tree_blocks(block, first, lks_partition_begin(plan->microbatches, ranks, r + 1) - first);
+  }
+  return blocks / (double)ranks;
+}
+
+/* Gradients travel during the backward pass, but those of the lowest layer, which come last. */
+static double gradient_seconds(const lks_cost_machine *m, const lks_cost_run *run, const lks_stages *stages,
+                               const lks_batch_plan *plan, double hidden)
+{
+  double all = 0, last = 0, blocks = blocks_of(plan, run->ranks);
+  for (int o = stages->ops - 1; o >= 0 && run->ranks > 1; o--) {
+    if (stages->op[o].kind != LKS_OP_LINEAR) continue;
+    double bytes = elements_of(&stages->op[o]) * sizeof(float);
+    last = run->reduce == LKS_REDUCE_MPI
+               ? lks_cost_reduction(m, run->ranks, run->hosts, bytes)
+               : spread_seconds(m, run, blocks * bytes) + spread_seconds(m, run, bytes);
+    all += last;
+  }
+  return fmax(last, all - hidden);
+}
+
+static double end_seconds(const lks_cost_machine *m, const lks_cost_run *run, const lks_stages *stages,
+                          const lks_batch_plan *plan)
+{
+  bool pooled_known = plan->groups == 1 && plan->spanning == 1;
+  double channels = 0;
+  for (int stage = 1; stage < stages->stages && !pooled_known; stage++)
+    channels += channels_of(stages, stage);
+  return lks_cost_reduction(m, run->ranks, run->hosts, accumulators_bytes(LAST_ACCUMULATORS + 4 * channels));
+}
+
+lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_cost_run *run,
+                         const lks_stages *stages)
+{
+  lks_batch_plan *plan;
+  lks_status status =
+      lks_batch_plan_create(&plan, run->batch, run->microbatch, run->norm, (int)run->ranks, 0);
+  if (status) return status;
+  double turns = fmax(1, (double)run->ranks / (double)run->hosts / m->host_ranks);
+  double microbatches = (double)plan->count * turns; /* rank 0 has a largest shard */
+  *cost = (lks_cost){.compute = m->fixed * turns + m->microbatch * microbatches};
+  cost->norm = norm_seconds(m, run, stages, plan, m->weights * microbatches);
+  cost->gradient = gradient_seconds(m, run, stages, plan, cost->compute / 2);
+  cost->end = end_seconds(m, run, stages, plan);
+  cost->total = cost->compute + cost->norm + cost->gradient + cost->end;
+  lks_batch_plan_destroy(&plan);
+  return LKS_OK;
+}

@@ -1,0 +1,47 @@
+#ifndef LKS_STUDY_COST_MODEL_H
+#define LKS_STUDY_COST_MODEL_H
+
+#include "comm/gradient_sum.h"
+#include "model/stages.h"
+#include "sums/batch_plan.h"
+
+/** What a step costs on machines that are not at hand: arithmetic from plain numbers. Messages cost a latency
+ * and a time per byte (Hockney's model); reductions take log2 P rounds, or two of them with the array split
+ * when that is cheaper; exchanges of each with each cost every rank an overhead per message.
+ *  Sources: Hockney 1994; Thakur, Rabenseifner & Gropp 2005, "Optimization of collective communication
+ * operations in MPICH"; Culler et al. 1993 for the overhead. */
+typedef struct lks_cost_link {
+  double latency;     /* seconds of a round of a reduction */
+  double second_byte; /* seconds a byte */
+  double overhead;    /* seconds of the processor for one more message */
+} lks_cost_link;
+
+typedef struct lks_cost_machine {
+  lks_cost_link inside, between; /* two ranks of one host; of two hosts */
+  double host_ranks;             /* that a host has cores for */
+  double crowded;                /* seconds of a reduction for each rank of a host that has more of them */
+  double fixed, microbatch;      /* seconds of a step without other ranks: in any case; for each microbatch */
+  double weights; /* seconds of a microbatch that compute weight gradients: sums travel meanwhile */
+} lks_cost_machine;
+
+typedef struct lks_cost_run {
+  size_t ranks, hosts;
+  size_t batch, microbatch; /* samples */
+  lks_norm norm;
+  lks_reduce reduce;
+} lks_cost_run;
+
+/** Seconds a step, those that nothing else hides. */
+typedef struct lks_cost {
+  double compute, norm, gradient, end;
+  double total;
+} lks_cost;
+
+/** Local. Seconds of a reduction of `bytes` bytes over so many ranks on so many hosts. */
+double lks_cost_reduction(const lks_cost_machine *machine, size_t ranks, size_t hosts, double bytes);
+
+/** Local. More ranks on a host than it has cores take turns. LKS_ERR_RANK when memory runs out. */
+lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *machine, const lks_cost_run *run,
+                         const lks_stages *stages);
+
+#endif

@@ -1,0 +1,127 @@
+#include "study/link_probe.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/profile.h"
+#include "comm/communicator.h"
+#include "study/statistics.h"
+
+/* Two sizes fix a line: those of a batch norm's sums and of a layer's gradients. */
+enum { SMALL = 128, LARGE = 65536, RUNS = 15, CALLS = 20, BURST = 64 };
+
+lks_status lks_sleep_until_all(lks_comm *comm)
+{
+  MPI_Request request;
+  int done = 0, code = MPI_Ibarrier(lks_comm_handle(comm), &request);
+  while (code == MPI_SUCCESS && !done) {
+    code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+    if (!done) nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+  }
+  return lks_mpi_status(code, "MPI_Ibarrier");
+}
+
+/* Seconds of one MPI_Allreduce of `count` integers: median of some runs. */
+static int time_reductions(double *seconds, MPI_Comm comm, int64_t *values, int count)
+{
+  double run[RUNS];
+  int code = MPI_Barrier(comm);
+  for (int r = 0; r < RUNS && code == MPI_SUCCESS; r++) {
+    double begin = lks_seconds();
+    for (int c = 0; c < CALLS && code == MPI_SUCCESS; c++)
+      code = MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_SUM, comm);
+    run[r] = (lks_seconds() - begin) / CALLS;
+  }
+  *seconds = lks_quantile(run, RUNS, 0.5);
+  return code;
+}
+
+/* Seconds for one more small message to the other one of two ranks. */
+static int time_messages(double *seconds, MPI_Comm pair, int64_t *values)
+{
+  double run[RUNS];
+  int rank, code = MPI_Comm_rank(pair, &rank);
+  MPI_Request request[2 * BURST];
+  for (int r = 0; r < RUNS && code == MPI_SUCCESS; r++) {
+    double begin = lks_seconds();
+    for (int m = 0; m < BURST && code == MPI_SUCCESS; m++) {
+      code = MPI_Irecv(values + BURST + m, 1, MPI_INT64_T, 1 - rank, m, pair, &request[m]);
+      if (code == MPI_SUCCESS)
+        code = MPI_Isend(values + m, 1, MPI_INT64_T, 1 - rank, m, pair, &request[BURST + m]);
+    }
+    if (code == MPI_SUCCESS) code = MPI_Waitall(2 * BURST, request, MPI_STATUSES_IGNORE);
+    run[r] = (lks_seconds() - begin) / BURST;
+  }
+  *seconds = lks_quantile(run, RUNS, 0.5);
+  return code;
+}
+
+/* The line through two sizes; two ranks reduce in one round. */
+static int probe_pair(lks_cost_link *link, MPI_Comm pair, int64_t *values)
+{
+  double small, large;
+  int code = time_reductions(&small, pair, values, SMALL);
+  if (code == MPI_SUCCESS) code = time_reductions(&large, pair, values, LARGE);
+  if (code == MPI_SUCCESS) code = time_messages(&link->overhead, pair, values);
+  if (code != MPI_SUCCESS) return code;
+  double byte = (large - small) / ((LARGE - SMALL) * (double)sizeof *values);
+  link->second_byte = byte > 0 ? byte : 0;
+  double latency = small - SMALL * (double)sizeof *values * link->second_byte;
+  link->latency = latency > 0 ? latency : 0;
+  return code;
+}
+
+/* Ranks 0 and `other` measure, all others sleep; all get what they found. */
+static lks_status probe_with_all(lks_cost_link *link, lks_comm *comm, int other, int64_t *values)
+{
+  int rank = lks_comm_rank(comm);
+  MPI_Comm pair;
+  int code =
+      MPI_Comm_split(lks_comm_handle(comm), rank == 0 || rank == other ? 0 : MPI_UNDEFINED, rank, &pair);
+  if (code == MPI_SUCCESS && pair != MPI_COMM_NULL) {
+    code = probe_pair(link, pair, values);
+    MPI_Comm_free(&pair);
+  }
+  lks_status status = lks_sleep_until_all(comm);
+  status = lks_comm_agree_all(comm, code == MPI_SUCCESS ? status : lks_mpi_status(code, "measuring a link"));
+  return status ? status : lks_comm_broadcast_all(comm, link, sizeof *link, 0);
+}
+
+/* The lowest rank but 0 that is (or is not) on the host of rank 0; 0: there is none. */
+static lks_status find_other_all(int *other, lks_comm *comm, bool same_host)
+{
+  char host[MPI_MAX_PROCESSOR_NAME];
+  strcpy(host, lks_comm_host(comm));
+  lks_status status = lks_comm_broadcast_all(comm, host, sizeof host, 0);
+  bool wanted = lks_comm_rank(comm) > 0 && (strcmp(host, lks_comm_host(comm)) == 0) == same_host;
+  double rank = wanted ? lks_comm_rank(comm) : lks_comm_size(comm), spread[3];
+  if (!status) status = lks_comm_spread_all(comm, spread, &rank, 1);
+  if (!status) *other = spread[0] < lks_comm_size(comm) ? (int)spread[0] : 0;
+  return status;
+}
+
+static lks_status probe_crowd_all(double *crowded, lks_comm *comm, int64_t *values)
+{
+  double seconds, spread[3];
+  int code = time_reductions(&seconds, lks_comm_handle(comm), values, SMALL);
+  lks_status status = lks_comm_agree_all(comm, lks_mpi_status(code, "MPI_Allreduce"));
+  if (!status) status = lks_comm_spread_all(comm, spread, &seconds, 1);
+  if (!status) *crowded = spread[1] / lks_comm_node_size(comm);
+  return status ? status : lks_comm_broadcast_all(comm, crowded, sizeof *crowded, 0);
+}
+
+lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm)
+{
+  int64_t *values = lks_new(LARGE, sizeof *values);
+  int near = 0, far = 0;
+  lks_status status = lks_comm_agree_all(comm, values ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = find_other_all(&near, comm, true);
+  if (!status) status = find_other_all(&far, comm, false);
+  if (!status && near) status = probe_with_all(&machine->inside, comm, near, values);
+  if (!status && far) status = probe_with_all(&machine->between, comm, far, values);
+  if (!status && lks_comm_size(comm) > machine->host_ranks * lks_comm_node_count(comm))
+    status = probe_crowd_all(&machine->crowded, comm, values);
+  lks_free(values);
+  return status;
+}

@@ -1,0 +1,122 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "base/arena.h"
+#include "lockstep/exact_sum.h"
+#include "study/cost_model.h"
+
+static const lks_cost_machine machine = {.inside = {1e-6, 1e-10, 1e-7},
+                                         .between = {4e-6, 1e-9, 1e-6},
+                                         .host_ranks = 4,
+                                         .crowded = 1e-4,
+                                         .fixed = 1e-3,
+                                         .microbatch = 2e-3};
+
+static bool near(double value, double expected)
+{
+  return fabs(value - expected) <= 1e-12 + 1e-9 * fabs(expected);
+}
+
+static void test_reductions(void **state)
+{
+  (void)state;
+  assert_true(lks_cost_reduction(&machine, 1, 1, 1e6) == 0);
+  assert_true(near(lks_cost_reduction(&machine, 2, 1, 1000), 1e-6 + 1e-7));
+  assert_true(near(lks_cost_reduction(&machine, 4, 1, 1000), 2 * 1e-6 + 2 * 1e-7));
+  /* large: 4 rounds of halves, 2 (P - 1)/P of the bytes */
+  assert_true(near(lks_cost_reduction(&machine, 4, 1, 1e6), 4 * 1e-6 + 1.5 * 1e-4));
+  assert_true(near(lks_cost_reduction(&machine, 8, 2, 1000), 2e-6 + 2e-7 + 4e-6 + 1e-6));
+  assert_true(near(lks_cost_reduction(&machine, 8, 1, 1000), 8e-4 + 1e-7)); /* takes turns */
+}
+
+typedef struct network {
+  lks_model *model;
+  lks_stages *stages;
+} network;
+
+/* One batch norm of 8 channels, and 2 layers with weights. */
+static void make(network *n)
+{
+  const char *source = "conv 8 3x3\nbatchnorm\nrelu\ndense classes\n";
+  assert_int_equal(lks_model_parse(&n->model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
+  assert_int_equal(lks_stages_create(&n->stages, n->model, 8), LKS_OK);
+}
+
+static void destroy(network *n)
+{
+  lks_stages_destroy(&n->stages);
+  lks_model_destroy(&n->model);
+  assert_int_equal(lks_allocations_open(), 0);
+}
+
+static lks_cost cost_of(const network *n, size_t ranks, size_t hosts, const char *norm, lks_reduce reduce)
+{
+  lks_cost cost;
+  lks_cost_run run = {.ranks = ranks, .hosts = hosts, .batch = 32 * ranks, .microbatch = 8, .reduce = reduce};
+  assert_int_equal(lks_norm_parse(&run.norm, norm), LKS_OK);
+  assert_int_equal(lks_cost_step(&cost, &machine, &run, n->stages), LKS_OK);
+  return cost;
+}
+
+static void test_steps(void **state)
+{
+  (void)state;
+  network n;
+  make(&n);
+  lks_cost one = cost_of(&n, 1, 1, "sync", LKS_REDUCE_TREE);
+  assert_true(near(one.total, 1e-3 + 4 * 2e-3));
+
+  const double accumulator = LKS_EXACT_LIMBS * sizeof(int64_t);
+  lks_cost sync = cost_of(&n, 2, 1, "sync", LKS_REDUCE_TREE),
+           rank = cost_of(&n, 2, 1, "rank", LKS_REDUCE_TREE);
+  assert_true(near(sync.norm, 2 * (1e-6 + 16 * accumulator * 1e-10))); /* there and back, nothing hides it */
+  assert_true(rank.norm == 0 && near(sync.compute, rank.compute) && near(sync.gradient, rank.gradient));
+  assert_true(near(sync.end, 1e-6 + 5 * accumulator * 1e-10));
+  assert_true(near(rank.end, 1e-6 + (5 + 32) * accumulator * 1e-10)); /* pooled sums travel at the end */
+
+  /* groups inside a rank cost as much as those of a rank, those over two ranks more */
+  assert_true(cost_of(&n, 4, 1, "16", LKS_REDUCE_TREE).norm == 0);
+  assert_true(cost_of(&n, 4, 1, "64", LKS_REDUCE_TREE).norm > 0);
+
+  /* four ranks on a host for two take turns; the exchange grows with the ranks, the reduction with their log
+   */
+  lks_cost crowd = cost_of(&n, 8, 1, "sync", LKS_REDUCE_TREE);
+  assert_true(near(crowd.compute, 2 * one.compute) && crowd.norm > 10 * sync.norm);
+  double tree = cost_of(&n, 4096, 1024, "rank", LKS_REDUCE_TREE).gradient;
+  double plain = cost_of(&n, 4096, 1024, "rank", LKS_REDUCE_MPI).gradient;
+  assert_true(tree > 4000 * 1e-6 && plain < tree);
+  destroy(&n);
+}
+
+/* What is sent while weights are computed costs nothing. */
+static void test_hidden(void **state)
+{
+  (void)state;
+  network n;
+  make(&n);
+  lks_cost_machine hiding = machine;
+  hiding.weights = 1;
+  lks_cost_run run = {.ranks = 2,
+                      .hosts = 1,
+                      .batch = 64,
+                      .microbatch = 8,
+                      .norm = {LKS_NORM_SYNC, 0},
+                      .reduce = LKS_REDUCE_TREE};
+  lks_cost shown, hidden;
+  assert_int_equal(lks_cost_step(&shown, &machine, &run, n.stages), LKS_OK);
+  assert_int_equal(lks_cost_step(&hidden, &hiding, &run, n.stages), LKS_OK);
+  assert_true(near(hidden.norm, shown.norm / 2)); /* the forward half is left */
+  destroy(&n);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_reductions), cmocka_unit_test(test_steps),
+                                     cmocka_unit_test(test_hidden)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
