@@ -72,6 +72,11 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);
 
+/** Local. Bytes that any rank of a run of `ranks` ranks would hold at most; they are counted, not allocated.
+ * LKS_ERR_USAGE for a bad option. */
+lks_status lks_network_footprint(size_t *bytes, const lks_model *model, const lks_network_options *options,
+                                 int ranks);
+
 size_t lks_network_tensors(const lks_network *network);
 const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);
 /** The tensor of that name, or NULL. Local. */

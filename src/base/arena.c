@@ -157,6 +157,11 @@ lks_status lks_arena_commit(lks_arena *arena)
   return status;
 }
 
+size_t lks_arena_reserved(const lks_arena *arena)
+{
+  return arena->overflow || arena->exhausted || arena->count == 0 ? 0 : arena->bytes;
+}
+
 size_t lks_arena_bytes(const lks_arena *arena)
 {
   return arena->committed;

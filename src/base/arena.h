@@ -20,6 +20,10 @@ void lks_arena_reserve(lks_arena *arena, void *pointer_address, size_t count, si
  *  LKS_ERR_RANK with the number of bytes in the message when there is not enough memory. */
 lks_status lks_arena_commit(lks_arena *arena);
 
+/** Bytes that the next commit would allocate; 0 when nothing was reserved, or more than can be addressed.
+ * Local. */
+size_t lks_arena_reserved(const lks_arena *arena);
+
 /** Bytes committed so far. Local. */
 size_t lks_arena_bytes(const lks_arena *arena);
 

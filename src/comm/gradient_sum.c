@@ -26,6 +26,7 @@ typedef struct bucket {
  * than other ranks' next exchange. */
 struct lks_gradient_sum {
   lks_comm *comm; /* borrowed */
+  int rank, size;
   lks_reduce reduce;
   MPI_Comm exchanges, gathers; /* owned */
   lks_arena *arena;
@@ -47,16 +48,16 @@ static int blocks_of(lks_tree_block block[LKS_TREE_MAX_BLOCKS], size_t leaves, i
   return lks_tree_blocks(block, first, last - first);
 }
 
-/* The most blocks that all ranks together, and this one, can have in a step. */
+/* The most blocks that all ranks together, and this one (any, if rank is negative), can have in a step. */
 static void count_most_blocks(lks_gradient_sum *sum)
 {
   lks_tree_block block[LKS_TREE_MAX_BLOCKS];
   for (size_t leaves = 1; leaves <= sum->max_leaves; leaves++) {
     size_t total = 0;
-    for (int rank = 0; rank < sum->comm->size; rank++) {
-      size_t count = (size_t)blocks_of(block, leaves, sum->comm->size, rank);
+    for (int rank = 0; rank < sum->size; rank++) {
+      size_t count = (size_t)blocks_of(block, leaves, sum->size, rank);
       total += count;
-      if (rank == sum->comm->rank && count > sum->max_own_blocks) sum->max_own_blocks = count;
+      if ((rank == sum->rank || sum->rank < 0) && count > sum->max_own_blocks) sum->max_own_blocks = count;
     }
     if (total > sum->max_blocks) sum->max_blocks = total;
   }
@@ -70,7 +71,7 @@ static size_t slice_begin(size_t elements, int size, int rank)
 
 static lks_status reserve_bucket(lks_gradient_sum *sum, bucket *b)
 {
-  size_t size = (size_t)sum->comm->size;
+  size_t size = (size_t)sum->size;
   size_t slice = slice_begin(b->max_elements, (int)size, 1); /* the first one is a largest */
   size_t send = sum->max_own_blocks * b->max_elements, receive = sum->max_blocks * slice;
   if (send == 0) send = 1; /* Open MPI takes equal addresses for MPI_IN_PLACE, here and not on other ranks */
@@ -86,10 +87,15 @@ static lks_status reserve_bucket(lks_gradient_sum *sum, bucket *b)
   return LKS_OK;
 }
 
-/* Memory of the tree; the other reduction and a single rank work in the caller's. */
-static lks_status allocate_tree(lks_gradient_sum *sum)
+static bool has_tree(const lks_gradient_sum *sum)
 {
-  size_t size = (size_t)sum->comm->size;
+  return sum->reduce == LKS_REDUCE_TREE && sum->size > 1;
+}
+
+/* Memory of the tree; the other reduction and a single rank work in the caller's. */
+static lks_status reserve_tree(lks_gradient_sum *sum)
+{
+  size_t size = (size_t)sum->size;
   count_most_blocks(sum);
   lks_arena_reserve(sum->arena, &sum->block, sum->max_blocks, sizeof *sum->block);
   lks_arena_reserve(sum->arena, &sum->rank_blocks, size, sizeof *sum->rank_blocks);
@@ -99,10 +105,10 @@ static lks_status allocate_tree(lks_gradient_sum *sum)
     lks_status status = reserve_bucket(sum, &sum->bucket[i]);
     if (status != LKS_OK) return lks_fail_in(status, "gradients of a layer: ");
   }
-  return lks_arena_commit(sum->arena);
+  return LKS_OK;
 }
 
-static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
+static lks_status allocate_buckets(lks_gradient_sum *sum, const size_t *max_elements)
 {
   lks_status status = lks_arena_create(&sum->arena);
   if (status != LKS_OK) return status;
@@ -113,7 +119,32 @@ static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
     sum->bucket[i].max_elements = max_elements[i];
     sum->bucket[i].exchange = sum->bucket[i].gather = MPI_REQUEST_NULL;
   }
-  return sum->reduce == LKS_REDUCE_TREE && sum->comm->size > 1 ? allocate_tree(sum) : LKS_OK;
+  return LKS_OK;
+}
+
+static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
+{
+  lks_status status = allocate_buckets(sum, max_elements);
+  if (status != LKS_OK || !has_tree(sum)) return status;
+  status = reserve_tree(sum);
+  return status == LKS_OK ? lks_arena_commit(sum->arena) : status;
+}
+
+lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
+                                      const size_t *max_elements, size_t max_leaves, int size)
+{
+  lks_gradient_sum sum = {
+      .rank = -1, .size = size, .reduce = reduce, .buckets = buckets, .max_leaves = max_leaves};
+  lks_status status = allocate_buckets(&sum, max_elements);
+  if (status == LKS_OK && has_tree(&sum)) status = reserve_tree(&sum);
+  if (status == LKS_OK) *bytes = lks_arena_bytes(sum.arena) + lks_arena_reserved(sum.arena);
+  lks_arena_destroy(&sum.arena);
+  return status;
+}
+
+size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum)
+{
+  return lks_arena_bytes(sum->arena);
 }
 
 static lks_status duplicate_all(lks_gradient_sum *sum)
@@ -130,6 +161,8 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
   lks_status status = LKS_ERR_RANK;
   if (made != NULL) {
     *made = (lks_gradient_sum){.comm = comm,
+                               .rank = comm->rank,
+                               .size = comm->size,
                                .reduce = reduce,
                                .exchanges = MPI_COMM_NULL,
                                .gathers = MPI_COMM_NULL,
@@ -160,9 +193,9 @@ void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves)
   sum->status = LKS_OK;
   if (sum->block == NULL) return;
   sum->blocks = 0;
-  for (int rank = 0; rank < sum->comm->size; rank++) {
+  for (int rank = 0; rank < sum->size; rank++) {
     lks_tree_block block[LKS_TREE_MAX_BLOCKS];
-    int count = blocks_of(block, leaves, sum->comm->size, rank);
+    int count = blocks_of(block, leaves, sum->size, rank);
     sum->rank_blocks[rank] = count;
     for (int i = 0; i < count; i++) sum->block[sum->blocks++] = block[i];
   }
@@ -172,7 +205,7 @@ void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves)
  * place. */
 static void plan(const lks_gradient_sum *sum, bucket *b)
 {
-  int rank = sum->comm->rank, size = sum->comm->size, send_at = 0, receive_at = 0;
+  int rank = sum->rank, size = sum->size, send_at = 0, receive_at = 0;
   for (int r = 0; r < size; r++) {
     b->slice_at[r] = (int)slice_begin(b->elements, size, r);
     b->slice_count[r] = (int)slice_begin(b->elements, size, r + 1) - b->slice_at[r];
@@ -203,8 +236,8 @@ static void pack(bucket *b, const lks_tree_stack *stack, int rank, int size)
 /* This rank's slice of the sum, from all ranks' blocks of it. */
 static void combine(const lks_gradient_sum *sum, const bucket *b)
 {
-  size_t slice = (size_t)b->slice_count[sum->comm->rank];
-  float *out = b->out + b->slice_at[sum->comm->rank];
+  size_t slice = (size_t)b->slice_count[sum->rank];
+  float *out = b->out + b->slice_at[sum->rank];
   for (size_t at = 0; at < slice; at += CHUNK) {
     size_t chunk = slice - at < CHUNK ? slice - at : CHUNK;
     lks_tree_stack stack;
@@ -220,8 +253,8 @@ static void combine(const lks_gradient_sum *sum, const bucket *b)
 static lks_status start_tree_all(lks_gradient_sum *sum, bucket *b, const lks_tree_stack *stack)
 {
   plan(sum, b);
-  int rank = sum->comm->rank, last = sum->comm->size - 1;
-  pack(b, stack, rank, sum->comm->size);
+  int rank = sum->rank, last = sum->size - 1;
+  pack(b, stack, rank, sum->size);
   size_t sent = (size_t)b->send_at[last] + (size_t)b->send_count[last];
   lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, sent * sizeof(float));
   int code = MPI_Ialltoallv(b->send, b->send_count, b->send_at, MPI_FLOAT, b->receive, b->receive_count,
@@ -232,7 +265,7 @@ static lks_status start_tree_all(lks_gradient_sum *sum, bucket *b, const lks_tre
 static lks_status start_gather_all(lks_gradient_sum *sum, bucket *b)
 {
   combine(sum, b);
-  size_t sent = (size_t)b->slice_count[sum->comm->rank] * (size_t)(sum->comm->size - 1);
+  size_t sent = (size_t)b->slice_count[sum->rank] * (size_t)(sum->size - 1);
   lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, sent * sizeof(float));
   int code = MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, b->out, b->slice_count, b->slice_at,
                              MPI_FLOAT, sum->gathers, &b->gather);
@@ -256,7 +289,7 @@ lks_status lks_gradient_sum_start_all(lks_gradient_sum *sum, float *out, lks_tre
   b->out = out;
   b->elements = stack->elements;
   lks_status status = LKS_OK;
-  if (sum->comm->size == 1)
+  if (sum->size == 1)
     lks_tree_stack_root(out, stack);
   else if (sum->reduce == LKS_REDUCE_TREE)
     status = start_tree_all(sum, b, stack);

@@ -24,6 +24,12 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
                                        size_t buckets, const size_t *max_elements, size_t max_leaves);
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum);
 
+/** Local. Bytes that this rank holds. */
+size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum);
+/** Local. Bytes that any of `size` ranks would hold at most, counted without allocating them. */
+lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
+                                      const size_t *max_elements, size_t max_leaves, int size);
+
 /** Logically collective; leaves equal on all ranks. Begins a step over `leaves` microbatches; rank r's run of
  *  leaves is lks_partition_begin(leaves, size, r) .. (…, r+1). Leaves 0 is an error of the caller. */
 void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves);

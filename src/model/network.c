@@ -118,7 +118,7 @@ static void reserve_pass(lks_network *network, size_t stage_channels)
   lks_arena *arena = network->arena;
   const lks_stages *s = network->stages;
   size_t samples = network->shard_max * network->options.microbatch, pooled = 0, widest = 0;
-  size_t ranks = (size_t)lks_comm_size(network->comm);
+  size_t ranks = (size_t)network->ranks;
   for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
     pooled += 6 * network->unit_norm[u].channels;
     widest = larger(widest, network->unit_norm[u].channels);
@@ -164,20 +164,35 @@ static size_t groups_bound(const lks_network *network, size_t microbatches)
   }
 }
 
-static lks_status create_gradient_sum_all(lks_network *network)
+static lks_reduce reduce_of(const lks_network *network)
+{
+  return strcmp(network->options.reduce, "mpi") ? LKS_REDUCE_TREE : LKS_REDUCE_MPI;
+}
+
+/* Lengths of the gradients in the order in which lks_backward_weights_all goes: stages and operators
+ * downwards. Freed with lks_free. */
+static size_t *gradient_elements(const lks_network *network)
 {
   const lks_stages *s = network->stages;
-  size_t buckets = (size_t)s->units[LKS_OP_LINEAR], b = 0, microbatch = network->options.microbatch;
-  size_t *elements = lks_new(buckets + 1, sizeof *elements);
-  lks_status status = lks_comm_agree_all(network->comm, elements ? LKS_OK : LKS_ERR_RANK);
-  lks_reduce reduce = strcmp(network->options.reduce, "mpi") ? LKS_REDUCE_TREE : LKS_REDUCE_MPI;
-  size_t leaves = (network->options.batch_size + microbatch - 1) / microbatch;
-  /* the order in which lks_backward_weights_all goes: stages and operators downwards */
+  size_t b = 0, *elements = lks_new((size_t)s->units[LKS_OP_LINEAR] + 1, sizeof *elements);
   for (int o = s->ops - 1; o >= 0 && elements; o--)
     if (s->op[o].kind == LKS_OP_LINEAR) elements[b++] = network->linear[s->op[o].unit].gradient_elements;
+  return elements;
+}
+
+static size_t microbatches_of(const lks_network *network)
+{
+  return (network->options.batch_size + network->options.microbatch - 1) / network->options.microbatch;
+}
+
+static lks_status create_gradient_sum_all(lks_network *network)
+{
+  size_t *elements = gradient_elements(network);
+  lks_status status = lks_comm_agree_all(network->comm, elements ? LKS_OK : LKS_ERR_RANK);
   if (!status)
-    status =
-        lks_gradient_sum_create_all(&network->gradient_sum, network->comm, reduce, buckets, elements, leaves);
+    status = lks_gradient_sum_create_all(&network->gradient_sum, network->comm, reduce_of(network),
+                                         (size_t)network->stages->units[LKS_OP_LINEAR], elements,
+                                         microbatches_of(network));
   lks_free(elements);
   return status;
 }
@@ -214,14 +229,13 @@ static lks_status check_options(lks_network *network)
   return check_augmentation(network);
 }
 
-/* All that this rank can do alone: stages, primitives, memory. */
-static lks_status build(lks_network *network)
+/* All that comes before the memory: stages, primitives, sizes. */
+static lks_status size_up(lks_network *network)
 {
   lks_status status = check_options(network);
   if (status) return status;
   size_t microbatch = network->options.microbatch, threads = (size_t)network->threads;
-  size_t microbatches = (network->options.batch_size + microbatch - 1) / microbatch;
-  network->shard_max = lks_partition_begin(microbatches, (size_t)lks_comm_size(network->comm), 1);
+  network->shard_max = lks_partition_begin(microbatches_of(network), (size_t)network->ranks, 1);
   network->groups_max = groups_bound(network, network->shard_max);
   network->segments_max = network->shard_max + network->groups_max;
   network->classes = lks_model_classes(network->model);
@@ -253,9 +267,25 @@ static lks_status build(lks_network *network)
   if (status) return status;
   reserve_pass(network, reserve_norms(network));
   reserve_threads(network, scratch);
-  status = lks_arena_commit(network->arena);
+  return LKS_OK;
+}
+
+/* All that this rank can do alone. */
+static lks_status build(lks_network *network)
+{
+  lks_status status = size_up(network);
+  if (!status) status = lks_arena_commit(network->arena);
   if (!status) status = lks_network_prepare(network, network->options.batch_size, false);
   return status;
+}
+
+static void begin(lks_network *network, const lks_model *model, const lks_network_options *options, int ranks)
+{
+  network->model = model;
+  network->ranks = ranks;
+  network->options = *options;
+  network->threads = options->threads > 0 ? options->threads : 1;
+  omp_set_num_threads(network->threads);
 }
 
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
@@ -264,17 +294,32 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
   lks_network *n = *network = lks_new(1, sizeof *n);
   lks_status status = LKS_ERR_RANK;
   if (n) {
-    n->model = model;
+    begin(n, model, options, lks_comm_size(comm));
     n->comm = comm;
-    n->options = *options;
-    n->threads = options->threads > 0 ? options->threads : 1;
-    omp_set_num_threads(n->threads);
     status = build(n);
   }
   status = lks_comm_agree_all(comm, status);
   if (!status && n) status = create_gradient_sum_all(n);
   if (!status) status = lks_parameters_initialize_all(n);
   if (status) lks_network_destroy_all(network);
+  return status;
+}
+
+lks_status lks_network_footprint(size_t *bytes, const lks_model *model, const lks_network_options *options,
+                                 int ranks)
+{
+  size_t sums = 0, *elements = NULL;
+  lks_network *n = lks_new(1, sizeof *n);
+  if (!n) return LKS_ERR_RANK;
+  begin(n, model, options, ranks);
+  lks_status status = size_up(n);
+  if (!status && !(elements = gradient_elements(n))) status = LKS_ERR_RANK;
+  if (!status)
+    status = lks_gradient_sum_footprint(&sums, reduce_of(n), (size_t)n->stages->units[LKS_OP_LINEAR],
+                                        elements, microbatches_of(n), ranks);
+  if (!status) *bytes = lks_arena_reserved(n->arena) + sums;
+  lks_free(elements);
+  lks_network_destroy_all(&n); /* collective for a network that has a gradient sum; this one has none */
   return status;
 }
 
@@ -349,7 +394,7 @@ const float *lks_network_logits(const lks_network *network)
 
 size_t lks_network_bytes(const lks_network *network)
 {
-  return lks_arena_bytes(network->arena);
+  return lks_arena_bytes(network->arena) + lks_gradient_sum_bytes(network->gradient_sum);
 }
 
 void lks_network_profile(lks_network *network, struct lks_profile *profile)

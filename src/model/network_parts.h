@@ -59,6 +59,7 @@ enum { LKS_MAX_PLANS = 8 };
 struct lks_network {
   const lks_model *model;
   lks_comm *comm;
+  int ranks;
   lks_network_options options;
   lks_norm norm;
   lks_stages *stages;

@@ -371,6 +371,26 @@ static bool noise_is_right(lks_comm *comm, const char *text, const char *norm, b
   return ok;
 }
 
+/* A rank with a largest shard need not be one with the most blocks of the gradients' tree. */
+static void test_footprint(lks_comm *comm)
+{
+  static const char *const reductions[] = {"tree", "mpi"};
+  subject s;
+  size_t foretold = 0, others = 0;
+  for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
+    lks_network_options o = options("5", 2);
+    o.reduce = reductions[i];
+    lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+    lks_assert_ok_all(comm, lks_network_footprint(&foretold, s.model, &o, lks_comm_size(comm)));
+    lks_assert_ok_all(comm, lks_network_footprint(&others, s.model, &o, lks_comm_size(comm) + 20));
+    double held = (double)lks_network_bytes(s.network), spread[3];
+    lks_assert_ok_all(comm, lks_comm_spread_all(comm, spread, &held, 1));
+    lks_assert_all(comm, spread[2] <= (double)foretold && spread[2] > 0.95 * (double)foretold);
+    lks_assert_all(comm, others != foretold);
+    subject_destroy(&s);
+  }
+}
+
 static void test_noise(lks_comm *comm)
 {
   static const char *const norms[] = {"sync", "5", "rank:3"};
@@ -415,6 +435,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_one_value_a_channel_is_refused),
       LKS_MPI_TEST(test_crop_out_of_sight_is_refused),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
+      LKS_MPI_TEST(test_footprint),
       LKS_MPI_TEST(test_noise),
       LKS_MPI_TEST(test_import_and_export),
   };
