@@ -275,7 +275,7 @@ void lks_bench_destroy(lks_bench **bench)
   *bench = NULL;
 }
 
-double lks_bench_overhead(const lks_bench_arm *arm)
+double lks_bench_not_arithmetic(const lks_bench_arm *arm)
 {
   return 1 - arm->arithmetic / arm->seconds;
 }

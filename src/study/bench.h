@@ -67,7 +67,7 @@ void lks_bench_destroy(lks_bench **bench);
 
 /** Share of a step in which a rank does something else than arithmetic of convolutions and dense layers.
  * Local. */
-double lks_bench_overhead(const lks_bench_arm *arm);
+double lks_bench_not_arithmetic(const lks_bench_arm *arm);
 
 /** Local. The tables as text. */
 void lks_bench_print(FILE *out, const lks_bench *bench, bool layers);

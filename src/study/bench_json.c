@@ -76,7 +76,7 @@ static void print_arm(lks_json *json, const lks_bench *bench, const lks_bench_ar
   lks_json_close(json);
   lks_json_number(json, "seconds", arm->seconds);
   lks_json_number(json, "arithmetic_seconds", arm->arithmetic);
-  lks_json_number(json, "overhead", lks_bench_overhead(arm));
+  lks_json_number(json, "not_arithmetic", lks_bench_not_arithmetic(arm));
   print_parts(json, arm);
   print_layers(json, arm);
   lks_json_close(json);

@@ -103,10 +103,10 @@ void lks_bench_print(FILE *out, const lks_bench *b, bool layers)
   for (size_t a = 0; a < b->arms; a++) {
     const lks_bench_arm *arm = &b->arm[a];
     fprintf(out,
-            "\n%s, %s, %s: %.3f ms a step; convolutions and dense layers by themselves take %.3f ms,\n"
-            "  so %.1f%% of the step is something else\n",
+            "\n%s, %s, %s: %.3f ms a step; convolutions and dense layers by themselves %.3f ms;\n"
+            "  not arithmetic: %.1f%% of the step\n",
             arm->config.bn, arm->config.reduce, arm->config.precision, 1e3 * arm->seconds,
-            1e3 * arm->arithmetic, 100 * lks_bench_overhead(arm));
+            1e3 * arm->arithmetic, 100 * lks_bench_not_arithmetic(arm));
     print_parts(out, arm);
     if (layers) print_layers(out, arm);
   }

@@ -115,8 +115,8 @@ static double end_seconds(const lks_cost_machine *m, const lks_cost_run *run, co
   return lks_cost_reduction(m, run->ranks, run->hosts, accumulators_bytes(LAST_ACCUMULATORS + 4 * channels));
 }
 
-lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_cost_run *run,
-                         const lks_stages *stages)
+lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_cost_work *work,
+                         const lks_cost_run *run, const lks_stages *stages)
 {
   lks_batch_plan *plan;
   lks_status status =
@@ -124,8 +124,8 @@ lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_co
   if (status) return status;
   double turns = fmax(1, (double)run->ranks / (double)run->hosts / m->host_ranks);
   double microbatches = (double)plan->count * turns; /* rank 0 has a largest shard */
-  *cost = (lks_cost){.compute = m->fixed * turns + m->microbatch * microbatches};
-  cost->norm = norm_seconds(m, run, stages, plan, m->weights * microbatches);
+  *cost = (lks_cost){.compute = work->fixed * turns + work->microbatch * microbatches};
+  cost->norm = norm_seconds(m, run, stages, plan, work->weights * microbatches);
   cost->gradient = gradient_seconds(m, run, stages, plan, cost->compute / 2);
   cost->end = end_seconds(m, run, stages, plan);
   cost->total = cost->compute + cost->norm + cost->gradient + cost->end;

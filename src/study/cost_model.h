@@ -20,9 +20,13 @@ typedef struct lks_cost_machine {
   lks_cost_link inside, between; /* two ranks of one host; of two hosts */
   double host_ranks;             /* that a host has cores for */
   double crowded;                /* seconds of a reduction for each rank of a host that has more of them */
-  double fixed, microbatch;      /* seconds of a step without other ranks: in any case; for each microbatch */
-  double weights; /* seconds of a microbatch that compute weight gradients: sums travel meanwhile */
 } lks_cost_machine;
+
+/** What a rank does by itself, in seconds. */
+typedef struct lks_cost_work {
+  double fixed, microbatch; /* of a step: in any case; for each microbatch */
+  double weights;           /* of a microbatch that compute weight gradients: sums travel meanwhile */
+} lks_cost_work;
 
 typedef struct lks_cost_run {
   size_t ranks, hosts;
@@ -41,7 +45,7 @@ typedef struct lks_cost {
 double lks_cost_reduction(const lks_cost_machine *machine, size_t ranks, size_t hosts, double bytes);
 
 /** Local. More ranks on a host than it has cores take turns. LKS_ERR_RANK when memory runs out. */
-lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *machine, const lks_cost_run *run,
-                         const lks_stages *stages);
+lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *machine, const lks_cost_work *work,
+                         const lks_cost_run *run, const lks_stages *stages);
 
 #endif

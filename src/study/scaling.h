@@ -15,13 +15,14 @@ typedef struct lks_scaling_options {
 
 typedef struct lks_scaling_point {
   size_t ranks, hosts;
-  lks_cost cost[LKS_BENCH_ARMS_MAX];
+  lks_cost cost[LKS_BENCH_ARMS_MAX];   /* 0: the mini-batch is too small for the arm's batch norm */
   double measured[LKS_BENCH_ARMS_MAX]; /* seconds a step; 0: not measured */
 } lks_scaling_point;
 
 typedef struct lks_scaling {
   size_t samples; /* of a rank */
   lks_cost_machine machine;
+  lks_cost_work work[LKS_BENCH_ARMS_MAX];
   bool between_measured;
   size_t checks;
   lks_scaling_point check[LKS_CHECKS_MAX], forecast[LKS_FORECASTS];

@@ -1,6 +1,7 @@
 #include "study/scaling.h"
 
 #include <math.h>
+#include <string.h>
 
 static double images(const lks_scaling *p, const lks_scaling_point *point, double seconds)
 {
@@ -14,12 +15,22 @@ static void print_link(FILE *out, const char *name, const lks_cost_link *link, c
           remark);
 }
 
-static void print_machine(FILE *out, const lks_scaling *p)
+static bool first_of_precision(const lks_bench *b, size_t arm)
+{
+  size_t same = 0;
+  while (strcmp(b->arm[same].config.precision, b->arm[arm].config.precision) != 0) same++;
+  return same == arm;
+}
+
+static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
 {
   const lks_cost_machine *m = &p->machine;
-  fprintf(out,
-          "\nModel: %zu samples a rank, %.0f ranks a host; a step takes %.3f ms and %.3f ms a microbatch\n",
-          p->samples, m->host_ranks, 1e3 * m->fixed, 1e3 * m->microbatch);
+  fprintf(out, "\nModel: %zu samples a rank, %.0f rank%s a host\n", p->samples, m->host_ranks,
+          m->host_ranks > 1 ? "s" : "");
+  for (size_t a = 0; a < b->arms; a++)
+    if (first_of_precision(b, a))
+      fprintf(out, "  a rank's own work in %s      %8.3f ms a step and %.3f ms a microbatch\n",
+              b->arm[a].config.precision, 1e3 * p->work[a].fixed, 1e3 * p->work[a].microbatch);
   if (m->inside.latency > 0)
     print_link(out, "ranks of one host", &m->inside, "");
   else
@@ -39,6 +50,7 @@ static void print_checks(FILE *out, const lks_scaling *p, const lks_bench *b)
     for (size_t a = 0; a < b->arms; a++) {
       const lks_scaling_point *point = &p->check[c];
       const lks_config *config = &b->arm[a].config;
+      if (point->measured[a] <= 0) continue;
       double predicted = images(p, point, point->cost[a].total),
              measured = images(p, point, point->measured[a]);
       fprintf(out, "%7zu %5zu  %-12s %-6s %-6s %10.0f %10.0f %+6.1f%%%s\n", point->ranks, point->hosts,
@@ -56,20 +68,23 @@ static void print_forecast(FILE *out, const lks_scaling *p, const lks_bench *b)
     fprintf(out, " %15.10s %.4s", b->arm[a].config.bn, b->arm[a].config.reduce);
   fprintf(out, "\n");
   double microbatches = ceil((double)p->samples / (double)b->microbatch);
-  double alone = p->machine.fixed + p->machine.microbatch * microbatches;
   for (size_t i = 0; i < LKS_FORECASTS; i++) {
     const lks_scaling_point *point = &p->forecast[i];
     fprintf(out, "%7zu %6zu %10zu", point->ranks, point->hosts, point->ranks * p->samples);
-    for (size_t a = 0; a < b->arms; a++)
-      fprintf(out, " %13.0f %5.1f%%", images(p, point, point->cost[a].total),
-              100 * alone / point->cost[a].total);
+    for (size_t a = 0; a < b->arms; a++) {
+      double alone = p->work[a].fixed + p->work[a].microbatch * microbatches, total = point->cost[a].total;
+      if (total > 0)
+        fprintf(out, " %13.0f %5.1f%%", images(p, point, total), 100 * alone / total);
+      else
+        fprintf(out, " %13s %6s", "-", "");
+    }
     fprintf(out, "\n");
   }
 }
 
 void lks_scaling_print(FILE *out, const lks_scaling *predict, const lks_bench *bench)
 {
-  print_machine(out, predict);
+  print_machine(out, predict, bench);
   print_checks(out, predict, bench);
   print_forecast(out, predict, bench);
 }
@@ -79,6 +94,7 @@ static void print_json_point(lks_json *json, const lks_scaling *p, const lks_sca
 {
   for (size_t a = 0; a < b->arms; a++) {
     const lks_cost *cost = &point->cost[a];
+    if (cost->total <= 0) continue;
     lks_json_open(json, NULL, '{');
     lks_json_number(json, "ranks", (double)point->ranks);
     lks_json_number(json, "hosts", (double)point->hosts);
@@ -91,6 +107,8 @@ static void print_json_point(lks_json *json, const lks_scaling *p, const lks_sca
     lks_json_number(json, "batch_norm", cost->norm);
     lks_json_number(json, "gradients", cost->gradient);
     lks_json_number(json, "end_of_step", cost->end);
+    lks_json_number(json, "compute_fixed", p->work[a].fixed);
+    lks_json_number(json, "compute_microbatch", p->work[a].microbatch);
     lks_json_close(json);
   }
 }
@@ -109,8 +127,6 @@ void lks_scaling_print_json(lks_json *json, const lks_scaling *p, const lks_benc
   lks_json_open(json, "prediction", '{');
   lks_json_number(json, "samples_a_rank", (double)p->samples);
   lks_json_number(json, "ranks_a_host", p->machine.host_ranks);
-  lks_json_number(json, "fixed_seconds", p->machine.fixed);
-  lks_json_number(json, "microbatch_seconds", p->machine.microbatch);
   print_json_link(json, "inside_host", &p->machine.inside);
   print_json_link(json, p->between_measured ? "between_hosts" : "between_hosts_assumed", &p->machine.between);
   lks_json_open(json, "checks", '[');

@@ -26,6 +26,7 @@ holds two 'all(len(a["repeats"]) == 2 and a["images_per_second"] > 0 and a["seco
 # resnet8 has 9 batch norms in 7 stages: a shortcut shares the reduction of its block's first one
 holds two '[a["communication"]["batch_norm"]["calls"] for a in d["arms"]] == [14, 0, 14, 0]'
 holds two 'all(a["communication"]["end_of_step"]["calls"] == 1 for a in d["arms"])'
+holds two 'all(0 < a["arithmetic_seconds"] and a["not_arithmetic"] < 1 for a in d["arms"])'
 holds two 'all(l["forward"]["flops"] > 0 for a in d["arms"] for l in a["layers"] if l["kind"] == "conv")'
 
 run data 0 generate -o data.h5 --shape 5 --train 70 --test 10
@@ -40,6 +41,10 @@ holds model '[p["ranks"] for p in d["prediction"]["checks"]] == [1, 1, 2, 2, 3, 
 holds model 'all(p["predicted"] > 0 and p["measured"] > 0 for p in d["prediction"]["checks"])'
 holds model '[p["ranks"] for p in d["prediction"]["forecast"] if p["bn"] == "sync"] == [2 ** k for k in range(1, 13)]'
 holds model 'all(p["batch_norm"] > 0 if p["bn"] == "sync" else p["batch_norm"] == 0 for p in d["prediction"]["forecast"])'
+# A normalization batch above the microbatch, and above what one rank has of a mini-batch.
+run groups 2 bench --model mlp --shape 4 --batch-size 64 --microbatch 8 --bn 64,16 --predict --json "${quick[@]}"
+ended groups 0
+holds groups '[(p["ranks"], p["bn"]) for p in d["prediction"]["checks"]] == [(1, "16"), (2, "64"), (2, "16")]'
 run words 2 bench --model mlp --shape 4 --predict --latency 5 --bandwidth 1 "${quick[@]}"
 ended words 0
 says words '4096'

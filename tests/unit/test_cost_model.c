@@ -10,12 +10,9 @@
 #include "lockstep/exact_sum.h"
 #include "study/cost_model.h"
 
-static const lks_cost_machine machine = {.inside = {1e-6, 1e-10, 1e-7},
-                                         .between = {4e-6, 1e-9, 1e-6},
-                                         .host_ranks = 4,
-                                         .crowded = 1e-4,
-                                         .fixed = 1e-3,
-                                         .microbatch = 2e-3};
+static const lks_cost_machine machine = {
+    .inside = {1e-6, 1e-10, 1e-7}, .between = {4e-6, 1e-9, 1e-6}, .host_ranks = 4, .crowded = 1e-4};
+static const lks_cost_work work = {.fixed = 1e-3, .microbatch = 2e-3};
 
 static bool near(double value, double expected)
 {
@@ -59,7 +56,7 @@ static lks_cost cost_of(const network *n, size_t ranks, size_t hosts, const char
   lks_cost cost;
   lks_cost_run run = {.ranks = ranks, .hosts = hosts, .batch = 32 * ranks, .microbatch = 8, .reduce = reduce};
   assert_int_equal(lks_norm_parse(&run.norm, norm), LKS_OK);
-  assert_int_equal(lks_cost_step(&cost, &machine, &run, n->stages), LKS_OK);
+  assert_int_equal(lks_cost_step(&cost, &machine, &work, &run, n->stages), LKS_OK);
   return cost;
 }
 
@@ -99,7 +96,7 @@ static void test_hidden(void **state)
   (void)state;
   network n;
   make(&n);
-  lks_cost_machine hiding = machine;
+  lks_cost_work hiding = work;
   hiding.weights = 1;
   lks_cost_run run = {.ranks = 2,
                       .hosts = 1,
@@ -108,8 +105,8 @@ static void test_hidden(void **state)
                       .norm = {LKS_NORM_SYNC, 0},
                       .reduce = LKS_REDUCE_TREE};
   lks_cost shown, hidden;
-  assert_int_equal(lks_cost_step(&shown, &machine, &run, n.stages), LKS_OK);
-  assert_int_equal(lks_cost_step(&hidden, &hiding, &run, n.stages), LKS_OK);
+  assert_int_equal(lks_cost_step(&shown, &machine, &work, &run, n.stages), LKS_OK);
+  assert_int_equal(lks_cost_step(&hidden, &machine, &hiding, &run, n.stages), LKS_OK);
   assert_true(near(hidden.norm, shown.norm / 2)); /* the forward half is left */
   destroy(&n);
 }
