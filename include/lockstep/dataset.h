@@ -60,6 +60,10 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
                              size_t subset_count, lks_shard_function shard, const void *context);
 void lks_loader_destroy(lks_loader **loader);
 
+/** Local. Bytes that a loader of so many samples holds, of which a rank gets up to `shard` of a mini-batch.
+ */
+size_t lks_loader_footprint(size_t sample_bytes, size_t samples, size_t shard, bool shuffled);
+
 size_t lks_loader_samples(const lks_loader *loader); /* an epoch */
 size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; the last one may be smaller */
 

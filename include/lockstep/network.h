@@ -72,10 +72,21 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);
 
-/** Local. Bytes that any rank of a run of `ranks` ranks would hold at most; they are counted, not allocated.
+/** Bytes of a network, by purpose. */
+typedef struct lks_network_memory {
+  size_t values;          /* kept from the forward to the backward pass */
+  size_t value_gradients; /* what the backward pass hands down */
+  size_t parameters;      /* and their gradients, and running statistics */
+  size_t workspaces;      /* packed weights and their gradients, scratch of each thread */
+  size_t sums;            /* of batch norm and of gradients, with their messages */
+} lks_network_memory;
+
+/** Local. What any rank of a run of `ranks` ranks would hold at most; it is counted, not allocated.
  * LKS_ERR_USAGE for a bad option. */
-lks_status lks_network_footprint(size_t *bytes, const lks_model *model, const lks_network_options *options,
-                                 int ranks);
+lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *model,
+                                 const lks_network_options *options, int ranks);
+/** Local. All purposes together. */
+size_t lks_network_memory_sum(const lks_network_memory *memory);
 
 size_t lks_network_tensors(const lks_network *network);
 const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);

@@ -29,6 +29,9 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv);
 const lks_syntax *lks_report_syntax(void);
 lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
 
+const lks_syntax *lks_plan_syntax(void);
+lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv);
+
 const lks_syntax *lks_bench_syntax(void);
 lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv);
 

@@ -119,18 +119,32 @@ static lks_status plan(lks_loader *loader, lks_shard_function shard, const void 
   }
 }
 
-static lks_status allocate(lks_loader *loader, bool shuffled)
+static lks_status reserve(lks_loader *loader, size_t shard, bool shuffled)
 {
-  const size_t most = loader->full.count > loader->last.count ? loader->full.count : loader->last.count;
   lks_status status = lks_arena_create(&loader->arena);
   if (status) return status;
   for (int i = 0; i < SLOTS; i++) {
-    lks_arena_reserve(loader->arena, &loader->slot[i].values, most, loader->sample_bytes);
-    lks_arena_reserve(loader->arena, &loader->slot[i].label, most, sizeof(int32_t));
-    lks_arena_reserve(loader->arena, &loader->slot[i].sample, most, sizeof(uint32_t));
+    lks_arena_reserve(loader->arena, &loader->slot[i].values, shard, loader->sample_bytes);
+    lks_arena_reserve(loader->arena, &loader->slot[i].label, shard, sizeof(int32_t));
+    lks_arena_reserve(loader->arena, &loader->slot[i].sample, shard, sizeof(uint32_t));
   }
   if (shuffled) lks_arena_reserve(loader->arena, &loader->order, loader->count, sizeof(uint32_t));
-  return lks_arena_commit(loader->arena);
+  return LKS_OK;
+}
+
+static lks_status allocate(lks_loader *loader, bool shuffled)
+{
+  const size_t most = loader->full.count > loader->last.count ? loader->full.count : loader->last.count;
+  lks_status status = reserve(loader, most, shuffled);
+  return status ? status : lks_arena_commit(loader->arena);
+}
+
+size_t lks_loader_footprint(size_t sample_bytes, size_t samples, size_t shard, bool shuffled)
+{
+  lks_loader loader = {.sample_bytes = sample_bytes, .count = samples};
+  size_t bytes = reserve(&loader, shard, shuffled) ? 0 : lks_arena_reserved(loader.arena);
+  lks_arena_destroy(&loader.arena);
+  return bytes;
 }
 
 /* Signals are the main thread's business. */

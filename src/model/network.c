@@ -113,21 +113,26 @@ static size_t reserve_norms(lks_network *network)
   return stage_channels;
 }
 
-static void reserve_pass(lks_network *network, size_t stage_channels)
+static void reserve_values(lks_network *network)
+{
+  lks_arena *arena = network->arena;
+  size_t samples = network->shard_max * network->options.microbatch;
+  lks_arena_reserve(arena, &network->values, network->shard_max * network->stages->value_floats,
+                    sizeof(float));
+  lks_arena_reserve(arena, &network->logits, samples * network->classes, sizeof(float));
+  lks_arena_reserve(arena, &network->loss, samples, sizeof(double));
+  lks_arena_reserve(arena, &network->correct, samples, 1);
+}
+
+static void reserve_messages(lks_network *network, size_t stage_channels)
 {
   lks_arena *arena = network->arena;
   const lks_stages *s = network->stages;
-  size_t samples = network->shard_max * network->options.microbatch, pooled = 0, widest = 0;
-  size_t ranks = (size_t)network->ranks;
+  size_t ranks = (size_t)network->ranks, pooled = 0, widest = 0;
   for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
     pooled += 6 * network->unit_norm[u].channels;
     widest = larger(widest, network->unit_norm[u].channels);
   }
-  lks_arena_reserve(arena, &network->values, network->shard_max * s->value_floats, sizeof(float));
-  lks_arena_reserve(arena, &network->buffers, network->shard_max * s->buffer_floats, sizeof(float));
-  lks_arena_reserve(arena, &network->logits, samples * network->classes, sizeof(float));
-  lks_arena_reserve(arena, &network->loss, samples, sizeof(double));
-  lks_arena_reserve(arena, &network->correct, samples, 1);
   lks_arena_reserve(arena, &network->message, ranks * 2 * stage_channels * LKS_EXACT_LIMBS, sizeof(int64_t));
   lks_arena_reserve(arena, &network->last, (LKS_LAST_COUNT + pooled) * LKS_EXACT_LIMBS, sizeof(int64_t));
   lks_arena_reserve(arena, &network->moments, 2 * widest, sizeof(double));
@@ -229,6 +234,34 @@ static lks_status check_options(lks_network *network)
   return check_augmentation(network);
 }
 
+/* Everything reserved since the last call has this purpose. */
+static void book(lks_network *network, size_t *purpose)
+{
+  *purpose += lks_arena_reserved(network->arena) - lks_network_memory_sum(&network->memory);
+}
+
+/* Order is that of purposes; what a pool keeps for its backward pass is counted as workspace. */
+static lks_status reserve_all(lks_network *network)
+{
+  size_t scratch = 0;
+  lks_network_memory *memory = &network->memory;
+  lks_status status = lks_parameters_describe(network);
+  book(network, &memory->parameters);
+  if (!status) status = create_linears(network, &scratch);
+  if (!status) status = create_pools(network, &scratch);
+  if (status) return status;
+  reserve_threads(network, scratch);
+  book(network, &memory->workspaces);
+  reserve_messages(network, reserve_norms(network));
+  book(network, &memory->sums);
+  reserve_values(network);
+  book(network, &memory->values);
+  lks_arena_reserve(network->arena, &network->buffers, network->shard_max * network->stages->buffer_floats,
+                    sizeof(float));
+  book(network, &memory->value_gradients);
+  return LKS_OK;
+}
+
 /* All that comes before the memory: stages, primitives, sizes. */
 static lks_status size_up(lks_network *network)
 {
@@ -256,18 +289,11 @@ static lks_status size_up(lks_network *network)
       !network->coefficient || !network->leaf_sums || !network->stack)
     return LKS_ERR_RANK;
 
-  size_t scratch = 0;
-  status = lks_parameters_describe(network);
-  for (size_t u = 0; u < norms && !status; u++) {
+  for (size_t u = 0; u < norms; u++) {
     network->unit_norm[u].form = lks_new(network->groups_max, sizeof *network->unit_norm[u].form);
-    if (!network->unit_norm[u].form) status = LKS_ERR_RANK;
+    if (!network->unit_norm[u].form) return LKS_ERR_RANK;
   }
-  if (!status) status = create_linears(network, &scratch);
-  if (!status) status = create_pools(network, &scratch);
-  if (status) return status;
-  reserve_pass(network, reserve_norms(network));
-  reserve_threads(network, scratch);
-  return LKS_OK;
+  return reserve_all(network);
 }
 
 /* All that this rank can do alone. */
@@ -305,8 +331,8 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
   return status;
 }
 
-lks_status lks_network_footprint(size_t *bytes, const lks_model *model, const lks_network_options *options,
-                                 int ranks)
+lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *model,
+                                 const lks_network_options *options, int ranks)
 {
   size_t sums = 0, *elements = NULL;
   lks_network *n = lks_new(1, sizeof *n);
@@ -317,10 +343,18 @@ lks_status lks_network_footprint(size_t *bytes, const lks_model *model, const lk
   if (!status)
     status = lks_gradient_sum_footprint(&sums, reduce_of(n), (size_t)n->stages->units[LKS_OP_LINEAR],
                                         elements, microbatches_of(n), ranks);
-  if (!status) *bytes = lks_arena_reserved(n->arena) + sums;
+  if (!status && !lks_arena_reserved(n->arena))
+    status = lks_fail(LKS_ERR_RANK, "the network would take more bytes than can be addressed");
+  *memory = n->memory;
+  memory->sums += sums;
   lks_free(elements);
   lks_network_destroy_all(&n); /* collective for a network that has a gradient sum; this one has none */
   return status;
+}
+
+size_t lks_network_memory_sum(const lks_network_memory *m)
+{
+  return m->values + m->value_gradients + m->parameters + m->workspaces + m->sums;
 }
 
 void lks_network_destroy_all(lks_network **network)

@@ -64,6 +64,7 @@ struct lks_network {
   lks_norm norm;
   lks_stages *stages;
   lks_arena *arena;
+  lks_network_memory memory; /* what is reserved in the arena */
   lks_profile *profile;
   lks_op_times *op_times;
   size_t classes;

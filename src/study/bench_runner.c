@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "train/evaluation.h"
-#include "train/optimizer.h"
 
 /* Small enough that no network diverges on labels that mean nothing. */
 #define LEARNING_RATE 1e-4
@@ -201,6 +200,17 @@ lks_status lks_bench_runner_steps_all(lks_bench_runner *r, size_t steps, double 
   if (!status) status = lks_comm_spread_all(r->comm, spread, &mine, 1);
   if (!status) *seconds = spread[2];
   return status;
+}
+
+size_t lks_bench_runner_bytes(const lks_bench_runner *runner)
+{
+  size_t batch = runner->arena ? lks_arena_bytes(runner->arena) : 0;
+  return lks_network_bytes(runner->setup->network) + lks_optimizer_bytes(runner->optimizer) + batch;
+}
+
+lks_optimizer *lks_bench_runner_optimizer(lks_bench_runner *runner)
+{
+  return runner->optimizer;
 }
 
 lks_network *lks_bench_runner_network(lks_bench_runner *runner)

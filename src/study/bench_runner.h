@@ -4,6 +4,7 @@
 #include "base/profile.h"
 #include "lockstep/dataset.h"
 #include "model/op_times.h"
+#include "train/optimizer.h"
 #include "train/setup.h"
 
 /** What is trained when speed is measured: a model's text, and the samples of a dataset or made-up ones. */
@@ -35,8 +36,12 @@ void lks_bench_runner_destroy_all(lks_bench_runner **runner);
 lks_status lks_bench_runner_steps_all(lks_bench_runner *runner, size_t steps, double *images, double *seconds,
                                       lks_profile *profile);
 
+/** Local. Bytes of network, optimizer and mini-batch. */
+size_t lks_bench_runner_bytes(const lks_bench_runner *runner);
+
 /** Local; borrowed. */
 lks_network *lks_bench_runner_network(lks_bench_runner *runner);
+lks_optimizer *lks_bench_runner_optimizer(lks_bench_runner *runner);
 int lks_bench_runner_threads(const lks_bench_runner *runner);
 
 #endif

@@ -128,6 +128,7 @@ lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_co
   cost->norm = norm_seconds(m, run, stages, plan, work->weights * microbatches);
   cost->gradient = gradient_seconds(m, run, stages, plan, cost->compute / 2);
   cost->end = end_seconds(m, run, stages, plan);
+  cost->forward = work->forward * microbatches + cost->end;
   cost->total = cost->compute + cost->norm + cost->gradient + cost->end;
   lks_batch_plan_destroy(&plan);
   return LKS_OK;

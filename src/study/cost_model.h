@@ -26,6 +26,7 @@ typedef struct lks_cost_machine {
 typedef struct lks_cost_work {
   double fixed, microbatch; /* of a step: in any case; for each microbatch */
   double weights;           /* of a microbatch that compute weight gradients: sums travel meanwhile */
+  double forward;           /* of a microbatch, in its forward pass */
 } lks_cost_work;
 
 typedef struct lks_cost_run {
@@ -39,6 +40,7 @@ typedef struct lks_cost_run {
 typedef struct lks_cost {
   double compute, norm, gradient, end;
   double total;
+  double forward; /* of an evaluation of the same mini-batch instead */
 } lks_cost;
 
 /** Local. Seconds of a reduction of `bytes` bytes over so many ranks on so many hosts. */

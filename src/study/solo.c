@@ -8,20 +8,22 @@
 
 enum { REPEATS = 5, COLD = 2, WARM = 3 };
 
-static lks_status time_steps_all(double *seconds, lks_bench_runner *runner, double duration)
+static lks_status time_steps_all(lks_solo_result *result, lks_bench_runner *runner, double duration)
 {
-  lks_profile unused = {0};
+  lks_profile unused = {0}, profile = {0};
   double images, elapsed, run[REPEATS];
   lks_status status = lks_bench_runner_steps_all(runner, COLD, &images, &elapsed, &unused);
   if (!status) status = lks_bench_runner_steps_all(runner, WARM, &images, &elapsed, &unused);
   if (status) return status;
   size_t steps = (size_t)(duration / REPEATS * WARM / elapsed) + 1;
   for (int r = 0; r < REPEATS && !status; r++) {
-    status = lks_bench_runner_steps_all(runner, steps, &images, &elapsed, &unused);
+    status = lks_bench_runner_steps_all(runner, steps, &images, &elapsed, &profile);
     run[r] = elapsed / (double)steps;
   }
-  if (!status) *seconds = lks_quantile(run, REPEATS, 0.5);
-  return status;
+  if (status) return status;
+  result->seconds = lks_quantile(run, REPEATS, 0.5);
+  result->forward = profile.seconds[LKS_PART_FORWARD] / (double)(REPEATS * steps);
+  return LKS_OK;
 }
 
 static lks_status time_weights_all(double *seconds, lks_bench_runner *runner)
@@ -44,7 +46,7 @@ static lks_status measure_part_all(lks_solo_result *result, lks_comm *comm, cons
 {
   lks_bench_runner *runner = NULL;
   lks_status status = lks_bench_runner_create_all(&runner, comm, run->source, &run->config);
-  if (!status) status = time_steps_all(&result->seconds, runner, run->seconds);
+  if (!status) status = time_steps_all(result, runner, run->seconds);
   if (!status && run->alone) status = time_weights_all(&result->weights, runner);
   lks_bench_runner_destroy_all(&runner);
   result->hosts = (size_t)lks_comm_node_count(comm);
@@ -53,12 +55,13 @@ static lks_status measure_part_all(lks_solo_result *result, lks_comm *comm, cons
 
 static lks_status share_all(lks_solo_result *result, lks_comm *comm)
 {
-  double values[] = {result->seconds, result->weights, result->seconds > 0}, spread[9];
-  lks_status status = lks_comm_spread_all(comm, spread, values, 3);
+  double values[] = {result->seconds, result->forward, result->weights, result->seconds > 0}, spread[12];
+  lks_status status = lks_comm_spread_all(comm, spread, values, 4);
   if (!status) status = lks_comm_broadcast_all(comm, &result->hosts, sizeof result->hosts, 0);
   if (status) return status;
-  result->seconds = spread[1] / spread[7];
-  result->weights = spread[4] / spread[7];
+  result->seconds = spread[1] / spread[10];
+  result->forward = spread[4] / spread[10];
+  result->weights = spread[7] / spread[10];
   return LKS_OK;
 }
 
@@ -106,6 +109,7 @@ lks_status lks_solo_calibrate_all(lks_cost_work *work, lks_comm *comm, const lks
   double slope = microbatches > 1 ? (shard.seconds - one.seconds) / (microbatches - 1) : shard.seconds;
   work->microbatch = fmin(fmax(slope, 0), shard.seconds / microbatches);
   work->fixed = shard.seconds - microbatches * work->microbatch;
+  work->forward = shard.forward / microbatches;
   work->weights = shard.weights / microbatches;
   return LKS_OK;
 }

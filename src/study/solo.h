@@ -15,6 +15,7 @@ typedef struct lks_solo_run {
 
 typedef struct lks_solo_result {
   double seconds; /* a step, median */
+  double forward; /* of it in the forward pass */
   double weights; /* of it in the gradients of weights; alone only */
   size_t hosts;   /* of the run that rank 0 was in */
 } lks_solo_result;

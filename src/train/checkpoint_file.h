@@ -16,6 +16,10 @@ enum { LKS_CHECKPOINT_VERSION = 1 };
 lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *header,
                                const lks_snapshot *snapshot);
 
+/** Local. Composes the file in memory and lets it go, for who wants to know how much memory that takes.
+ * LKS_ERR_RANK. */
+lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lks_snapshot *snapshot);
+
 /** Local. Reads a file in a child process, which a damaged one may crash or hang. The header is checked for
  * sense, the snapshot (unless NULL) for finite values and against the fingerprint. LKS_ERR_IO, or
  * LKS_ERR_DATA; messages begin with the path. On failure there is nothing to clear. */

@@ -158,8 +158,8 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_number(file, "parameters", H5T_NATIVE_INT64, &header->parameters);
 }
 
-static lks_status compose(lks_hdf5_image *image, const lks_checkpoint_header *header,
-                          const lks_snapshot *snapshot, const char *config)
+static lks_status fill(lks_hdf5_image *image, const lks_checkpoint_header *header,
+                       const lks_snapshot *snapshot, const char *config)
 {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const hid_t file = lks_hdf5_image_create(image);
@@ -174,15 +174,30 @@ static lks_status compose(lks_hdf5_image *image, const lks_checkpoint_header *he
                   snapshot->elements);
 }
 
-lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *header,
-                               const lks_snapshot *snapshot)
+static lks_status compose(lks_hdf5_image *image, const lks_checkpoint_header *header,
+                          const lks_snapshot *snapshot)
 {
   char *config;
   lks_status status = lks_config_print(&config, &header->config);
   if (status != LKS_OK) return status;
-  lks_hdf5_image image;
-  status = compose(&image, header, snapshot, config);
+  status = fill(image, header, snapshot, config);
   lks_free(config);
+  return status;
+}
+
+lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
+{
+  lks_hdf5_image image;
+  lks_status status = compose(&image, header, snapshot);
+  if (status == LKS_OK) lks_hdf5_image_clear(&image);
+  return status;
+}
+
+lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *header,
+                               const lks_snapshot *snapshot)
+{
+  lks_hdf5_image image;
+  lks_status status = compose(&image, header, snapshot);
   if (status != LKS_OK) return lks_fail_in(status, "%s: ", path);
   status = lks_file_write(path, image.data, image.bytes);
   lks_hdf5_image_clear(&image);

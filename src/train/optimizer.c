@@ -163,6 +163,11 @@ void lks_optimizer_step(lks_optimizer *optimizer, double lr)
   lks_network_parameters_changed(optimizer->network);
 }
 
+size_t lks_optimizer_bytes(const lks_optimizer *optimizer)
+{
+  return lks_arena_bytes(optimizer->arena);
+}
+
 size_t lks_optimizer_moments(const lks_optimizer *optimizer)
 {
   return optimizer->moments;

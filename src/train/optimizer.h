@@ -19,6 +19,9 @@ void lks_optimizer_destroy(lks_optimizer **optimizer);
  * Threads split elements. */
 void lks_optimizer_step(lks_optimizer *optimizer, double lr);
 
+/** Local. Bytes that it holds. */
+size_t lks_optimizer_bytes(const lks_optimizer *optimizer);
+
 /** Local. Moments: "momentum" for sgd with momentum; "exp_avg", "exp_avg_sq" for adam. Borrowed;
  * [parameter_count]. */
 size_t lks_optimizer_moments(const lks_optimizer *optimizer);

@@ -58,7 +58,7 @@ static lks_status make_form(lks_setup *setup, const lks_setup_input *input, bool
   return LKS_OK;
 }
 
-static lks_network_options options_of(const lks_config *config, const lks_comm *comm)
+lks_network_options lks_setup_options(const lks_config *config, int threads)
 {
   return (lks_network_options){.batch_size = config->batch_size,
                                .microbatch = config->microbatch,
@@ -71,7 +71,7 @@ static lks_network_options options_of(const lks_config *config, const lks_comm *
                                .flip = config->flip,
                                .measure_noise = config->noise,
                                .seed = config->seed,
-                               .threads = config->threads ? (int)config->threads : lks_threads_default(comm)};
+                               .threads = threads};
 }
 
 lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
@@ -85,7 +85,8 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
   status = lks_comm_agree_all(comm, status);
   if (!status) status = agree_on_isa_all(comm);
   if (!status && s) {
-    lks_network_options options = options_of(config, comm);
+    int threads = config->threads ? (int)config->threads : lks_threads_default(comm);
+    const lks_network_options options = lks_setup_options(config, threads);
     status = lks_network_create_all(&s->network, s->model, comm, &options);
   }
   if (status) lks_setup_destroy_all(setup);

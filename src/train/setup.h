@@ -29,6 +29,10 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                                 const lks_setup_input *input);
 void lks_setup_destroy_all(lks_setup **setup);
 
+/** Local. The part of a configuration that a network is made with; its strings are borrowed. threads: of a
+ * rank. */
+lks_network_options lks_setup_options(const lks_config *config, int threads);
+
 /** Collective. The text of a model, which rank 0 looks up; *text is freed with lks_free. */
 lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path);
 

@@ -376,17 +376,19 @@ static void test_footprint(lks_comm *comm)
 {
   static const char *const reductions[] = {"tree", "mpi"};
   subject s;
-  size_t foretold = 0, others = 0;
+  lks_network_memory foretold, others;
   for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
     lks_network_options o = options("5", 2);
     o.reduce = reductions[i];
     lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
     lks_assert_ok_all(comm, lks_network_footprint(&foretold, s.model, &o, lks_comm_size(comm)));
     lks_assert_ok_all(comm, lks_network_footprint(&others, s.model, &o, lks_comm_size(comm) + 20));
-    double held = (double)lks_network_bytes(s.network), spread[3];
+    double held = (double)lks_network_bytes(s.network), sum = (double)lks_network_memory_sum(&foretold),
+           spread[3];
     lks_assert_ok_all(comm, lks_comm_spread_all(comm, spread, &held, 1));
-    lks_assert_all(comm, spread[2] <= (double)foretold && spread[2] > 0.95 * (double)foretold);
-    lks_assert_all(comm, others != foretold);
+    lks_assert_all(comm, spread[2] <= sum && spread[2] > 0.95 * sum);
+    lks_assert_all(comm, others.parameters == foretold.parameters && others.values <= foretold.values);
+    lks_assert_all(comm, lks_network_memory_sum(&others) != lks_network_memory_sum(&foretold));
     subject_destroy(&s);
   }
 }

@@ -1,0 +1,123 @@
+#include "study/plan.h"
+
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/shape.h"
+
+/* The configuration stands first, so that rows of its table are rows of this struct. */
+typedef struct settings {
+  lks_config config;
+  char file[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
+  size_t classes, train, test, ranks, hosts;
+  double latency, bandwidth, seconds;
+  bool json;
+} settings;
+
+#define AT(field) offsetof(settings, field)
+
+static const lks_option own_options[] = {
+    {"config", "FILE", LKS_OPTION_TEXT, AT(file), "", NULL, 0, 0, NULL,
+     "settings of the run from an INI file; the command line wins"},
+    {"ranks", "N", LKS_OPTION_SIZE, AT(ranks), "0", NULL, 0, 1e6, NULL,
+     "of the run that is planned; 0: as many as plan now"},
+    {"hosts", "N", LKS_OPTION_SIZE, AT(hosts), "0", NULL, 0, 1e6, NULL,
+     "of the run that is planned; 0: as few as have a core like this one's for every thread"},
+    {"shape", "HxWxC|D", LKS_OPTION_TEXT, AT(shape), "32x32x3", NULL, 0, 0, NULL,
+     "of a sample, when no dataset is given"},
+    {"classes", "N", LKS_OPTION_SIZE, AT(classes), "10", NULL, 2, 1e6, NULL, "when no dataset is given"},
+    {"train", "N", LKS_OPTION_SIZE, AT(train), "50000", NULL, 2, 1e9, NULL,
+     "training samples, when no dataset is given"},
+    {"test", "N", LKS_OPTION_SIZE, AT(test), "10000", NULL, 1, 1e9, NULL,
+     "test samples, when no dataset is given"},
+    {"latency", "MICROSECONDS", LKS_OPTION_REAL, AT(latency), "2", NULL, 0, 1e6, NULL,
+     "between two hosts, when this run has but one"},
+    {"bandwidth", "GB/S", LKS_OPTION_REAL, AT(bandwidth), "10", NULL, 1e-6, 1e6, NULL,
+     "between two hosts, when this run has but one"},
+    {"seconds", "TIME", LKS_OPTION_TIME, AT(seconds), "0.5", NULL, 0, 0, NULL, "that a measurement lasts"},
+    {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
+};
+enum { OWN = sizeof own_options / sizeof *own_options };
+
+const lks_syntax *lks_plan_syntax(void)
+{
+  static lks_option option[LKS_OPTIONS_MAX];
+  static lks_syntax syntax = {
+      "plan",
+      "[DATA.h5]",
+      "Tells what memory and time a training run will need, before it is run.",
+      "Takes the options of `lockstep train`. What our own code will hold is counted; what MPI and oneDNN "
+      "take, and how long a chain of microbatches lasts, is measured here. Start it with as many ranks as a "
+      "host will have: then it sees what they cost each other.",
+      option,
+      0,
+      0,
+      1};
+  if (syntax.options > 0) return &syntax;
+  size_t count;
+  const lks_option *table = lks_config_options(&count);
+  memcpy(option, own_options, sizeof own_options);
+  memcpy(option + OWN, table, count * sizeof *table);
+  syntax.options = OWN + count;
+  return &syntax;
+}
+
+/* Takes the command line twice: to learn the file's name, and over what the file says. */
+static lks_status configure(settings *s, const lks_arguments *arguments)
+{
+  lks_config *config = &s->config;
+  memset(s, 0, sizeof *s);
+  lks_settings_default(s, lks_plan_syntax());
+  lks_status status = lks_settings_take(s, lks_plan_syntax(), arguments);
+  if (status == LKS_OK && s->file[0] != '\0') {
+    lks_config_default(config);
+    status = lks_config_read(config, s->file);
+    if (status == LKS_OK) status = lks_settings_take(s, lks_plan_syntax(), arguments);
+  }
+  if (status == LKS_OK && arguments->count == 1)
+    status = lks_config_set(config, "data", arguments->argument[0]);
+  if (status != LKS_OK || config->data[0] != '\0') return status ? status : lks_config_check(config);
+  lks_config_set(config, "data", "made up");
+  status = lks_config_check(config);
+  config->data[0] = '\0';
+  return status;
+}
+
+static lks_status make_options(lks_plan_options *options, const settings *s)
+{
+  *options = (lks_plan_options){.config = s->config,
+                                .classes = s->classes,
+                                .train = s->train,
+                                .test = s->test,
+                                .ranks = s->ranks,
+                                .hosts = s->hosts,
+                                .between = {1e-6 * s->latency, 1e-9 / s->bandwidth, 1e-6 * s->latency / 4},
+                                .seconds = s->seconds};
+  return lks_shape_read(&options->shape, s->shape);
+}
+
+lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_plan_options options;
+  lks_plan plan;
+  lks_status status = lks_command_line_all(&arguments, comm, lks_plan_syntax(), argc, argv);
+  if (status != LKS_OK || arguments.help) return status;
+  status = configure(&s, &arguments);
+  if (status == LKS_OK) status = make_options(&options, &s);
+  status = lks_comm_agree_all(comm, status);
+  if (status == LKS_OK)
+    status = lks_comm_broadcast_all(comm, &options, sizeof options, 0); /* files may differ */
+  if (status == LKS_OK) status = lks_plan_make_all(&plan, comm, &options);
+  if (status != LKS_OK || lks_comm_rank(comm) != 0) return status;
+  lks_json json = {.out = stdout};
+  if (!s.json) {
+    lks_plan_print(stdout, &plan);
+    return LKS_OK;
+  }
+  lks_json_open(&json, NULL, '{');
+  lks_plan_print_json(&json, &plan);
+  lks_json_close(&json);
+  return LKS_OK;
+}
