@@ -15,13 +15,14 @@ typedef struct lks_network lks_network;
 typedef struct lks_network_options {
   size_t batch_size; /* of the mini-batch, over all ranks */
   size_t microbatch;
-  const char *norm;   /* "sync", "rank", "rank:R", "K", "none" */
-  const char *reduce; /* "tree" or "mpi" */
-  double epsilon;     /* of batch norm */
-  double momentum;    /* weight a of the newest value in the running statistics */
-  double smoothing;   /* of labels */
-  int crop;           /* images are moved by up to this many pixels each way; 0: never */
-  bool flip;          /* images are mirrored with probability 1/2 */
+  const char *norm;      /* "sync", "rank", "rank:R", "K", "none" */
+  const char *reduce;    /* "tree" or "mpi" */
+  const char *precision; /* of activations and their gradients: "fp32" or "bf16"; NULL: "fp32" */
+  double epsilon;        /* of batch norm */
+  double momentum;       /* weight a of the newest value in the running statistics */
+  double smoothing;      /* of labels */
+  int crop;              /* images are moved by up to this many pixels each way; 0: never */
+  bool flip;             /* images are mirrored with probability 1/2 */
   uint64_t seed;
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */

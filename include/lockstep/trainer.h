@@ -48,9 +48,11 @@ typedef struct lks_evaluation {
 } lks_evaluation;
 
 /** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. With PRECISE the statistics
- * are recomputed over the training split first. threads 0: as in the checkpoint. */
+ * are recomputed over the training split first. precision: "fp32" or "bf16"; NULL, and threads 0: as in the
+ * checkpoint. */
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
-                            const char *data, lks_statistics statistics, size_t threads);
+                            const char *data, lks_statistics statistics, const char *precision,
+                            size_t threads);
 
 /** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
  * MPI_Init. */

@@ -6,6 +6,7 @@
 
 typedef struct settings {
   char statistics[LKS_TEXT_MAX];
+  char precision[LKS_TEXT_MAX];
   size_t threads;
   bool json;
 } settings;
@@ -20,6 +21,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "data with the weights as they are (precise), or those of each test mini-batch (batch)"},
       {"threads", "N", LKS_OPTION_SIZE, offsetof(settings, threads), "0", NULL, 0, 1024, NULL,
        "of one rank; 0: as in the checkpoint"},
+      {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
+       "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
        "print one JSON object"},
   };
@@ -49,7 +52,8 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   if (status != LKS_OK || arguments.help) return status;
   lks_evaluation result;
   status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1],
-                            statistics_of(s.statistics), s.threads);
+                            statistics_of(s.statistics),
+                            strcmp(s.precision, "checkpoint") ? s.precision : NULL, s.threads);
   if (status != LKS_OK) return status;
   if (s.json)
     lks_say("{\"loss\": %.17g, \"accuracy\": %.17g, \"samples\": %zu, \"statistics\": \"%s\"}", result.loss,

@@ -15,6 +15,7 @@ enum { BATCH = 64, MICROBATCH = 8, TOP = 3 };
 typedef enum form { FORM_TEXT, FORM_CSV, FORM_JSON } form;
 
 typedef struct settings {
+  char precision[LKS_TEXT_MAX];
   bool csv, json;
 } settings;
 
@@ -34,6 +35,8 @@ typedef struct predictor {
 const lks_syntax *lks_predict_syntax(void)
 {
   static const lks_option option[] = {
+      {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
+       "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
        "print one JSON object a sample"},
       {"csv", NULL, LKS_OPTION_SWITCH, offsetof(settings, csv), "off", NULL, 0, 0, NULL,
@@ -68,13 +71,15 @@ static lks_status allocate(predictor *p)
 }
 
 /* The settings of the training run, but for those that say how its mini-batches were executed. */
-static lks_status create_all(predictor *p, lks_comm *comm, const char *path, bool features)
+static lks_status create_all(predictor *p, lks_comm *comm, const char *path, const char *precision,
+                             bool features)
 {
   lks_config config = p->header.config;
   bool none = strcmp(config.bn, "none") == 0;
   config.batch_size = BATCH;
   config.microbatch = MICROBATCH;
   config.threads = 0;
+  if (precision) snprintf(config.precision, sizeof config.precision, "%s", precision);
   snprintf(config.bn, sizeof config.bn, "%s", none ? "none" : "sync");
   const lks_setup_input input = {p->header.model_text, path,     p->header.input,
                                  p->header.classes,    features, p->header.mean,
@@ -191,8 +196,8 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, form
         lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch, &p->setup->form, 0, false);
     if (status != LKS_OK) return lks_fail_in(status, "%s: ", input->path);
     lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
-                              lks_network_logits(p->setup->network), p->label, 0, 1, count,
-                              p->header.classes);
+                              lks_network_logits(p->setup->network), p->label, 0, 1, count, p->header.classes,
+                              LKS_FP32);
     print_samples(p, input, begin, count, how);
   }
   return LKS_OK;
@@ -215,7 +220,9 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
     lks_predict_input input;
     status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header.input);
     bool features = input.samples.features != NULL;
-    if (status == LKS_OK && p.setup == NULL) status = create_all(&p, comm, arguments.argument[0], features);
+    if (status == LKS_OK && p.setup == NULL)
+      status = create_all(&p, comm, arguments.argument[0],
+                          strcmp(s.precision, "checkpoint") ? s.precision : NULL, features);
     if (status == LKS_OK && features != p.features)
       status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
     if (status == LKS_OK) status = predict_all(&p, &input, how);

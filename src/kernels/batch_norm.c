@@ -4,10 +4,10 @@
 
 #include "kernels/vector/table.h"
 
-void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const float *restrict x,
-                         size_t rows, size_t channels)
+void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const void *restrict x,
+                         size_t rows, size_t channels, lks_type type)
 {
-  lks_vector()->batch_norm->sums(sum, square_sum, x, rows, channels);
+  lks_vector()->batch_norm_sums->sums(sum, square_sum, x, rows, channels, type);
 }
 
 void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, const double *variance,
@@ -26,22 +26,24 @@ void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, cons
   }
 }
 
-void lks_batch_norm_forward(float *y, const float *x, const float *residual, const lks_batch_norm_form *form,
-                            bool relu, size_t rows, size_t channels)
+void lks_batch_norm_forward(void *y, const void *x, const void *residual, const lks_batch_norm_form *form,
+                            bool relu, size_t rows, size_t channels, lks_type type)
 {
-  lks_vector()->batch_norm->forward(y, x, residual, form, relu, rows, channels);
+  lks_vector()->batch_norm->forward(y, x, residual, form, relu, rows, channels, type);
 }
 
-void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g,
-                                  const float *dy, const float *dy2, const float *y, const float *x,
-                                  const lks_batch_norm_form *form, size_t rows, size_t channels)
+void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, void *g,
+                                  const void *dy, const void *dy2, const void *y, const void *x,
+                                  const lks_batch_norm_form *form, size_t rows, size_t channels,
+                                  lks_type type)
 {
-  lks_vector()->batch_norm->backward_sums(dy_sum, dy_xhat_sum, g, dy, dy2, y, x, form, rows, channels);
+  lks_vector()->batch_norm_sums->backward_sums(dy_sum, dy_xhat_sum, g, dy, dy2, y, x, form, rows, channels,
+                                               type);
 }
 
-void lks_batch_norm_backward(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
+void lks_batch_norm_backward(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
                              const double *mean_dy, const double *mean_dy_xhat, float *coefficient,
-                             size_t rows, size_t channels)
+                             size_t rows, size_t channels, lks_type type)
 {
   float *slope = coefficient, *level = coefficient + channels;
   for (size_t c = 0; c < channels; ++c) {
@@ -49,5 +51,5 @@ void lks_batch_norm_backward(float *dx, const float *g, const float *x, const lk
     slope[c] = (float)(-scale * form->rstd[c] * mean_dy_xhat[c]);
     level[c] = (float)(-scale * (mean_dy[c] + form->offset[c] * mean_dy_xhat[c]));
   }
-  lks_vector()->batch_norm->backward(dx, g, x, form, slope, level, rows, channels);
+  lks_vector()->batch_norm->backward(dx, g, x, form, slope, level, rows, channels, type);
 }

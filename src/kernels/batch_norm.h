@@ -4,10 +4,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Batch norm over rows x channels, fp32, in the pieces that lie between two reductions. Sums are in double,
- * in row order for every channel, so their bits depend on the data alone; every function gives the same bits
- * at every instruction set. All are local, row-major; rows may be 0. Source: Ioffe & Szegedy 2015, algorithms
- * 1 and 2.
+#include "kernels/type.h"
+
+/** Batch norm over rows x channels of `type`, in the pieces that lie between two reductions. Sums are in
+ * double and in an order that the number of rows decides, so their bits depend on the data alone; every
+ * function gives the same bits at every instruction set. All are local, row-major; rows may be 0. Source:
+ * Ioffe & Szegedy 2015, algorithms 1 and 2.
+ *
+ *  Rows are added in fours, (a + b) + (c + d), and then to the sum; those that are left over one by one. bf16
+ * is summed in fp32 within 64 rows, and then in double: off by at most 21 * 2^-24 times the sum of the terms'
+ * magnitudes, the terms being distances from the first row in lks_batch_norm_sums.
  *
  *  The form of a channel: y = (x - mean) * scale + shift, mean the fp32 number nearest to the true mean and
  * shift corrected for the difference; x_hat = (x - mean) * rstd + offset likewise. */
@@ -17,9 +23,10 @@ typedef struct lks_batch_norm_form {
   float *rstd, *offset; /* [channels] each: 1/sqrt(var+eps), (mean_fp32 - mean)*rstd */
 } lks_batch_norm_form;
 
-/** sum, square_sum [channels] out (overwritten); x [rows,channels] in. */
-void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const float *restrict x,
-                         size_t rows, size_t channels);
+/** sum, square_sum [channels] out (overwritten); x [rows,channels] in. In bf16 the errors of both belong
+ * together: the variance made of them is off by at most 63 * 2^-24 times the mean of (x - first row)^2. */
+void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const void *restrict x,
+                         size_t rows, size_t channels, lks_type type);
 
 /** Fills the form of every channel. mean, variance (biased), gamma, beta [channels] in; gamma and beta may be
  * NULL (1, 0). Computed in double, each number rounded once. */
@@ -28,21 +35,22 @@ void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, cons
 
 /** y [rows,channels] out; x in, may be y; residual [rows,channels] added before the activation, or NULL.
  *  y = act((x - mean)*scale + shift + residual), act = max(0, .) if relu; a NaN stays a NaN. */
-void lks_batch_norm_forward(float *y, const float *x, const float *residual, const lks_batch_norm_form *form,
-                            bool relu, size_t rows, size_t channels);
+void lks_batch_norm_forward(void *y, const void *x, const void *residual, const lks_batch_norm_form *form,
+                            bool relu, size_t rows, size_t channels, lks_type type);
 
 /** g [rows,channels] out: (dy + dy2) where y > 0, else 0; dy2 may be NULL (nothing added); y may be NULL (no
- * mask); g may be dy. dy_sum, dy_xhat_sum [channels] out (overwritten): sums over the rows of g and of g *
- * x_hat, g and x_hat in fp32, their product and the sums in double. x in. */
-void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g,
-                                  const float *dy, const float *dy2, const float *y, const float *x,
-                                  const lks_batch_norm_form *form, size_t rows, size_t channels);
+ * mask); g may be dy. dy_sum, dy_xhat_sum [channels] out (overwritten): sums over the rows of g, as stored,
+ * and of g * x_hat, which is made of the sum of g * (x - mean) in double. x in. */
+void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, void *g,
+                                  const void *dy, const void *dy2, const void *y, const void *x,
+                                  const lks_batch_norm_form *form, size_t rows, size_t channels,
+                                  lks_type type);
 
 /** dx [rows,channels] out, may be g: dx = scale*(g - mean_dy - x_hat*mean_dy_xhat); the means [channels] over
  * the normalization batch. Coefficients are prepared in double once a call; coefficient [2*channels] is work
  * space. */
-void lks_batch_norm_backward(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
+void lks_batch_norm_backward(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
                              const double *mean_dy, const double *mean_dy_xhat, float *coefficient,
-                             size_t rows, size_t channels);
+                             size_t rows, size_t channels, lks_type type);
 
 #endif

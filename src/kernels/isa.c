@@ -60,8 +60,9 @@ lks_isa lks_isa_best(void)
 static const lks_vector_kernels *const tables[] = {
     &lks_vector_kernels_baseline,
 #ifdef LKS_HAVE_ISA_avx2
-    &lks_vector_kernels_avx2,
-    &lks_vector_kernels_avx512, /* also what stands above it: the rest is oneDNN's business */
+    &lks_vector_kernels_avx2,        &lks_vector_kernels_avx512,
+    &lks_vector_kernels_avx512, /* VNNI is oneDNN's business alone, as is AMX */
+    &lks_vector_kernels_avx512_bf16,
 #endif
 };
 

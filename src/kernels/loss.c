@@ -48,11 +48,16 @@ typedef struct sample {
   bool finite;
 } sample;
 
+static double logit(const sample *s, size_t class)
+{
+  return s->logits[class];
+}
+
 /* e = exp(logit - top) of the classes from `begin` on; returns how many, at most BLOCK */
 static size_t shifted_exp(double e[BLOCK], const sample *s, size_t begin)
 {
   const size_t count = s->classes - begin < BLOCK ? s->classes - begin : BLOCK;
-  for (size_t i = 0; i < count; ++i) e[i] = s->logits[begin + i] - s->top;
+  for (size_t i = 0; i < count; ++i) e[i] = logit(s, begin + i) - s->top;
   lks_vector()->exp->exp(e, e, count);
   return count;
 }
@@ -61,11 +66,12 @@ static sample sample_of(const float *logits, int32_t label, size_t classes)
 {
   sample s = {.logits = logits, .classes = classes, .truth = (size_t)label, .finite = true};
   for (size_t c = 0; c < classes; ++c) {
-    s.finite &= isfinite(logits[c]) != 0;
-    s.total += logits[c];
-    if (logits[c] > logits[s.best]) s.best = c;
+    const double value = logit(&s, c);
+    s.finite &= isfinite(value) != 0;
+    s.total += value;
+    if (value > logit(&s, s.best)) s.best = c;
   }
-  s.top = logits[s.best];
+  s.top = logit(&s, s.best);
   double e[BLOCK];
   for (size_t begin = 0; begin < classes; begin += BLOCK) {
     const size_t count = shifted_exp(e, &s, begin);
@@ -78,11 +84,12 @@ static sample sample_of(const float *logits, int32_t label, size_t classes)
 static double cross_entropy(const sample *s, double smoothing)
 {
   const double classes = (double)s->classes, mean = s->total / classes;
-  const double expected = (1.0 - smoothing) * (s->logits[s->truth] - s->top) + smoothing * (mean - s->top);
+  const double expected = (1.0 - smoothing) * (logit(s, s->truth) - s->top) + smoothing * (mean - s->top);
   return s->finite ? lks_log(s->exp_sum) - expected : NAN;
 }
 
-static void softmax(float *dlogits, float *probability, const sample *s, double smoothing, double weight)
+static void softmax(void *dlogits, lks_type type, float *probability, const sample *s, double smoothing,
+                    double weight)
 {
   double e[BLOCK];
   for (size_t begin = 0; begin < s->classes; begin += BLOCK) {
@@ -91,21 +98,22 @@ static void softmax(float *dlogits, float *probability, const sample *s, double 
       const double p = e[i] / s->exp_sum;
       const double target = smoothing / (double)s->classes + (begin + i == s->truth ? 1.0 - smoothing : 0.0);
       if (probability) probability[begin + i] = (float)p;
-      if (dlogits) dlogits[begin + i] = (float)(weight * (p - target));
+      if (dlogits) lks_type_store(dlogits, begin + i, (float)(weight * (p - target)), type);
     }
   }
 }
 
-void lks_softmax_cross_entropy(double *loss, uint8_t *correct, float *dlogits, float *probability,
+void lks_softmax_cross_entropy(double *loss, uint8_t *correct, void *dlogits, float *probability,
                                const float *logits, const int32_t *label, double smoothing, double weight,
-                               size_t samples, size_t classes)
+                               size_t samples, size_t classes, lks_type type)
 {
+  const size_t stride = classes * lks_type_bytes(type);
   for (size_t n = 0; n < samples; ++n) {
-    const size_t at = n * classes;
-    const sample s = sample_of(logits + at, label[n], classes);
+    const sample s = sample_of(logits + n * classes, label[n], classes);
     loss[n] = cross_entropy(&s, smoothing);
     correct[n] = s.best == s.truth;
     if (dlogits || probability)
-      softmax(dlogits ? dlogits + at : NULL, probability ? probability + at : NULL, &s, smoothing, weight);
+      softmax(dlogits ? (char *)dlogits + n * stride : NULL, type,
+              probability ? probability + n * classes : NULL, &s, smoothing, weight);
   }
 }

@@ -22,10 +22,11 @@ lks_status lks_onednn_check(dnnl_status_t status, const char *what)
   return lks_fail(LKS_ERR_RANK, "oneDNN %s: %s: %s", lks_onednn_version(), what, status_word(status));
 }
 
-lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent,
+lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent, lks_type type,
                              dnnl_format_tag_t tag)
 {
-  return lks_onednn_check(dnnl_memory_desc_init_by_tag(md, dimensions, extent, dnnl_f32, tag),
+  dnnl_data_type_t element = type == LKS_BF16 ? dnnl_bf16 : dnnl_f32;
+  return lks_onednn_check(dnnl_memory_desc_init_by_tag(md, dimensions, extent, element, tag),
                           "layout of an array");
 }
 

@@ -5,14 +5,17 @@
 #include <stddef.h>
 
 #include "kernels/isa.h"
+#include "kernels/type.h"
 #include "lockstep/status.h"
 
 /** Convolution, dense layers and pooling of one fixed shape, from oneDNN, which is known to onednn*.c alone.
  *  Primitives are created once, for one thread each call and with a scratchpad of the caller; `thread` says
  *  which of the `threads` sets of memory handles a call may use, so calls with different threads may run side
- *  by side. Activations are NHWC (rows x channels), fp32; buffers are aligned to 64 bytes. Nothing is
- *  allocated by this code after creation. A result's bits depend on neither the thread, nor the number of
- *  threads, nor (y and dx) the place of a sample in its microbatch; on the instruction set they do. */
+ *  by side. Activations are NHWC (rows x channels) of `type`; buffers are aligned to 64 bytes. Sums are in
+ *  fp32, of products of `type`; weights, biases and their gradients are fp32, and packed weights are rounded
+ *  to `type`. Nothing is allocated by this code after creation. A result's bits depend on neither the thread,
+ *  nor the number of threads, nor (y and dx) the place of a sample in its microbatch; on the instruction set
+ *  they do. */
 typedef struct lks_window {
   size_t samples; /* of a microbatch */
   size_t in_height, in_width, in_channels;
@@ -27,9 +30,10 @@ typedef struct lks_linear lks_linear;
 
 typedef enum lks_linear_kind { LKS_LINEAR_CONV, LKS_LINEAR_DENSE } lks_linear_kind;
 
-/** Local. need_dx: whether the gradient of the input is wanted (the first layer does without). */
+/** Local. need_dx: whether the gradient of the input is wanted (the first layer does without). type: of x,
+ * dx, dy and the arithmetic; y_type: of y, LKS_FP32 or `type`. */
 lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lks_window *window, bool bias,
-                             bool need_dx, int threads);
+                             bool need_dx, lks_type type, lks_type y_type, int threads);
 void lks_linear_destroy(lks_linear **linear);
 
 /** Elements of w: OIHW, or (out,in). Local. */
@@ -47,13 +51,13 @@ lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear);
 lks_status lks_linear_unpack_gradient(float *dw, float *db, const float *gradient, lks_linear *linear);
 
 /** Local. y [samples,out_h,out_w,out_c] out; x in; b [out_c] or NULL. */
-lks_status lks_linear_forward(float *y, const float *x, const void *packed, const float *b,
-                              lks_linear *linear, int thread, void *scratch);
+lks_status lks_linear_forward(void *y, const void *x, const void *packed, const float *b, lks_linear *linear,
+                              int thread, void *scratch);
 /** Local. dx out (overwritten); dy in. */
-lks_status lks_linear_backward_data(float *dx, const float *dy, const void *packed, lks_linear *linear,
+lks_status lks_linear_backward_data(void *dx, const void *dy, const void *packed, lks_linear *linear,
                                     int thread, void *scratch);
 /** Local. gradient [lks_linear_gradient_elements] out (overwritten, padding with 0): dw packed, then db. */
-lks_status lks_linear_backward_weights(float *gradient, const float *x, const float *dy, lks_linear *linear,
+lks_status lks_linear_backward_weights(float *gradient, const void *x, const void *dy, lks_linear *linear,
                                        int thread, void *scratch);
 
 /** The average is over the pixels of the image alone: padding is not counted. */
@@ -61,17 +65,18 @@ typedef enum lks_pool_kind { LKS_POOL_MAX, LKS_POOL_AVERAGE } lks_pool_kind;
 typedef struct lks_pool lks_pool;
 
 /** Local. window: out_channels is in_channels. A global average has the image as its kernel. */
-lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, int threads);
+lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, lks_type type,
+                           int threads);
 void lks_pool_destroy(lks_pool **pool);
 /** Bytes of one microbatch, kept from forward to backward; may be 0. Local. */
 size_t lks_pool_workspace_bytes(const lks_pool *pool);
 /** Bytes of one thread; may be 0. Local. */
 size_t lks_pool_scratch_bytes(const lks_pool *pool);
 /** Local. y, workspace out; x in. */
-lks_status lks_pool_forward(float *y, void *workspace, const float *x, lks_pool *pool, int thread,
+lks_status lks_pool_forward(void *y, void *workspace, const void *x, lks_pool *pool, int thread,
                             void *scratch);
 /** Local. dx out (overwritten); dy, workspace in. The first of equal values takes a maximum's gradient. */
-lks_status lks_pool_backward(float *dx, const float *dy, const void *workspace, lks_pool *pool, int thread,
+lks_status lks_pool_backward(void *dx, const void *dy, const void *workspace, lks_pool *pool, int thread,
                              void *scratch);
 
 /** Local. The newest instructions that oneDNN may use; before the first primitive. LKS_ERR_RANK when the

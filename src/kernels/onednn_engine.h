@@ -54,8 +54,8 @@ lks_status lks_onednn_run(lks_onednn_op *op, int thread, const void *const *poin
  * before. oneDNN splits sums by that number both when it creates and when it executes. Local. */
 int lks_onednn_threads_swap(int threads);
 
-/** Local. A layout of fp32 values. */
-lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent,
+/** Local. A layout of values of `type`. */
+lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent, lks_type type,
                              dnnl_format_tag_t tag);
 
 #endif

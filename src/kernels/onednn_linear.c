@@ -14,10 +14,11 @@ struct lks_linear {
   bool bias;
 };
 
-/* What the three passes are described by. w_any lets each primitive choose its layout. */
+/* What the three passes are described by; dx is as x. w_any and dw_any let each primitive choose its layout;
+ * w is that of the parameters. */
 typedef struct linear_layouts {
   dnnl_dims_t stride, pad_begin, pad_end;
-  dnnl_memory_desc_t x, y, b, w, w_any;
+  dnnl_memory_desc_t x, y, dy, b, w, w_any, dw_any;
 } linear_layouts;
 
 static size_t round_up(size_t n, size_t unit)
@@ -35,7 +36,8 @@ static lks_window as_convolution(lks_linear_kind kind, const lks_window *w)
   return (lks_window){1, 1, w->samples, inputs, 1, w->samples, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
 }
 
-static lks_status describe_layouts(linear_layouts *l, const lks_window *w, bool bias)
+static lks_status describe_layouts(linear_layouts *l, const lks_window *w, bool bias, lks_type type,
+                                   lks_type y_type)
 {
   const dnnl_dim_t samples = (dnnl_dim_t)w->samples, in = (dnnl_dim_t)w->in_channels,
                    out = (dnnl_dim_t)w->out_channels;
@@ -45,11 +47,13 @@ static lks_status describe_layouts(linear_layouts *l, const lks_window *w, bool 
   *l = (linear_layouts){.stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
                         .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
                         .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
-  lks_status status = lks_onednn_layout(&l->x, 4, x, dnnl_nhwc);
-  if (!status) status = lks_onednn_layout(&l->y, 4, y, dnnl_nhwc);
-  if (!status) status = lks_onednn_layout(&l->w, 4, weights, dnnl_oihw);
-  if (!status) status = lks_onednn_layout(&l->w_any, 4, weights, dnnl_format_tag_any);
-  if (!status && bias) status = lks_onednn_layout(&l->b, 1, (const dnnl_dims_t){out}, dnnl_x);
+  lks_status status = lks_onednn_layout(&l->x, 4, x, type, dnnl_nhwc);
+  if (!status) status = lks_onednn_layout(&l->y, 4, y, y_type, dnnl_nhwc);
+  if (!status) status = lks_onednn_layout(&l->dy, 4, y, type, dnnl_nhwc);
+  if (!status) status = lks_onednn_layout(&l->w, 4, weights, LKS_FP32, dnnl_oihw);
+  if (!status) status = lks_onednn_layout(&l->w_any, 4, weights, type, dnnl_format_tag_any);
+  if (!status) status = lks_onednn_layout(&l->dw_any, 4, weights, LKS_FP32, dnnl_format_tag_any);
+  if (!status && bias) status = lks_onednn_layout(&l->b, 1, (const dnnl_dims_t){out}, LKS_FP32, dnnl_x);
   return status;
 }
 
@@ -69,7 +73,7 @@ static lks_status create_backward_data(lks_linear *linear, const linear_layouts 
 {
   dnnl_convolution_desc_t desc;
   dnnl_status_t status = dnnl_convolution_backward_data_desc_init(
-      &desc, dnnl_convolution_direct, &l->x, &l->w_any, &l->y, l->stride, l->pad_begin, l->pad_end);
+      &desc, dnnl_convolution_direct, &l->x, &l->w_any, &l->dy, l->stride, l->pad_begin, l->pad_end);
   if (status != dnnl_success) return lks_onednn_check(status, "describing a gradient of the input");
   static const int list[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_SCRATCHPAD};
   return lks_onednn_op_create(&linear->backward_data, &linear->host, &desc, &linear->forward, list, 4);
@@ -79,7 +83,7 @@ static lks_status create_backward_weights(lks_linear *linear, const linear_layou
 {
   dnnl_convolution_desc_t desc;
   dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(
-      &desc, dnnl_convolution_direct, &l->x, &l->w_any, linear->bias ? &l->b : NULL, &l->y, l->stride,
+      &desc, dnnl_convolution_direct, &l->x, &l->dw_any, linear->bias ? &l->b : NULL, &l->dy, l->stride,
       l->pad_begin, l->pad_end);
   if (status != dnnl_success) return lks_onednn_check(status, "describing a gradient of the weights");
   static const int list[] = {DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST,
@@ -118,7 +122,7 @@ static lks_status create_operations(lks_linear *linear, const linear_layouts *l,
 }
 
 lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lks_window *window, bool bias,
-                             bool need_dx, int threads)
+                             bool need_dx, lks_type type, lks_type y_type, int threads)
 {
   *linear = NULL;
   lks_linear *made = lks_new(1, sizeof *made);
@@ -130,7 +134,7 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
   linear_layouts layouts;
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
-  if (!status) status = describe_layouts(&layouts, &w, bias);
+  if (!status) status = describe_layouts(&layouts, &w, bias, type, y_type);
   if (!status) status = create_operations(made, &layouts, need_dx);
   lks_onednn_threads_swap(before);
   if (status) lks_linear_destroy(&made);
@@ -187,20 +191,20 @@ lks_status lks_linear_unpack_gradient(float *dw, float *db, const float *gradien
   return lks_onednn_run(&linear->unpack, 0, (const void *[]){gradient, dw});
 }
 
-lks_status lks_linear_forward(float *y, const float *x, const void *packed, const float *b,
-                              lks_linear *linear, int thread, void *scratch)
+lks_status lks_linear_forward(void *y, const void *x, const void *packed, const float *b, lks_linear *linear,
+                              int thread, void *scratch)
 {
   return lks_onednn_run(&linear->forward, thread, (const void *[]){y, x, packed, b, scratch});
 }
 
-lks_status lks_linear_backward_data(float *dx, const float *dy, const void *packed, lks_linear *linear,
+lks_status lks_linear_backward_data(void *dx, const void *dy, const void *packed, lks_linear *linear,
                                     int thread, void *scratch)
 {
   const void *w = (const char *)packed + linear->data_offset;
   return lks_onednn_run(&linear->backward_data, thread, (const void *[]){dx, dy, w, scratch});
 }
 
-lks_status lks_linear_backward_weights(float *gradient, const float *x, const float *dy, lks_linear *linear,
+lks_status lks_linear_backward_weights(float *gradient, const void *x, const void *dy, lks_linear *linear,
                                        int thread, void *scratch)
 {
   float *db = gradient + linear->dw_rounded;

@@ -6,7 +6,7 @@ struct lks_pool {
   lks_onednn_op forward, backward;
 };
 
-static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lks_window *w)
+static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lks_window *w, lks_type type)
 {
   const dnnl_alg_kind_t algorithm =
       kind == LKS_POOL_MAX ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
@@ -18,8 +18,8 @@ static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lk
   const dnnl_dims_t begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left};
   const dnnl_dims_t end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right};
   dnnl_memory_desc_t x, y;
-  lks_status status = lks_onednn_layout(&x, 4, in, dnnl_nhwc);
-  if (!status) status = lks_onednn_layout(&y, 4, out, dnnl_nhwc);
+  lks_status status = lks_onednn_layout(&x, 4, in, type, dnnl_nhwc);
+  if (!status) status = lks_onednn_layout(&y, 4, out, type, dnnl_nhwc);
   if (status) return status;
 
   dnnl_pooling_desc_t forward, backward;
@@ -36,14 +36,15 @@ static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lk
   return lks_onednn_op_create(&pool->backward, &pool->host, &backward, &pool->forward, backward_list, 4);
 }
 
-lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, int threads)
+lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, lks_type type,
+                           int threads)
 {
   *pool = NULL;
   lks_pool *made = lks_new(1, sizeof *made);
   if (!made) return LKS_ERR_RANK;
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
-  if (!status) status = create_operations(made, kind, window);
+  if (!status) status = create_operations(made, kind, window, type);
   lks_onednn_threads_swap(before);
   if (status) lks_pool_destroy(&made);
   *pool = made;
@@ -72,13 +73,13 @@ size_t lks_pool_scratch_bytes(const lks_pool *pool)
   return forward > backward ? forward : backward;
 }
 
-lks_status lks_pool_forward(float *y, void *workspace, const float *x, lks_pool *pool, int thread,
+lks_status lks_pool_forward(void *y, void *workspace, const void *x, lks_pool *pool, int thread,
                             void *scratch)
 {
   return lks_onednn_run(&pool->forward, thread, (const void *[]){y, workspace, x, scratch});
 }
 
-lks_status lks_pool_backward(float *dx, const float *dy, const void *workspace, lks_pool *pool, int thread,
+lks_status lks_pool_backward(void *dx, const void *dy, const void *workspace, lks_pool *pool, int thread,
                              void *scratch)
 {
   return lks_onednn_run(&pool->backward, thread, (const void *[]){dx, dy, workspace, scratch});

@@ -13,18 +13,20 @@ static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t mi
   const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &network->unit_norm[op->unit];
   if (op->dx < 0) return;
-  float *dx = lks_gradient(network, op->dx, microbatch);
-  const float *g = lks_gradient(network, op->gradient[0], microbatch);
-  const float *x = lks_value(network, op->input, microbatch);
+  char *dx = lks_gradient(network, op->dx, microbatch);
+  const char *g = lks_gradient(network, op->gradient[0], microbatch);
+  const char *x = lks_value(network, op->input, microbatch);
+  size_t bytes = op->elements * lks_type_bytes(op->type);
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
-    size_t at = segment->offset * op->elements, group = segment->group - plan->first_group;
+    size_t at = segment->offset * bytes, group = segment->group - plan->first_group;
     const double *mean = unit->mean + group * 2 * unit->channels;
     lks_batch_norm_backward(dx + at, g + at, x + at, &unit->form[group], mean, mean + unit->channels,
-                            network->coefficient[thread], segment->samples * unit->pixels, unit->channels);
+                            network->coefficient[thread], segment->samples * unit->pixels, unit->channels,
+                            op->type);
   }
   size_t samples = lks_batch_plan_samples(plan, microbatch);
-  memset(dx + samples * op->elements, 0, (plan->microbatch - samples) * op->elements * sizeof *dx);
+  memset(dx + samples * bytes, 0, (plan->microbatch - samples) * bytes);
 }
 
 /* First half of a batch norm's backward: the gradient before its activation, and its sums. */
@@ -33,29 +35,29 @@ static void norm_backward_sums(const lks_pass_context *context, const lks_op *op
   lks_network *network = context->network;
   const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &network->unit_norm[op->unit];
-  float *g = lks_gradient(network, op->gradient[0], microbatch);
-  const float *dy2 = op->gradient[1] >= 0 ? lks_gradient(network, op->gradient[1], microbatch) : NULL;
-  const float *y = op->relu ? lks_value(network, (int)(op - network->stages->op), microbatch) : NULL;
-  const float *x = lks_value(network, op->input, microbatch);
+  char *g = lks_gradient(network, op->gradient[0], microbatch);
+  const char *dy2 = op->gradient[1] >= 0 ? lks_gradient(network, op->gradient[1], microbatch) : NULL;
+  const char *y = op->relu ? lks_value(network, (int)(op - network->stages->op), microbatch) : NULL;
+  const char *x = lks_value(network, op->input, microbatch);
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
-    size_t at = segment->offset * op->elements;
+    size_t at = segment->offset * op->elements * lks_type_bytes(op->type);
     double *sums = unit->segment_sums + s * 2 * unit->channels;
     lks_batch_norm_backward_sums(sums, sums + unit->channels, g + at, g + at, dy2 ? dy2 + at : NULL,
                                  y ? y + at : NULL, x + at, &unit->form[segment->group - plan->first_group],
-                                 segment->samples * unit->pixels, unit->channels);
+                                 segment->samples * unit->pixels, unit->channels, op->type);
   }
 }
 
-static void dropout_backward(const lks_pass_context *context, const lks_op *op, float *dx, const float *dy,
+static void dropout_backward(const lks_pass_context *context, const lks_op *op, char *dx, const char *dy,
                              size_t microbatch)
 {
-  size_t first = microbatch * context->plan->microbatch, n = op->elements;
+  size_t first = microbatch * context->plan->microbatch, bytes = op->elements * lks_type_bytes(op->type);
   for (size_t i = 0; i < lks_batch_plan_samples(context->plan, microbatch); i++) {
     lks_random_key key =
         lks_random_key_make(context->network->options.seed, LKS_RANDOM_DROPOUT, (uint32_t)op->unit,
                             context->step, context->batch->sample[first + i]);
-    lks_dropout(dx + i * n, dy + i * n, op->layer->rate, &key, n);
+    lks_dropout(dx + i * bytes, dy + i * bytes, op->layer->rate, &key, op->elements, op->type);
   }
 }
 
@@ -69,12 +71,14 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
     norm_backward_sums(context, op, microbatch);
     return LKS_OK;
   }
-  float *dy = lks_gradient(network, op->gradient[0], microbatch);
-  if (op->gradient[1] >= 0) lks_add_forward(dy, dy, lks_gradient(network, op->gradient[1], microbatch), all);
-  float *dx = op->dx >= 0 ? lks_gradient(network, op->dx, microbatch) : NULL;
-  const float *y = lks_value(network, o, microbatch);
+  lks_type type = network->stages->type;
+  void *dy = lks_gradient(network, op->gradient[0], microbatch);
+  if (op->gradient[1] >= 0)
+    lks_add_forward(dy, dy, lks_gradient(network, op->gradient[1], microbatch), all, type);
+  void *dx = op->dx >= 0 ? lks_gradient(network, op->dx, microbatch) : NULL;
+  const void *y = lks_value(network, o, microbatch);
   if (op->kind == LKS_OP_ADD && op->dresidual >= 0)
-    memcpy(lks_gradient(network, op->dresidual, microbatch), dy, all * sizeof *dy);
+    memcpy(lks_gradient(network, op->dresidual, microbatch), dy, all * lks_type_bytes(type));
   if (!dx) return LKS_OK;
   switch (op->kind) {
   case LKS_OP_LINEAR: {
@@ -86,8 +90,8 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
     const char *workspace = pool->workspace + microbatch * pool->workspace_stride;
     return lks_pool_backward(dx, dy, workspace, pool->pool, thread, network->scratch[thread]);
   }
-  case LKS_OP_RELU: lks_relu_backward(dx, dy, y, all); break;
-  case LKS_OP_SIGMOID: lks_sigmoid_backward(dx, dy, y, all); break;
+  case LKS_OP_RELU: lks_relu_backward(dx, dy, y, all, type); break;
+  case LKS_OP_SIGMOID: lks_sigmoid_backward(dx, dy, y, all, type); break;
   case LKS_OP_DROPOUT: dropout_backward(context, op, dx, dy, microbatch); break;
   default: break;
   }
@@ -130,7 +134,7 @@ static void thread_leaf_sums(const lks_pass_context *context, const lks_op *op, 
   lks_tree_stack_begin(stack, network->leaf_sums[thread], unit->gradient_elements);
   for (size_t i = lks_partition_begin(plan->count, threads, t);
        i < lks_partition_begin(plan->count, threads, t + 1); i++) {
-    const float *x = lks_value(network, op->input, i), *dy = lks_gradient(network, op->gradient[0], i);
+    const void *x = lks_value(network, op->input, i), *dy = lks_gradient(network, op->gradient[0], i);
     double begin = lks_op_times_begin(network->op_times);
     lks_status status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
                                                     network->scratch[thread]);

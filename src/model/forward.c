@@ -31,27 +31,27 @@ static void augmentation(int shift[2], int *flip, const lks_pass_context *contex
   *flip = options->flip && lks_random_below(&key, 2, 2);
 }
 
-static void input_forward(const lks_pass_context *context, const lks_op *op, float *y, size_t microbatch)
+static void input_forward(const lks_pass_context *context, const lks_op *op, char *y, size_t microbatch)
 {
   const lks_batch *batch = context->batch;
   size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
+  size_t bytes = op->elements * lks_type_bytes(op->type);
   for (size_t i = 0; i < samples; i++) {
     size_t at = (first + i) * op->elements;
     if (batch->features) {
-      lks_input_features(y + i * op->elements, batch->features + at, context->form->scale,
-                         context->form->offset, op->elements);
+      lks_input_features(y + i * bytes, batch->features + at, context->form->scale, context->form->offset,
+                         op->elements, op->type);
       continue;
     }
     int shift[2], flip;
     augmentation(shift, &flip, context, batch->sample[first + i]);
-    lks_input_image(y + i * op->elements, batch->pixels + at, context->form->scale, context->form->offset,
-                    shift[0], shift[1], flip, op->out.height, op->out.width, op->out.channels);
+    lks_input_image(y + i * bytes, batch->pixels + at, context->form->scale, context->form->offset, shift[0],
+                    shift[1], flip, op->out.height, op->out.width, op->out.channels, op->type);
   }
-  size_t rest = context->plan->microbatch - samples;
-  memset(y + samples * op->elements, 0, rest * op->elements * sizeof *y);
+  memset(y + samples * bytes, 0, (context->plan->microbatch - samples) * bytes);
 }
 
-static lks_status linear_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
+static lks_status linear_forward(const lks_pass_context *context, const lks_op *op, void *y, const void *x,
                                  int thread)
 {
   const lks_network *network = context->network;
@@ -61,42 +61,44 @@ static lks_status linear_forward(const lks_pass_context *context, const lks_op *
 }
 
 /* The rows past the end of the mini-batch are normalized as the last group's. */
-static void norm_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
-                         const float *residual, size_t microbatch)
+static void norm_forward(const lks_pass_context *context, const lks_op *op, char *y, const char *x,
+                         const char *residual, size_t microbatch)
 {
   const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &context->network->unit_norm[op->unit];
   size_t all = plan->microbatch;
   if (context->pass == LKS_PASS_RUNNING) {
-    lks_batch_norm_forward(y, x, residual, &unit->running, op->relu, all * unit->pixels, unit->channels);
+    lks_batch_norm_forward(y, x, residual, &unit->running, op->relu, all * unit->pixels, unit->channels,
+                           op->type);
     return;
   }
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
     bool last = s + 1 == plan->segment_begin[microbatch + 1];
-    size_t samples = last ? all - segment->offset : segment->samples, at = segment->offset * op->elements;
+    size_t samples = last ? all - segment->offset : segment->samples;
+    size_t at = segment->offset * op->elements * lks_type_bytes(op->type);
     lks_batch_norm_forward(y + at, x + at, residual ? residual + at : NULL,
                            &unit->form[segment->group - plan->first_group], op->relu, samples * unit->pixels,
-                           unit->channels);
+                           unit->channels, op->type);
   }
 }
 
-static void dropout_forward(const lks_pass_context *context, const lks_op *op, float *y, const float *x,
+static void dropout_forward(const lks_pass_context *context, const lks_op *op, char *y, const char *x,
                             size_t microbatch)
 {
-  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch),
-         n = op->elements;
+  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
+  size_t bytes = op->elements * lks_type_bytes(op->type);
   if (context->pass != LKS_PASS_TRAIN) {
-    if (y != x) memcpy(y, x, context->plan->microbatch * n * sizeof *y);
+    if (y != x) memcpy(y, x, context->plan->microbatch * bytes);
     return;
   }
   for (size_t i = 0; i < samples; i++) {
     lks_random_key key =
         lks_random_key_make(context->network->options.seed, LKS_RANDOM_DROPOUT, (uint32_t)op->unit,
                             context->step, context->batch->sample[first + i]);
-    lks_dropout(y + i * n, x + i * n, op->layer->rate, &key, n);
+    lks_dropout(y + i * bytes, x + i * bytes, op->layer->rate, &key, op->elements, op->type);
   }
-  memset(y + samples * n, 0, (context->plan->microbatch - samples) * n * sizeof *y);
+  memset(y + samples * bytes, 0, (context->plan->microbatch - samples) * bytes);
 }
 
 static lks_status op_forward(const lks_pass_context *context, int o, size_t microbatch, int thread)
@@ -104,26 +106,26 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
   lks_network *network = context->network;
   const lks_op *op = &network->stages->op[o];
   size_t all = context->plan->microbatch * op->elements;
-  float *y = lks_value(network, o, microbatch);
+  void *y = lks_value(network, o, microbatch);
   if (op->kind == LKS_OP_INPUT) {
     input_forward(context, op, y, microbatch);
     return LKS_OK;
   }
-  const float *x = lks_value(network, op->input, microbatch);
-  const float *residual = op->residual >= 0 ? lks_value(network, op->residual, microbatch) : NULL;
+  const void *x = lks_value(network, op->input, microbatch);
+  const void *residual = op->residual >= 0 ? lks_value(network, op->residual, microbatch) : NULL;
   switch (op->kind) {
   case LKS_OP_INPUT: break;
   case LKS_OP_LINEAR: return linear_forward(context, op, y, x, thread);
   case LKS_OP_NORM: norm_forward(context, op, y, x, residual, microbatch); break;
-  case LKS_OP_RELU: lks_relu_forward(y, x, all); break;
-  case LKS_OP_SIGMOID: lks_sigmoid_forward(y, x, all); break;
+  case LKS_OP_RELU: lks_relu_forward(y, x, all, op->type); break;
+  case LKS_OP_SIGMOID: lks_sigmoid_forward(y, x, all, op->type); break;
   case LKS_OP_POOL: {
     lks_pool_unit *pool = &network->pool[op->unit];
     char *workspace = pool->workspace + microbatch * pool->workspace_stride;
     return lks_pool_forward(y, workspace, x, pool->pool, thread, network->scratch[thread]);
   }
   case LKS_OP_DROPOUT: dropout_forward(context, op, y, x, microbatch); break;
-  case LKS_OP_ADD: lks_add_forward(y, x, residual, all); break;
+  case LKS_OP_ADD: lks_add_forward(y, x, residual, all, op->type); break;
   }
   return LKS_OK;
 }
@@ -139,16 +141,23 @@ static void norm_sums(const lks_pass_context *context, int o, size_t microbatch,
   for (int u = first; u < end; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
     if (unit->op->input != o) continue;
-    const float *x = lks_value(network, o, microbatch);
+    const char *x = lks_value(network, o, microbatch);
+    lks_type type = network->stages->op[o].type;
+    size_t sample_bytes = unit->pixels * unit->channels * lks_type_bytes(type);
     double begin = lks_op_times_begin(network->op_times);
     for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
       const lks_segment *segment = &plan->segment[s];
       double *sums = unit->segment_sums + s * 2 * unit->channels;
-      lks_batch_norm_sums(sums, sums + unit->channels, x + segment->offset * unit->pixels * unit->channels,
-                          segment->samples * unit->pixels, unit->channels);
+      lks_batch_norm_sums(sums, sums + unit->channels, x + segment->offset * sample_bytes,
+                          segment->samples * unit->pixels, unit->channels, type);
     }
     lks_op_times_book(network->op_times, thread, (int)(unit->op - network->stages->op), LKS_WORK_SUMS, begin);
   }
+}
+
+static void take_logits(float *logits, const void *values, size_t count, lks_type type)
+{
+  for (size_t i = 0; i < count; i++) logits[i] = lks_type_load(values, i, type);
 }
 
 /* Loss and gradient of the logits; the rows past the end of the mini-batch have gradient zero. */
@@ -157,19 +166,21 @@ static void loss_forward(const lks_pass_context *context, size_t microbatch)
   lks_network *network = context->network;
   const lks_op *op = &network->stages->op[network->stages->ops - 1];
   size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
-  const float *logits = lks_value(network, network->stages->ops - 1, microbatch);
+  size_t bytes = op->elements * lks_type_bytes(network->stages->type);
+  float *logits = network->logits + first * op->elements;
+  take_logits(logits, lks_value(network, network->stages->ops - 1, microbatch), samples * op->elements,
+              op->type);
   bool train = context->pass == LKS_PASS_TRAIN;
-  float *gradient = NULL;
+  char *gradient = NULL;
   if (train) {
     gradient = lks_gradient(network, op->gradient[0], microbatch);
-    memset(gradient + samples * op->elements, 0,
-           (context->plan->microbatch - samples) * op->elements * sizeof *gradient);
-  } else
-    memcpy(network->logits + first * op->elements, logits, samples * op->elements * sizeof *logits);
+    memset(gradient + samples * bytes, 0, (context->plan->microbatch - samples) * bytes);
+  }
   if (!context->batch->label) return;
   lks_softmax_cross_entropy(network->loss + first, network->correct + first, gradient, NULL, logits,
                             context->batch->label + first, train ? network->options.smoothing : 0,
-                            1.0 / (double)context->plan->samples, samples, op->elements);
+                            1.0 / (double)context->plan->samples, samples, op->elements,
+                            network->stages->type);
 }
 
 lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microbatch, int thread)

@@ -52,8 +52,8 @@ static lks_status create_linears(lks_network *network, size_t *scratch)
     const lks_layer *layer = unit->op->layer;
     lks_window window = window_of(layer, network->options.microbatch);
     lks_linear_kind kind = layer->kind == LKS_LAYER_CONV ? LKS_LINEAR_CONV : LKS_LINEAR_DENSE;
-    lks_status status =
-        lks_linear_create(&unit->linear, kind, &window, layer->bias, unit->op->dx >= 0, network->threads);
+    lks_status status = lks_linear_create(&unit->linear, kind, &window, layer->bias, unit->op->dx >= 0,
+                                          s->type, unit->op->type, network->threads);
     if (status) return lks_fail_in(status, "layer %s: ", layer->name);
     unit->gradient_elements = lks_linear_gradient_elements(unit->linear);
     lks_arena_reserve(network->arena, &unit->packed, lks_linear_packed_bytes(unit->linear), 1);
@@ -72,7 +72,7 @@ static lks_status create_pools(lks_network *network, size_t *scratch)
     const lks_layer *layer = s->op[o].layer;
     lks_window window = window_of(layer, network->options.microbatch);
     lks_pool_kind kind = layer->kind == LKS_LAYER_MAX_POOL ? LKS_POOL_MAX : LKS_POOL_AVERAGE;
-    lks_status status = lks_pool_create(&unit->pool, kind, &window, network->threads);
+    lks_status status = lks_pool_create(&unit->pool, kind, &window, s->type, network->threads);
     if (status) return lks_fail_in(status, "layer %s: ", layer->name);
     unit->workspace_stride = (lks_pool_workspace_bytes(unit->pool) + 63) / 64 * 64;
     lks_arena_reserve(network->arena, &unit->workspace, network->shard_max, unit->workspace_stride);
@@ -117,8 +117,7 @@ static void reserve_values(lks_network *network)
 {
   lks_arena *arena = network->arena;
   size_t samples = network->shard_max * network->options.microbatch;
-  lks_arena_reserve(arena, &network->values, network->shard_max * network->stages->value_floats,
-                    sizeof(float));
+  lks_arena_reserve(arena, &network->values, network->shard_max, network->stages->value_bytes);
   lks_arena_reserve(arena, &network->logits, samples * network->classes, sizeof(float));
   lks_arena_reserve(arena, &network->loss, samples, sizeof(double));
   lks_arena_reserve(arena, &network->correct, samples, 1);
@@ -216,6 +215,20 @@ static lks_status check_augmentation(const lks_network *network)
   return LKS_OK;
 }
 
+/* oneDNN would carry bf16 out on older processors too, but slower than fp32. */
+static lks_status read_precision(lks_type *type, const char *text)
+{
+  *type = text && !strcmp(text, "bf16") ? LKS_BF16 : LKS_FP32;
+  if (text && strcmp(text, lks_type_name(*type)) != 0)
+    return lks_fail(LKS_ERR_USAGE, "precision %s is not known: choose fp32 or bf16", text);
+  if (*type == LKS_BF16 && lks_isa_used() < LKS_ISA_AVX512_BF16)
+    return lks_fail(LKS_ERR_USAGE,
+                    "--precision bf16 needs AVX512-BF16 or AMX on the processor of every rank, and %s is in "
+                    "use; choose --precision fp32",
+                    lks_isa_name(lks_isa_used()));
+  return LKS_OK;
+}
+
 static lks_status check_options(lks_network *network)
 {
   const lks_network_options *o = &network->options;
@@ -256,8 +269,7 @@ static lks_status reserve_all(lks_network *network)
   book(network, &memory->sums);
   reserve_values(network);
   book(network, &memory->values);
-  lks_arena_reserve(network->arena, &network->buffers, network->shard_max * network->stages->buffer_floats,
-                    sizeof(float));
+  lks_arena_reserve(network->arena, &network->buffers, network->shard_max, network->stages->buffer_bytes);
   book(network, &memory->value_gradients);
   return LKS_OK;
 }
@@ -265,7 +277,9 @@ static lks_status reserve_all(lks_network *network)
 /* All that comes before the memory: stages, primitives, sizes. */
 static lks_status size_up(lks_network *network)
 {
+  lks_type type = LKS_FP32;
   lks_status status = check_options(network);
+  if (!status) status = read_precision(&type, network->options.precision);
   if (status) return status;
   size_t microbatch = network->options.microbatch, threads = (size_t)network->threads;
   network->shard_max = lks_partition_begin(microbatches_of(network), (size_t)network->ranks, 1);
@@ -273,7 +287,7 @@ static lks_status size_up(lks_network *network)
   network->segments_max = network->shard_max + network->groups_max;
   network->classes = lks_model_classes(network->model);
   status = lks_arena_create(&network->arena);
-  if (!status) status = lks_stages_create(&network->stages, network->model, microbatch);
+  if (!status) status = lks_stages_create(&network->stages, network->model, microbatch, type);
   if (status) return status;
 
   const lks_stages *s = network->stages;

@@ -84,9 +84,9 @@ struct lks_network {
   size_t shard_max;  /* microbatches */
   size_t groups_max; /* local groups */
   size_t segments_max;
-  float *values, *buffers; /* [value or buffer][microbatch] */
-  float *logits;           /* [shard samples, classes], without padding */
-  double *loss;            /* [shard samples] */
+  char *values, *buffers; /* [value or buffer][microbatch] */
+  float *logits;          /* [shard samples, classes], without padding */
+  double *loss;           /* [shard samples] */
   uint8_t *correct;
   int64_t *message; /* accumulators of the groups of one stage that span ranks */
   int64_t *last;    /* LKS_LAST_COUNT accumulators, then pooled sets */
@@ -126,13 +126,13 @@ typedef lks_status (*lks_microbatch_work)(const lks_pass_context *context, size_
 void lks_for_each_microbatch(const lks_pass_context *context, lks_microbatch_work work);
 void lks_network_fail(lks_network *network, lks_status status);
 
-static inline float *lks_value(const lks_network *network, int op, size_t microbatch)
+static inline void *lks_value(const lks_network *network, int op, size_t microbatch)
 {
   const lks_op *o = &network->stages->op[op];
   return network->values + o->value * network->shard_max + o->stride * microbatch;
 }
 
-static inline float *lks_gradient(const lks_network *network, int buffer, size_t microbatch)
+static inline void *lks_gradient(const lks_network *network, int buffer, size_t microbatch)
 {
   const lks_buffer *b = &network->stages->buffer[buffer];
   return network->buffers + b->offset * network->shard_max + b->stride * microbatch;

@@ -48,8 +48,8 @@ lks_status lks_network_linear_alone(lks_network *network, int op, lks_work work,
   const lks_op *o = &network->stages->op[op];
   const lks_linear_unit *unit = &network->linear[o->unit];
   void *scratch = network->scratch[thread];
-  const float *x = lks_value(network, o->input, microbatch);
-  const float *dy = lks_gradient(network, o->gradient[0], microbatch);
+  const void *x = lks_value(network, o->input, microbatch);
+  const void *dy = lks_gradient(network, o->gradient[0], microbatch);
   const float *bias = o->layer->bias ? network->parameters + unit->bias : NULL;
   if (work == LKS_WORK_FORWARD)
     return lks_linear_forward(lks_value(network, op, microbatch), x, unit->packed, bias, unit->linear, thread,

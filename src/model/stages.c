@@ -15,9 +15,10 @@ static size_t shape_elements(lks_shape shape)
   return shape.height * shape.width * shape.channels;
 }
 
-static size_t round_up(size_t floats)
+/* Bytes of a microbatch of values of `type`, each on a cache line of its own. */
+static size_t stride_of(const lks_stages *s, size_t elements, lks_type type)
 {
-  return (floats + 15) / 16 * 16;
+  return (s->microbatch * elements * lks_type_bytes(type) + 63) / 64 * 64;
 }
 
 static lks_op_kind op_kind(lks_layer_kind kind)
@@ -156,20 +157,23 @@ static bool works_in_place(const lks_stages *s, const lks_op *op)
   return consumers == 1 && output_unneeded;
 }
 
-static void place_values(lks_stages *s, size_t microbatch)
+static void place_values(lks_stages *s)
 {
   for (int o = 0; o < s->ops; o++) {
     lks_op *op = &s->op[o];
-    op->stride = round_up(microbatch * op->elements);
+    op->type = o == s->ops - 1 && op->kind == LKS_OP_LINEAR ? LKS_FP32 : s->type;
+    op->stride = stride_of(s, op->elements, op->type);
     op->in_place = works_in_place(s, op);
-    op->value = op->in_place ? s->op[op->input].value : s->value_floats;
-    if (!op->in_place) s->value_floats += op->stride;
+    op->value = op->in_place ? s->op[op->input].value : s->value_bytes;
+    if (!op->in_place) s->value_bytes += op->stride;
   }
 }
 
-static int new_buffer(lks_stages *s, int stage, size_t stride)
+/* For the gradient of the output of `op`. */
+static int new_buffer(lks_stages *s, int stage, const lks_op *op)
 {
-  s->buffer[s->buffers] = (lks_buffer){.first_stage = stage, .last_stage = stage, .stride = stride};
+  s->buffer[s->buffers] =
+      (lks_buffer){.first_stage = stage, .last_stage = stage, .stride = stride_of(s, op->elements, s->type)};
   return s->buffers++;
 }
 
@@ -206,14 +210,14 @@ static void choose_gradient_buffer(lks_stages *s, lks_op *op)
     op->dx = g;
     if (op->residual >= 0) {
       if (contribute(s, op->residual, g)) op->dresidual = g;
-      op->dx = new_buffer(s, op->stage - 1, input->stride);
+      op->dx = new_buffer(s, op->stage - 1, input);
     }
     break;
   case LKS_OP_LINEAR:
-  case LKS_OP_POOL: op->dx = new_buffer(s, op->stage, input->stride); break;
+  case LKS_OP_POOL: op->dx = new_buffer(s, op->stage, input); break;
   case LKS_OP_ADD:
     op->dx = g;
-    op->dresidual = new_buffer(s, op->stage, op->stride);
+    op->dresidual = new_buffer(s, op->stage, op);
     if (!contribute(s, op->residual, op->dresidual)) op->dresidual = -1;
     break;
   default: op->dx = g; break;
@@ -242,13 +246,13 @@ static void place_buffer(lks_stages *s, int b)
       moved = true;
     }
   }
-  if (buffer->offset + buffer->stride > s->buffer_floats) s->buffer_floats = buffer->offset + buffer->stride;
+  if (buffer->offset + buffer->stride > s->buffer_bytes) s->buffer_bytes = buffer->offset + buffer->stride;
 }
 
 static void place_gradients(lks_stages *s)
 {
   lks_op *logits = &s->op[s->ops - 1];
-  logits->gradient[0] = new_buffer(s, s->stages - 1, logits->stride);
+  logits->gradient[0] = new_buffer(s, s->stages - 1, logits);
   for (int o = s->ops - 1; o >= 0; o--) choose_gradient_buffer(s, &s->op[o]);
   for (int b = 0; b < s->buffers; b++) place_buffer(s, b);
 }
@@ -264,7 +268,7 @@ static lks_status allocate(lks_stages **stages, size_t layers)
   return s->op && s->begin && s->buffer ? LKS_OK : LKS_ERR_RANK;
 }
 
-lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch)
+lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type)
 {
   size_t layers = lks_model_layers(model);
   layer_note *note = lks_new(layers, sizeof *note);
@@ -274,13 +278,15 @@ lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t
   lks_status status = note && unsorted && order ? allocate(stages, layers) : LKS_ERR_RANK;
   if (!status) {
     lks_stages *s = *stages;
+    s->type = type;
+    s->microbatch = microbatch;
     note_consumers(note, model);
     absorb_followers(note, model);
     s->ops = make_ops(unsorted, note, model);
     for (int o = 0; o < s->ops; o++)
       if (unsorted[o].stage >= s->stages) s->stages = unsorted[o].stage + 1;
     sort_by_stage(s, unsorted, order);
-    place_values(s, microbatch);
+    place_values(s);
     place_gradients(s);
   }
   lks_free(note);

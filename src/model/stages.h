@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernels/type.h"
 #include "lockstep/model.h"
 
 /** A model compiled to operators in stages. Inside a stage each microbatch runs through all operators;
@@ -33,29 +34,32 @@ typedef struct lks_op {
   int gradient[2];   /* buffers that hold the contributions to the gradient of the output, one a consumer; -1:
                         none */
   int dx, dresidual; /* buffers that the gradients of the inputs go to; -1: not wanted */
-  size_t value;      /* where a microbatch's output lies among the values, in floats */
-  size_t stride;     /* floats of a microbatch's output, a multiple of 16 */
+  lks_type type;     /* of the output */
+  size_t value;      /* where a microbatch's output lies among the values, in bytes */
+  size_t stride;     /* bytes of a microbatch's output, a multiple of 64 */
 } lks_op;
 
-/** A gradient buffer; buffers that are not alive in the same stage may share memory. */
+/** A gradient buffer, of the stages' type; buffers that are not alive in the same stage may share memory. */
 typedef struct lks_buffer {
   int first_stage, last_stage; /* the backward pass goes down from first_stage to last_stage */
-  size_t offset, stride;       /* in floats of a microbatch, like lks_op.value */
+  size_t offset, stride;       /* in bytes of a microbatch, like lks_op.value */
 } lks_buffer;
 
 typedef struct lks_stages {
-  lks_op *op; /* [ops], by stage, in topological order; the last one gives the logits */
+  lks_type type; /* of values and gradients; but a linear operator that gives the logits gives them in fp32 */
+  size_t microbatch; /* samples */
+  lks_op *op;        /* [ops], by stage, in topological order; the last one gives the logits */
   int ops;
   int stages;
   int *begin;                /* [stages+1]: stage s has the operators begin[s] .. begin[s+1]-1 */
   int units[LKS_OP_ADD + 1]; /* operators of each kind */
   lks_buffer *buffer;
   int buffers;
-  size_t value_floats, buffer_floats; /* of a microbatch, all together */
+  size_t value_bytes, buffer_bytes; /* of a microbatch, all together */
 } lks_stages;
 
 /** Local. model is borrowed; microbatch: samples that strides are reckoned for. */
-lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch);
+lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type);
 void lks_stages_destroy(lks_stages **stages);
 
 #endif

@@ -221,7 +221,7 @@ static lks_status compile(planning *p)
   const lks_config *c = &p->plan->options.config;
   lks_status status = lks_model_parse(&p->model, p->source.text, c->model, p->layout.shape, p->layout.classes,
                                       strcmp(c->bn, "none") == 0);
-  return status ? status : lks_stages_create(&p->stages, p->model, c->microbatch);
+  return status ? status : lks_stages_create(&p->stages, p->model, c->microbatch, LKS_FP32);
 }
 
 static lks_status reckon(planning *p)

@@ -117,7 +117,7 @@ static lks_status compile(lks_model **model, lks_stages **stages, const predicti
   const lks_config *config = &p->bench->arm[0].config;
   lks_status status = lks_model_parse(model, p->source.text, config->model, p->bench->shape,
                                       p->bench->classes, strcmp(config->bn, "none") == 0);
-  return status ? status : lks_stages_create(stages, *model, p->bench->microbatch);
+  return status ? status : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32);
 }
 
 static lks_status run_all(predicting *p)

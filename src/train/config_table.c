@@ -73,8 +73,9 @@ static const lks_option table[] = {
 
     {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, "Execution",
      "of one rank; 0: the node's cores divided by its ranks"},
-    {"precision", "fp32", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32", 0, 0, "Execution",
-     "of activations and weights"},
+    {"precision", "fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32|bf16", 0, 0, "Execution",
+     "of activations, their gradients and the arithmetic; parameters, sums and the optimizer are fp32 at "
+     "least in both"},
     {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
      "sum of the gradients: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
     {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",

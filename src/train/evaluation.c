@@ -4,6 +4,7 @@
 #include "lockstep/exact_sum.h"
 
 #include <math.h>
+#include <stdio.h>
 
 void lks_network_shard_function(const void *network, size_t total, size_t *first, size_t *count)
 {
@@ -105,7 +106,8 @@ static lks_status evaluate_all(lks_evaluation *evaluation, lks_comm *comm, lks_s
 }
 
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
-                            const char *data, lks_statistics statistics, size_t threads)
+                            const char *data, lks_statistics statistics, const char *precision,
+                            size_t threads)
 {
   lks_checkpoint_header header;
   lks_dataset *dataset = NULL;
@@ -113,6 +115,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   lks_status status = lks_checkpoint_header_all(&header, comm, checkpoint);
   if (status) return status;
   if (threads) header.config.threads = threads;
+  if (precision) snprintf(header.config.precision, sizeof header.config.precision, "%s", precision);
   status = lks_dataset_open_all(&dataset, comm, data);
   if (!status) status = lks_comm_agree_all(comm, check_fit(&header, dataset, checkpoint, data));
   if (!status) {

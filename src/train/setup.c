@@ -64,6 +64,7 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .microbatch = config->microbatch,
                                .norm = config->bn,
                                .reduce = config->reduce,
+                               .precision = config->precision,
                                .epsilon = config->bn_epsilon,
                                .momentum = config->bn_momentum,
                                .smoothing = config->label_smoothing,

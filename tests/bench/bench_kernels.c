@@ -1,5 +1,5 @@
-/* GB/s of our own kernels for 8 images, at each instruction set, beside a copy within the same cache: the
- * ceiling. */
+/* GB/s of our own kernels for 8 images, at each instruction set and in each type, beside a copy within the
+ * same cache: the ceiling. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +14,7 @@
 enum { MAX_ELEMENTS = 8 * 32 * 32 * 16, MAX_CHANNELS = 64 };
 
 typedef struct bench {
+  lks_type type;
   size_t rows, channels, count;
   float *a, *b, *c, *d, *coefficient;
   double *sum, *square_sum;
@@ -22,54 +23,55 @@ typedef struct bench {
 
 static void copy(bench *k)
 {
-  memcpy(k->a, k->b, k->count * sizeof(float));
+  memcpy(k->a, k->b, k->count * lks_type_bytes(k->type));
 }
 static void sums(bench *k)
 {
-  lks_batch_norm_sums(k->sum, k->square_sum, k->b, k->rows, k->channels);
+  lks_batch_norm_sums(k->sum, k->square_sum, k->b, k->rows, k->channels, k->type);
 }
 static void forward(bench *k)
 {
-  lks_batch_norm_forward(k->a, k->b, NULL, &k->form, true, k->rows, k->channels);
+  lks_batch_norm_forward(k->a, k->b, NULL, &k->form, true, k->rows, k->channels, k->type);
 }
 static void forward_residual(bench *k)
 {
-  lks_batch_norm_forward(k->a, k->b, k->c, &k->form, true, k->rows, k->channels);
+  lks_batch_norm_forward(k->a, k->b, k->c, &k->form, true, k->rows, k->channels, k->type);
 }
 static void backward_sums(bench *k)
 {
   lks_batch_norm_backward_sums(k->sum, k->square_sum, k->a, k->a, NULL, k->c, k->b, &k->form, k->rows,
-                               k->channels);
+                               k->channels, k->type);
 }
 static void backward_sums_two(bench *k)
 {
   lks_batch_norm_backward_sums(k->sum, k->square_sum, k->a, k->b, k->d, k->c, k->b, &k->form, k->rows,
-                               k->channels);
+                               k->channels, k->type);
 }
 static void backward(bench *k)
 {
-  lks_batch_norm_backward(k->a, k->a, k->b, &k->form, k->sum, k->sum, k->coefficient, k->rows, k->channels);
+  lks_batch_norm_backward(k->a, k->a, k->b, &k->form, k->sum, k->sum, k->coefficient, k->rows, k->channels,
+                          k->type);
 }
 static void relu(bench *k)
 {
-  lks_relu_forward(k->a, k->b, k->count);
+  lks_relu_forward(k->a, k->b, k->count, k->type);
 }
 static void relu_backward(bench *k)
 {
-  lks_relu_backward(k->a, k->b, k->c, k->count);
+  lks_relu_backward(k->a, k->b, k->c, k->count, k->type);
 }
 static void add(bench *k)
 {
-  lks_add_forward(k->a, k->b, k->c, k->count);
+  lks_add_forward(k->a, k->b, k->c, k->count, k->type);
 }
 static void sigmoid(bench *k)
 {
-  lks_sigmoid_forward(k->a, k->b, k->count);
+  lks_sigmoid_forward(k->a, k->b, k->count, k->type);
 }
 static void dropout(bench *k)
 {
   const lks_random_key key = lks_random_key_make(1, LKS_RANDOM_DROPOUT, 0, 1, 1);
-  lks_dropout(k->a, k->b, 0.25, &key, k->count);
+  lks_dropout(k->a, k->b, 0.25, &key, k->count, k->type);
 }
 static void sgd(bench *k)
 {
@@ -82,45 +84,49 @@ static void adam(bench *k)
 static void input(bench *k)
 {
   for (size_t i = 0; i < k->count; i += 32 * 32 * 4)
-    lks_input_image(k->a + i, (const uint8_t *)k->b + i, k->form.scale, k->form.shift, 2, -3, (i >> 12) & 1,
-                    32, 32, 4);
+    lks_input_image((char *)k->a + i * lks_type_bytes(k->type), (const uint8_t *)k->b + i, k->form.scale,
+                    k->form.shift, 2, -3, (i >> 12) & 1, 32, 32, 4, k->type);
 }
 
 static const struct kernel {
   const char *name;
   void (*run)(bench *);
-  int bytes; /* read and written for an element */
+  int typed, bytes; /* read and written for an element: values of the type, and bytes besides */
 } kernels[] = {
-    {"copy", copy, 8},
-    {"batch norm sums", sums, 4},
-    {"batch norm forward, relu", forward, 8},
-    {"... with residual", forward_residual, 12},
-    {"batch norm backward sums, relu", backward_sums, 16},
-    {"... of two gradients", backward_sums_two, 20},
-    {"batch norm backward", backward, 12},
-    {"relu", relu, 8},
-    {"relu backward", relu_backward, 12},
-    {"add", add, 12},
-    {"sigmoid", sigmoid, 8},
-    {"dropout", dropout, 8},
-    {"sgd", sgd, 20},
-    {"adam", adam, 28},
-    {"input image", input, 5},
+    {"copy", copy, 2, 0},
+    {"batch norm sums", sums, 1, 0},
+    {"batch norm forward, relu", forward, 2, 0},
+    {"... with residual", forward_residual, 3, 0},
+    {"batch norm backward sums, relu", backward_sums, 4, 0},
+    {"... of two gradients", backward_sums_two, 5, 0},
+    {"batch norm backward", backward, 3, 0},
+    {"relu", relu, 2, 0},
+    {"relu backward", relu_backward, 3, 0},
+    {"add", add, 3, 0},
+    {"sigmoid", sigmoid, 2, 0},
+    {"dropout", dropout, 2, 0},
+    {"sgd", sgd, 0, 20},
+    {"adam", adam, 0, 28},
+    {"input image", input, 1, 1},
 };
 
 /* GB/s, the best of some runs of about 2 ms */
 static double measure(const struct kernel *kernel, bench *k)
 {
+  const int bytes = kernel->typed * (int)lks_type_bytes(k->type) + kernel->bytes;
+  const lks_type type = kernel->typed ? k->type : LKS_FP32;
+  float *const arrays[] = {k->a, k->b, k->c, k->d};
   double best = 0;
   for (int run = 0; run < 8; ++run) {
     /* the gradients in place would grow or die out otherwise */
     for (size_t i = 0; i < k->count; ++i)
-      k->a[i] = k->b[i] = k->c[i] = k->d[i] = (float)((i * 2654435761u >> 8) % 1000) * 0.002f - 1.0f;
+      for (size_t at = 0; at < sizeof arrays / sizeof *arrays; ++at)
+        lks_type_store(arrays[at], i, (float)((i * 2654435761u >> 8) % 1000) * 0.002f - 1.0f, type);
     double begin = lks_seconds(), end = begin;
     size_t calls = 0;
     kernel->run(k);
     for (begin = lks_seconds(); end - begin < 2e-3; ++calls, end = lks_seconds()) kernel->run(k);
-    const double speed = (double)(calls * k->count) * kernel->bytes / (end - begin) * 1e-9;
+    const double speed = (double)(calls * k->count) * bytes / (end - begin) * 1e-9;
     best = speed > best ? speed : best;
   }
   return best;
@@ -154,6 +160,7 @@ static void table(bench *k)
   for (size_t s = 0; s < SHAPES; ++s) printf("%12s", shapes[s].name);
   printf("\n");
   for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+    if (k->type != LKS_FP32 && !kernels[i].typed) continue;
     printf("%-32s", kernels[i].name);
     for (size_t s = 0; s < SHAPES; ++s) {
       k->rows = shapes[s].rows;
@@ -176,11 +183,14 @@ int main(void)
   }
   const double mean[MAX_CHANNELS] = {0}, variance[MAX_CHANNELS] = {0};
   lks_batch_norm_form_set(&k.form, mean, variance, NULL, NULL, 1.0, MAX_CHANNELS);
-  lks_isa last = lks_isa_best() < LKS_ISA_AVX512 ? lks_isa_best() : LKS_ISA_AVX512;
-  for (int isa = LKS_ISA_BASELINE; isa <= (int)last; ++isa) {
+  for (int isa = LKS_ISA_BASELINE; isa <= (int)lks_isa_best(); ++isa) {
+    if (isa == LKS_ISA_AVX512_VNNI || isa == LKS_ISA_AMX) continue; /* nothing here makes use of them */
     lks_vector_use((lks_isa)isa);
-    printf("\n%s\n", lks_isa_name((lks_isa)isa));
-    table(&k);
+    for (int type = LKS_FP32; type <= LKS_BF16; ++type) {
+      k.type = (lks_type)type;
+      printf("\n%s, %s\n", lks_isa_name((lks_isa)isa), lks_type_name(k.type));
+      table(&k);
+    }
   }
   lks_arena_destroy(&arena);
   return 0;

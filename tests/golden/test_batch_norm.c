@@ -92,20 +92,21 @@ static void run_group(norm_case *c, size_t row, size_t rows)
   double first[CHANNELS], second[CHANNELS];
   float coefficient[2 * CHANNELS];
   for (size_t r = row; r < row + rows; r += c->pixels) {
-    lks_batch_norm_sums(first, second, c->x + r * channels, c->pixels, channels);
+    lks_batch_norm_sums(first, second, c->x + r * channels, c->pixels, channels, LKS_FP32);
     add_sums(&forward, first, second, channels);
   }
   for (size_t k = 0; k < channels; k++)
     lks_exact_moments(&first[k], &second[k], forward.first[k], forward.second[k], (double)rows);
   lks_batch_norm_form_set(&c->form, first, second, c->gamma, c->beta, golden_number(c->g, "epsilon"),
                           channels);
-  lks_batch_norm_forward(c->y + row * channels, c->x + row * channels, NULL, &c->form, false, rows, channels);
+  lks_batch_norm_forward(c->y + row * channels, c->x + row * channels, NULL, &c->form, false, rows, channels,
+                         LKS_FP32);
   check_forward(c, row, rows);
 
   for (size_t r = row; r < row + rows; r += c->pixels) {
     size_t at = r * channels;
     lks_batch_norm_backward_sums(first, second, c->masked + at, c->dy + at, NULL, NULL, c->x + at, &c->form,
-                                 c->pixels, channels);
+                                 c->pixels, channels, LKS_FP32);
     add_sums(&backward, first, second, channels);
   }
   for (size_t k = 0; k < channels; k++) {
@@ -113,7 +114,7 @@ static void run_group(norm_case *c, size_t row, size_t rows)
     second[k] = lks_exact_sum_value(backward.second[k]) / (double)rows;
   }
   lks_batch_norm_backward(c->dx + row * channels, c->masked + row * channels, c->x + row * channels, &c->form,
-                          first, second, coefficient, rows, channels);
+                          first, second, coefficient, rows, channels, LKS_FP32);
   check_backward(c, row, rows, first, second);
   merge(&c->pooled, &forward);
   merge(&c->gradient, &backward);
@@ -207,7 +208,7 @@ static void test_variance_survives_a_large_mean(void **state)
 
     double first[CHANNELS], second[CHANNELS], our_mean, ours;
     limbs sums = {0};
-    lks_batch_norm_sums(first, second, c.x, rows, c.channels);
+    lks_batch_norm_sums(first, second, c.x, rows, c.channels, LKS_FP32);
     add_sums(&sums, first, second, c.channels);
     lks_exact_moments(&our_mean, &ours, sums.first[k], sums.second[k], (double)rows);
     assert_true(fabs(ours - variance) <= (double)rows * 0x1p-53 * (variance + mean * mean));

@@ -44,7 +44,7 @@ static void check_sums(const char *what, const float *got, naive_sum *sum, const
     assert_true(fabs(sum[i].value - want[i]) <= (double)(sum[i].terms + 1) * 0x1p-52 * sum[i].magnitude);
     sum[i].value = want[i];
   }
-  if (!naive_close(got, sum, count)) fail_msg("%s differs from PyTorch's", what);
+  if (!naive_close(got, sum, count, LKS_FP32)) fail_msg("%s differs from PyTorch's", what);
 }
 
 static naive_sum *sums(size_t count)
@@ -64,7 +64,7 @@ static lks_window window_of(const size_t x[4], const size_t y[4], size_t kernel,
 static void check_linear(golden *g, lks_linear_kind kind, lks_window window)
 {
   lks_linear *linear = NULL;
-  CHECK(lks_linear_create(&linear, kind, &window, true, true, 1));
+  CHECK(lks_linear_create(&linear, kind, &window, true, true, LKS_FP32, LKS_FP32, 1));
   size_t in = golden_size(g, "x", NULL), out = golden_size(g, "y", NULL), weights = golden_size(g, "w", NULL);
   size_t outputs = window.out_channels;
   assert_int_equal(lks_linear_weights(linear), weights);
@@ -126,7 +126,7 @@ static void check_pool(const char *name, lks_pool_kind kind)
   lks_window window = window_of(x_extent, y_extent, (size_t)golden_number(g, "kernel"),
                                 (size_t)golden_number(g, "stride"), (size_t)golden_number(g, "pad"));
   lks_pool *pool = NULL;
-  CHECK(lks_pool_create(&pool, kind, &window, 1));
+  CHECK(lks_pool_create(&pool, kind, &window, LKS_FP32, 1));
   float *workspace = golden_room(g, lks_pool_workspace_bytes(pool) / sizeof(float) + 1);
   float *scratch = golden_room(g, lks_pool_scratch_bytes(pool) / sizeof(float) + 1);
   float *y = golden_room(g, out), *dx = golden_room(g, in);
@@ -157,8 +157,8 @@ static void test_relu_is_exact(void **state)
   golden *g = golden_open(file, "relu");
   size_t count = golden_size(g, "x", NULL);
   float *y = golden_room(g, count), *dx = golden_room(g, count);
-  lks_relu_forward(y, golden_floats(g, "x"), count);
-  lks_relu_backward(dx, golden_floats(g, "dy"), y, count);
+  lks_relu_forward(y, golden_floats(g, "x"), count, LKS_FP32);
+  lks_relu_backward(dx, golden_floats(g, "dy"), y, count, LKS_FP32);
   check_near("y", y, golden_doubles(g, "y"), count, 0, 0);
   check_near("dx", dx, golden_doubles(g, "dx"), count, 0, 0);
   golden_close(&g);
@@ -172,8 +172,8 @@ static void test_sigmoid(void **state)
   golden *g = golden_open(file, "sigmoid");
   size_t count = golden_size(g, "x", NULL);
   float *y = golden_room(g, count), *dx = golden_room(g, count);
-  lks_sigmoid_forward(y, golden_floats(g, "x"), count);
-  lks_sigmoid_backward(dx, golden_floats(g, "dy"), y, count);
+  lks_sigmoid_forward(y, golden_floats(g, "x"), count, LKS_FP32);
+  lks_sigmoid_backward(dx, golden_floats(g, "dy"), y, count, LKS_FP32);
   check_near("y", y, golden_doubles(g, "y"), count, 8 * u, 0);
   check_near("dx", dx, golden_doubles(g, "dx"), count, 4 * u, 8 * u * 4);
   golden_close(&g);
@@ -194,7 +194,7 @@ static void check_cross_entropy(const char *name)
   uint8_t correct[16];
   assert_true(samples <= 16);
   lks_softmax_cross_entropy(loss, correct, dlogits, probability, logits, label, golden_number(g, "smoothing"),
-                            1.0 / (double)samples, samples, extent[1]);
+                            1.0 / (double)samples, samples, extent[1], LKS_FP32);
   check_near("dlogits", dlogits, golden_doubles(g, "dlogits"), count, u, 0x1p-44);
   for (size_t i = 0; i < samples; i++) {
     assert_true(fabs(loss[i] - want[i]) <= 0x1p-44 * want[i]);

@@ -52,4 +52,19 @@ for model in cnn resnet8 mlp; do
   cut -d, -f1 "$model"-{running,precise,batch}-1.out | sort | uniq -d >equal
   [ ! -s equal ] || complain "$model: two kinds of statistics give the same loss" equal
 done
+
+# bf16 stays what a checkpoint is evaluated in, unless fp32 is asked for; a processor without it is told so.
+train bf16 2 data.h5 --model resnet8 --batch-size 64 --epochs 2 --lr 0.02 --bn 24 --precision bf16
+if grep -q "choose --precision fp32" bf16.err; then
+  echo "bf16: skipped, this processor has none"
+else
+  ended bf16 0
+  evaluates bf16 running
+  agrees_with_training bf16
+  predicts bf16
+  run fp32 2 evaluate bf16/last.h5 data.h5 --precision fp32 --json
+  ended fp32 0
+  [ "$(number_of loss fp32.out)" != "$(number_of loss bf16-running-1.out)" ] ||
+    complain "fp32 and bf16 give the same loss" fp32.out
+fi
 finish

@@ -35,6 +35,24 @@ for model in cnn resnet8 mlp; do
   done
 done
 
+# bf16 where the processor has it: the refusal says where not.
+run probe 1 train data.h5 --epochs 0 --precision bf16 --output probe
+precise=()
+if [ "$(<probe.code)" -eq 0 ]; then
+  for mode in sync 6; do
+    for size in "${sizes[@]}"; do
+      for count in "${threads[@]}"; do
+        # shellcheck disable=SC2086 # arguments are words
+        start "bf16-$mode-$size-$count" "$size" "${common[@]}" ${arguments[resnet8]} --precision bf16 --bn "$mode" --threads "$count"
+      done
+    done
+    precise+=("bf16-$mode")
+  done
+else
+  says probe "choose --precision fp32"
+  echo "bf16: skipped, this processor has none"
+fi
+
 # Controls: that the bits can differ, and that rank:R is what `rank` does on R ranks.
 even=("${common[@]}" --train-samples 192)
 start rank-2 2 "${common[@]}" --bn rank
@@ -54,6 +72,10 @@ for model in cnn resnet8 mlp; do
   done
   differs "$model-sync-1-${threads[0]}" "$model-16-1-${threads[0]}"
   differs "$model-sync-1-${threads[0]}" "$model-none-1-${threads[0]}"
+done
+for name in "${precise[@]}"; do
+  for other in "$name"-*.code; do same "$name-1-${threads[0]}" "${other%.code}"; done
+  differs "$name-1-${threads[0]}" "resnet8-${name#bf16-}-1-${threads[0]}"
 done
 differs rank-2 rank-4
 same rank-4 rank:4

@@ -4,126 +4,11 @@
 
 #include "base/arena.h"
 #include "base/random.h"
-#include "kernels/optimizer.h"
-#include "lockstep/network.h"
 #include "support/mpi_test.h"
+#include "support/small_network.h"
 
 /* A network over all ranks against the same network in one process, a communicator over MPI_COMM_SELF: equal
  * to the bit. */
-
-static const char residual_text[] =
-    "conv 6 3x3\nbatchnorm\nrelu\n"
-    "residual layer1.0\n conv 6 3x3\n batchnorm\n relu\n conv 6 3x3\n batchnorm\nend\nrelu\n"
-    "residual layer2.0\n conv 9 3x3 stride=2\n batchnorm\n relu\n conv 9 3x3\n batchnorm\nend\n"
-    "relu\nmaxpool 2x2\nconv 17 1x1\nrelu\nbatchnorm\navgpool 2x2\ndense 20\nbatchnorm\nrelu\n"
-    "dropout 0.3\ndense classes\n";
-static const char before_text[] =
-    "conv 5 3x3\nresidual a\n batchnorm\n relu\n conv 5 3x3\n batchnorm\n relu\n conv 5 3x3\nend\n"
-    "residual b\n batchnorm\n relu\n conv 8 3x3 stride=2\nend\nbatchnorm\nsigmoid\nglobalavgpool\n"
-    "dense classes\n";
-
-enum { HEIGHT = 8, WIDTH = 10, CHANNELS = 3, CLASSES = 7, MICROBATCH = 4, BATCH = 37, STEPS = 3, DATA = 97 };
-
-static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
-
-static struct {
-  uint8_t pixels[DATA][HEIGHT * WIDTH * CHANNELS];
-  int32_t label[DATA];
-  uint32_t sample[DATA];
-} data;
-
-static void make_data(void)
-{
-  for (uint32_t i = 0; i < DATA; i++) {
-    lks_random_key key = lks_random_key_make(7, LKS_RANDOM_GENERATE, 0, 0, i);
-    data.label[i] = (int32_t)lks_random_below(&key, 100000, CLASSES);
-    data.sample[i] = 3 * i + 1;
-    for (uint32_t p = 0; p < sizeof data.pixels[0]; p++)
-      data.pixels[i][p] =
-          (uint8_t)((lks_random_below(&key, p, 200) + (uint64_t)(8 * data.label[i]) * (p % 5)) % 256);
-  }
-}
-
-static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
-static const lks_input_form form = {scale, offset};
-
-typedef struct subject {
-  lks_comm *self; /* NULL when it runs over all ranks */
-  lks_model *model;
-  lks_network *network;
-} subject;
-
-static lks_network_options options(const char *norm, int threads)
-{
-  return (lks_network_options){.batch_size = BATCH,
-                               .microbatch = MICROBATCH,
-                               .norm = norm,
-                               .reduce = "tree",
-                               .epsilon = 1e-5,
-                               .momentum = 0.1,
-                               .smoothing = 0.1,
-                               .crop = 1,
-                               .flip = true,
-                               .seed = 5,
-                               .threads = threads};
-}
-
-/* comm NULL: in one process. */
-static lks_status subject_create(subject *s, lks_comm *comm, const char *text, const lks_network_options *o)
-{
-  *s = (subject){0};
-  lks_status status = comm ? LKS_OK : lks_comm_create_all(&s->self, MPI_COMM_SELF);
-  if (!status) status = lks_model_parse(&s->model, text, "test", shape, CLASSES, !strcmp(o->norm, "none"));
-  if (!status) status = lks_network_create_all(&s->network, s->model, comm ? comm : s->self, o);
-  return status;
-}
-
-static void subject_destroy(subject *s)
-{
-  lks_network_destroy_all(&s->network);
-  lks_model_destroy(&s->model);
-  lks_comm_destroy_all(&s->self);
-}
-
-static lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total,
-                       uint32_t step)
-{
-  size_t begin, count;
-  lks_network_shard(s->network, total, &begin, &count);
-  begin += first;
-  lks_batch batch = {.samples = count,
-                     .total = total,
-                     .pixels = data.pixels[begin % DATA],
-                     .label = data.label + begin % DATA,
-                     .sample = data.sample + begin % DATA};
-  return lks_network_pass_all(s->network, result, kind, &batch, &form, step, false);
-}
-
-/* A few steps of gradient descent, the last one on a smaller mini-batch. */
-static lks_status train(subject *s, lks_pass_result *result)
-{
-  static const size_t total[STEPS] = {BATCH, BATCH, 22};
-  lks_status status = LKS_OK;
-  for (uint32_t step = 0; step < STEPS && !status; step++) {
-    status = pass(s, result, LKS_PASS_TRAIN, step * BATCH, total[step], step);
-    lks_sgd_update(lks_network_parameters(s->network), NULL, lks_network_gradients(s->network), 0.1f, 0, 0,
-                   false, true, lks_network_parameter_count(s->network));
-    lks_network_parameters_changed(s->network);
-  }
-  return status;
-}
-
-static bool same_bits(subject *a, subject *b)
-{
-  size_t parameters = lks_network_parameter_count(a->network),
-         running = lks_network_running_count(a->network);
-  return parameters == lks_network_parameter_count(b->network) &&
-         !memcmp(lks_network_parameters(a->network), lks_network_parameters(b->network),
-                 parameters * sizeof(float)) &&
-         !memcmp(lks_network_gradients(a->network), lks_network_gradients(b->network),
-                 parameters * sizeof(float)) &&
-         !memcmp(lks_network_running(a->network), lks_network_running(b->network), running * sizeof(float));
-}
 
 /* Trains over all ranks with one normalization batch and alone with another; says whether the bits agree. */
 static bool agree(lks_comm *comm, const char *text, const char *norm, const char *norm_alone, int threads,
@@ -192,6 +77,31 @@ static void test_plain_reduction_is_close(lks_comm *comm)
   subject_destroy(&tree);
   subject_destroy(&plain);
   lks_assert_all(comm, size > 0 && difference <= 1e-10 * size);
+}
+
+/* One Allreduce a batch norm and direction at most, none where no group spans ranks, and one at the end that
+ * carries all the rest. */
+static void test_reductions_of_a_step(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "13", "rank", "none"};
+  for (size_t n = 0; n < 4; n++) {
+    subject s;
+    lks_pass_result result;
+    lks_network_options o = options(norms[n], 1);
+    lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+    int64_t norm = lks_comm_traffic(comm, LKS_TRAFFIC_NORM).calls,
+            last = lks_comm_traffic(comm, LKS_TRAFFIC_STEP).calls,
+            other = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER).calls;
+    lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+    norm = lks_comm_traffic(comm, LKS_TRAFFIC_NORM).calls - norm;
+    last = lks_comm_traffic(comm, LKS_TRAFFIC_STEP).calls - last;
+    other = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER).calls - other;
+    int64_t most = 2 * (int64_t)lks_network_norms(s.network);
+    subject_destroy(&s);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, last == 1 && other == 0 && (n < 2 ? norm <= most : norm == 0));
+    if (n == 0 && lks_comm_size(comm) > 1) lks_assert_all(comm, norm > 0);
+  }
 }
 
 /* Mean loss at parameters moved by `distance` along `direction`. */
@@ -430,6 +340,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_other_normalization_batches_differ),
       LKS_MPI_TEST(test_rank_is_the_shards_of_this_run),
       LKS_MPI_TEST(test_plain_reduction_is_close),
+      LKS_MPI_TEST(test_reductions_of_a_step),
       LKS_MPI_TEST(test_gradient_by_finite_differences),
       LKS_MPI_TEST(test_evaluation),
       LKS_MPI_TEST(test_one_example_alone),

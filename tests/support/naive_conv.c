@@ -10,10 +10,11 @@ static void add(naive_sum *sum, double term)
   sum->terms++;
 }
 
-bool naive_close(const float *got, const naive_sum *want, size_t count)
+bool naive_close(const float *got, const naive_sum *want, size_t count, lks_type type)
 {
   for (size_t i = 0; i < count; i++) {
     double tolerance = (double)(want[i].terms + 1) * 0x1p-24 * want[i].magnitude;
+    if (type == LKS_BF16) tolerance += 0x1p-8 * fabs(want[i].value);
     if (!(fabs((double)got[i] - want[i].value) <= tolerance)) return false;
   }
   return true;

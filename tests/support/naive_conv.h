@@ -14,8 +14,9 @@ typedef struct naive_sum {
 } naive_sum;
 
 /** Whether fp32 sums agree with those in double: n products and n-1 additions in any order, fused or not, err
- * by at most (n + 1) 2^-24 times the sum of magnitudes, to first order. Source: Higham 2002, section 3.1. */
-bool naive_close(const float *got, const naive_sum *want, size_t count);
+ * by at most (n + 1) 2^-24 times the sum of magnitudes, to first order; rounding to bf16 adds 2^-8 of the sum
+ * itself at most. Source: Higham 2002, section 3.1. */
+bool naive_close(const float *got, const naive_sum *want, size_t count, lks_type type);
 
 /** y = conv(x, w) + b; b may be NULL. A dense layer is a 1 x 1 convolution of a 1 x 1 image. Activations
  * NHWC, w OIHW. */

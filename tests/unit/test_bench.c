@@ -51,7 +51,7 @@ static void test_costs(void **state)
   lks_stages *stages;
   const char *source = "conv 8 3x3\nbatchnorm\nrelu\ndense classes\n";
   assert_int_equal(lks_model_parse(&model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
-  assert_int_equal(lks_stages_create(&stages, model, 2), LKS_OK);
+  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
   assert_int_equal(stages->ops, 4);
   lks_op_cost conv = lks_op_cost_of(stages, 1, LKS_WORK_WEIGHTS, 4, 1);
   assert_true(conv.flops == 2.0 * 16 * 8 * 27 && conv.bytes == 4.0 * 16 * (3 + 8));

@@ -169,7 +169,7 @@ static void bad_values_are_refused(void **state)
   assert_refused("optimizer", "sg", "is not one of");
   assert_refused("optimizer", "sgd|adam", "is not one of");
   assert_refused("optimizer", "", "is not one of");
-  assert_refused("precision", "bf16", "is not fp32");
+  assert_refused("precision", "fp64", "is not one of");
   assert_refused("model", " cnn", "blanks");
   assert_refused("output", "a\nlr = 7", "one line");
   char longest[LKS_TEXT_MAX + 1];

@@ -38,13 +38,13 @@ static void run_all(void *out, void *context)
   const size_t count = *(size_t *)context;
   const lks_random_key k = key();
   float *y = out;
-  lks_relu_forward(y, a, count);
-  lks_relu_backward(y + count, a, b, count);
-  lks_sigmoid_forward(y + 2 * count, a, count);
-  lks_sigmoid_backward(y + 3 * count, a, b, count);
-  lks_add_forward(y + 4 * count, a, b, count);
-  lks_dropout(y + 5 * count, a, 0.3, &k, count);
-  lks_input_features(y + 6 * count, a, scale, offset, count);
+  lks_relu_forward(y, a, count, LKS_FP32);
+  lks_relu_backward(y + count, a, b, count, LKS_FP32);
+  lks_sigmoid_forward(y + 2 * count, a, count, LKS_FP32);
+  lks_sigmoid_backward(y + 3 * count, a, b, count, LKS_FP32);
+  lks_add_forward(y + 4 * count, a, b, count, LKS_FP32);
+  lks_dropout(y + 5 * count, a, 0.3, &k, count, LKS_FP32);
+  lks_input_features(y + 6 * count, a, scale, offset, count, LKS_FP32);
 }
 
 static void test_every_level_gives_the_same_bits(void **state)
@@ -86,13 +86,13 @@ static void test_in_place_is_out_of_place(void **state)
   const lks_random_key k = key();
   run_all(out, &count);
   for (size_t i = 0; i < 7; ++i) memcpy(in[i], a, sizeof a);
-  lks_relu_forward(in[0], in[0], MAX);
-  lks_relu_backward(in[1], in[1], b, MAX);
-  lks_sigmoid_forward(in[2], in[2], MAX);
-  lks_sigmoid_backward(in[3], in[3], b, MAX);
-  lks_add_forward(in[4], in[4], b, MAX);
-  lks_dropout(in[5], in[5], 0.3, &k, MAX);
-  lks_input_features(in[6], in[6], scale, offset, MAX);
+  lks_relu_forward(in[0], in[0], MAX, LKS_FP32);
+  lks_relu_backward(in[1], in[1], b, MAX, LKS_FP32);
+  lks_sigmoid_forward(in[2], in[2], MAX, LKS_FP32);
+  lks_sigmoid_backward(in[3], in[3], b, MAX, LKS_FP32);
+  lks_add_forward(in[4], in[4], b, MAX, LKS_FP32);
+  lks_dropout(in[5], in[5], 0.3, &k, MAX, LKS_FP32);
+  lks_input_features(in[6], in[6], scale, offset, MAX, LKS_FP32);
   assert_memory_equal(in, out, sizeof out);
 }
 
@@ -101,14 +101,14 @@ static void test_edges(void **state)
   (void)state;
   const float x[] = {NAN, -INFINITY, INFINITY, -0.0f, -1e30f, 1e30f, -104.0f, 0};
   float y[8];
-  lks_relu_forward(y, x, 8);
+  lks_relu_forward(y, x, 8, LKS_FP32);
   assert_true(isnan(y[0]) && y[1] == 0 && y[2] == INFINITY && y[3] == 0 && y[5] == x[5]);
-  lks_sigmoid_forward(y, x, 8);
+  lks_sigmoid_forward(y, x, 8, LKS_FP32);
   assert_true(isnan(y[0]) && y[1] == 0 && y[2] == 1 && y[3] == 0.5f && y[4] == 0 && y[5] == 1 &&
               y[7] == 0.5f);
   assert_true(y[6] >= 0 && y[6] < 1e-44f); /* exp(-104) = 6.8e-46 is below half of the least subnormal */
   for (size_t i = 0; i < 8; ++i) y[i] = NAN;
-  lks_relu_backward(y, a, y, 8);
+  lks_relu_backward(y, a, y, 8, LKS_FP32);
   assert_true(y[0] == 0);
 }
 
@@ -118,14 +118,14 @@ static void test_dropout_keeps_its_share(void **state)
   static float ones[MAX], y[MAX], z[MAX];
   lks_random_key k = key();
   for (size_t i = 0; i < MAX; ++i) ones[i] = 1;
-  lks_dropout(y, ones, 0, &k, MAX);
+  lks_dropout(y, ones, 0, &k, MAX, LKS_FP32);
   assert_memory_equal(y, ones, sizeof y);
-  lks_dropout(y, ones, 0.25, &k, MAX);
+  lks_dropout(y, ones, 0.25, &k, MAX, LKS_FP32);
   size_t kept = 0;
   for (size_t i = 0; i < MAX; ++i) kept += y[i] != 0;
   assert_true(fabs((double)kept / MAX - 0.75) < 5 * sqrt(0.75 * 0.25 / MAX));
   ++k.sample; /* another sample, another mask */
-  lks_dropout(z, ones, 0.25, &k, MAX);
+  lks_dropout(z, ones, 0.25, &k, MAX, LKS_FP32);
   assert_memory_not_equal(y, z, sizeof y);
 }
 
@@ -137,9 +137,9 @@ static void test_dropout_compares_with_the_rate_exactly(void **state)
   const float one = 1;
   float y;
   lks_random_words(words, &k, 0);
-  lks_dropout(&y, &one, words[0] * 0x1p-32, &k, 1);
+  lks_dropout(&y, &one, words[0] * 0x1p-32, &k, 1, LKS_FP32);
   assert_true(y > 0);
-  lks_dropout(&y, &one, (words[0] + 1.0) * 0x1p-32, &k, 1);
+  lks_dropout(&y, &one, (words[0] + 1.0) * 0x1p-32, &k, 1, LKS_FP32);
   assert_true(y == 0);
 }
 
@@ -157,7 +157,7 @@ static void test_pictures_move_and_flip(void **state)
               shift_x = shifts[variant / 4 / SHIFTS];
     const size_t channels = variant & 2 ? 1 : MAX_CHANNELS;
     const naive_picture picture = {x, scale, offset, HEIGHT, WIDTH, channels};
-    lks_input_image(y, x, scale, offset, shift_y, shift_x, flip, HEIGHT, WIDTH, channels);
+    lks_input_image(y, x, scale, offset, shift_y, shift_x, flip, HEIGHT, WIDTH, channels, LKS_FP32);
     for (size_t i = 0; i < HEIGHT * WIDTH * channels; ++i) {
       const size_t c = i % channels;
       const double twin =

@@ -72,8 +72,10 @@ static void test_tables_follow_the_level(void **state)
   assert_ptr_equal(lks_vector(), &lks_vector_kernels_avx2);
   lks_vector_use(LKS_ISA_AVX512);
   assert_ptr_equal(lks_vector(), &lks_vector_kernels_avx512);
-  lks_vector_use(LKS_ISA_AMX);
+  lks_vector_use(LKS_ISA_AVX512_VNNI);
   assert_ptr_equal(lks_vector(), &lks_vector_kernels_avx512);
+  lks_vector_use(LKS_ISA_AMX);
+  assert_ptr_equal(lks_vector(), &lks_vector_kernels_avx512_bf16);
 #endif
   lks_vector_use(lks_isa_best());
 }

@@ -115,7 +115,7 @@ static void run(void *out, void *context)
   (void)context;
   result *to = out;
   lks_softmax_cross_entropy(to->loss, to->correct, to->dlogits, to->probability, in.logits, in.label,
-                            in.smoothing, 0.25, SAMPLES, in.classes);
+                            in.smoothing, 0.25, SAMPLES, in.classes, LKS_FP32);
 }
 
 static const size_t class_counts[] = {1, 2, 10, 64, 65, 100, MAX_CLASSES};
@@ -201,7 +201,8 @@ static void test_outputs_may_be_absent(void **state)
   static result bare;
   fill(10, 0.1, 4);
   run(&r, NULL);
-  lks_softmax_cross_entropy(bare.loss, bare.correct, NULL, NULL, in.logits, in.label, 0.1, 0.25, SAMPLES, 10);
+  lks_softmax_cross_entropy(bare.loss, bare.correct, NULL, NULL, in.logits, in.label, 0.1, 0.25, SAMPLES, 10,
+                            LKS_FP32);
   assert_memory_equal(bare.loss, r.loss, sizeof r.loss);
   assert_memory_equal(bare.correct, r.correct, sizeof r.correct);
   assert_int_equal(lks_allocations_open(), 0);

@@ -1,171 +1,114 @@
-#include <string.h>
-
 #include "kernels/vector/lanes.h"
 #include "kernels/vector/table.h"
 
-/* Columns go by blocks whose accumulators or coefficients stay in registers over all rows; what is left over
- * of the channels goes through the same code with fewer lanes. A channel's sums run in row order in every
- * block. */
+/* Columns go by blocks whose coefficients stay in registers over all rows: of two registers while there are
+ * channels enough (a cache line of bf16), of one, and of what is left over of the channels. */
 
-#define INLINE static inline __attribute__((always_inline))
+enum { MOST = 2 }; /* registers of a block */
 
-enum {
-  NARROW = LKS_LANES,
-  FULL = 2 * LKS_LANES,
-  SUM_VECTORS =
-      LKS_LANES == 8 ? 2 : 4 /* enough independent additions to hide their latency, and no spilling */
-};
-
-INLINE lks_narrow load(const float *p, size_t lanes)
-{
-  lks_narrow v = {0};
-  memcpy(&v, p, lanes * sizeof(float));
-  return v;
-}
-
-INLINE lks_full load_full(const float *p, size_t lanes)
-{
-  lks_full v = {0};
-  memcpy(&v, p, lanes * sizeof(float));
-  return v;
-}
-
-INLINE void store(float *p, lks_narrow v, size_t lanes)
-{
-  memcpy(p, &v, lanes * sizeof(float));
-}
-INLINE void store_full(float *p, lks_full v, size_t lanes)
-{
-  memcpy(p, &v, lanes * sizeof(float));
-}
-INLINE void store_wide(double *p, lks_wide v, size_t lanes)
-{
-  memcpy(p, &v, lanes * sizeof(double));
-}
-
-/* vectors * NARROW channels, or `lanes` of them when vectors is 1 */
-INLINE void sum_columns(double *sum, double *square_sum, const float *x, size_t rows, size_t channels,
-                        const size_t vectors, size_t lanes)
-{
-  lks_wide s[SUM_VECTORS] = {{0}}, q[SUM_VECTORS] = {{0}};
-  for (size_t row = 0; row < rows; ++row, x += channels) {
-    for (size_t i = 0; i < vectors; ++i) {
-      const lks_wide v = LKS_WIDEN(load(x + i * NARROW, lanes));
-      s[i] += v;
-      q[i] += v * v;
-    }
-  }
-  for (size_t i = 0; i < vectors; ++i) {
-    store_wide(sum + i * NARROW, s[i], lanes);
-    store_wide(square_sum + i * NARROW, q[i], lanes);
-  }
-}
-
-static void sums(double *restrict sum, double *restrict square_sum, const float *restrict x, size_t rows,
-                 size_t channels)
-{
-  size_t c = 0;
-  for (; c + SUM_VECTORS * NARROW <= channels; c += SUM_VECTORS * NARROW)
-    sum_columns(sum + c, square_sum + c, x + c, rows, channels, SUM_VECTORS, NARROW);
-  for (; c + NARROW <= channels; c += NARROW)
-    sum_columns(sum + c, square_sum + c, x + c, rows, channels, 1, NARROW);
-  if (c < channels) sum_columns(sum + c, square_sum + c, x + c, rows, channels, 1, channels - c);
-}
-
-INLINE void forward_columns(float *y, const float *x, const float *residual, const lks_batch_norm_form *form,
-                            bool relu, size_t c, size_t rows, size_t channels, size_t lanes)
-{
-  const lks_full mean = load_full(form->mean + c, lanes);
-  const lks_full scale = load_full(form->scale + c, lanes);
-  const lks_full shift = load_full(form->shift + c, lanes);
-  for (size_t row = 0; row < rows; ++row) {
-    const size_t at = row * channels + c;
-    lks_full v = (load_full(x + at, lanes) - mean) * scale + shift;
-    if (residual) v += load_full(residual + at, lanes);
-    if (relu) v = (lks_full)((lks_full_mask)v & ~(v < 0)); /* a NaN stays one */
-    store_full(y + at, v, lanes);
-  }
-}
-
-static void forward(float *y, const float *x, const float *residual, const lks_batch_norm_form *form,
-                    bool relu, size_t rows, size_t channels)
-{
-  size_t c = 0;
-  for (; c + FULL <= channels; c += FULL)
-    forward_columns(y, x, residual, form, relu, c, rows, channels, FULL);
-  if (c < channels) forward_columns(y, x, residual, form, relu, c, rows, channels, channels - c);
-}
-
-typedef struct backward_block {
-  float *g;
-  const float *dy, *dy2, *y, *x;
+typedef struct forward_arrays {
+  void *y;
+  const void *x, *residual;
   const lks_batch_norm_form *form;
-} backward_block;
+  size_t rows, channels;
+} forward_arrays;
 
-INLINE void backward_sum_columns(double *dy_sum, double *dy_xhat_sum, const backward_block *b, size_t c,
-                                 size_t rows, size_t channels, const size_t vectors, size_t lanes)
+/* channels c .. c + vectors*LKS_FULL - 1, or `lanes` of them when vectors is 1 */
+LKS_INLINE void forward_columns(const forward_arrays *a, bool relu, bool add, size_t c, const size_t vectors,
+                                size_t lanes, lks_type type)
 {
-  lks_narrow mean[SUM_VECTORS], rstd[SUM_VECTORS], offset[SUM_VECTORS];
-  lks_wide s[SUM_VECTORS] = {{0}}, t[SUM_VECTORS] = {{0}};
+  lks_full mean[MOST], scale[MOST], shift[MOST];
   for (size_t i = 0; i < vectors; ++i) {
-    mean[i] = load(b->form->mean + c + i * NARROW, lanes);
-    rstd[i] = load(b->form->rstd + c + i * NARROW, lanes);
-    offset[i] = load(b->form->offset + c + i * NARROW, lanes);
+    mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
+    scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
+    shift[i] = lks_load(a->form->shift, c + i * LKS_FULL, lanes, LKS_FP32);
   }
-  for (size_t row = 0; row < rows; ++row) {
+  for (size_t row = 0; row < a->rows; ++row) {
     for (size_t i = 0; i < vectors; ++i) {
-      const size_t at = row * channels + c + i * NARROW;
-      lks_narrow g = load(b->dy + at, lanes);
-      if (b->dy2) g += load(b->dy2 + at, lanes);
-      if (b->y) g = (lks_narrow)((lks_narrow_mask)g & (load(b->y + at, lanes) > 0));
-      const lks_narrow x_hat = (load(b->x + at, lanes) - mean[i]) * rstd[i] + offset[i];
-      store(b->g + at, g, lanes);
-      const lks_wide g_wide = LKS_WIDEN(g);
-      s[i] += g_wide;
-      t[i] += g_wide * LKS_WIDEN(x_hat);
+      const size_t at = row * a->channels + c + i * LKS_FULL;
+      lks_full v = (lks_load(a->x, at, lanes, type) - mean[i]) * scale[i] + shift[i];
+      if (add) v += lks_load(a->residual, at, lanes, type);
+      if (relu) v = lks_relu(v);
+      lks_store(a->y, at, v, lanes, type);
     }
   }
+}
+
+LKS_INLINE void forward_blocks(const forward_arrays *a, bool relu, bool add, lks_type type)
+{
+  size_t c = 0;
+  for (; c + MOST * LKS_FULL <= a->channels; c += MOST * LKS_FULL)
+    forward_columns(a, relu, add, c, MOST, LKS_FULL, type);
+  for (; c + LKS_FULL <= a->channels; c += LKS_FULL) forward_columns(a, relu, add, c, 1, LKS_FULL, type);
+  if (c < a->channels) forward_columns(a, relu, add, c, 1, a->channels - c, type);
+}
+
+LKS_INLINE void forward_of_type(const forward_arrays *a, bool relu, lks_type type)
+{
+  if (a->residual && relu)
+    forward_blocks(a, true, true, type);
+  else if (a->residual)
+    forward_blocks(a, false, true, type);
+  else if (relu)
+    forward_blocks(a, true, false, type);
+  else
+    forward_blocks(a, false, false, type);
+}
+
+static void forward(void *y, const void *x, const void *residual, const lks_batch_norm_form *form, bool relu,
+                    size_t rows, size_t channels, lks_type type)
+{
+  const forward_arrays a = {y, x, residual, form, rows, channels};
+  if (type == LKS_BF16)
+    forward_of_type(&a, relu, LKS_BF16);
+  else
+    forward_of_type(&a, relu, LKS_FP32);
+}
+
+typedef struct backward_arrays {
+  void *dx;
+  const void *g, *x;
+  const lks_batch_norm_form *form;
+  const float *slope, *level;
+  size_t rows, channels;
+} backward_arrays;
+
+LKS_INLINE void backward_columns(const backward_arrays *a, size_t c, const size_t vectors, size_t lanes,
+                                 lks_type type)
+{
+  lks_full mean[MOST], scale[MOST], slope[MOST], level[MOST];
   for (size_t i = 0; i < vectors; ++i) {
-    store_wide(dy_sum + c + i * NARROW, s[i], lanes);
-    store_wide(dy_xhat_sum + c + i * NARROW, t[i], lanes);
+    mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
+    scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
+    slope[i] = lks_load(a->slope, c + i * LKS_FULL, lanes, LKS_FP32);
+    level[i] = lks_load(a->level, c + i * LKS_FULL, lanes, LKS_FP32);
+  }
+  for (size_t row = 0; row < a->rows; ++row) {
+    for (size_t i = 0; i < vectors; ++i) {
+      const size_t at = row * a->channels + c + i * LKS_FULL;
+      const lks_full x = lks_load(a->x, at, lanes, type), g = lks_load(a->g, at, lanes, type);
+      lks_store(a->dx, at, scale[i] * g + (slope[i] * (x - mean[i]) + level[i]), lanes, type);
+    }
   }
 }
 
-static void backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g, const float *dy,
-                          const float *dy2, const float *y, const float *x, const lks_batch_norm_form *form,
-                          size_t rows, size_t channels)
-{
-  const backward_block b = {g, dy, dy2, y, x, form};
-  size_t c = 0;
-  for (; c + 2 * NARROW <= channels; c += 2 * NARROW)
-    backward_sum_columns(dy_sum, dy_xhat_sum, &b, c, rows, channels, 2, NARROW);
-  for (; c + NARROW <= channels; c += NARROW)
-    backward_sum_columns(dy_sum, dy_xhat_sum, &b, c, rows, channels, 1, NARROW);
-  if (c < channels) backward_sum_columns(dy_sum, dy_xhat_sum, &b, c, rows, channels, 1, channels - c);
-}
-
-INLINE void backward_columns(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
-                             const float *slope, const float *level, size_t c, size_t rows, size_t channels,
-                             size_t lanes)
-{
-  const lks_full mean = load_full(form->mean + c, lanes);
-  const lks_full scale = load_full(form->scale + c, lanes);
-  const lks_full b = load_full(slope + c, lanes);
-  const lks_full a = load_full(level + c, lanes);
-  for (size_t row = 0; row < rows; ++row) {
-    const size_t at = row * channels + c;
-    const lks_full v = scale * load_full(g + at, lanes) + (b * (load_full(x + at, lanes) - mean) + a);
-    store_full(dx + at, v, lanes);
-  }
-}
-
-static void backward(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
-                     const float *slope, const float *level, size_t rows, size_t channels)
+LKS_INLINE void backward_of_type(const backward_arrays *a, lks_type type)
 {
   size_t c = 0;
-  for (; c + FULL <= channels; c += FULL)
-    backward_columns(dx, g, x, form, slope, level, c, rows, channels, FULL);
-  if (c < channels) backward_columns(dx, g, x, form, slope, level, c, rows, channels, channels - c);
+  for (; c + MOST * LKS_FULL <= a->channels; c += MOST * LKS_FULL)
+    backward_columns(a, c, MOST, LKS_FULL, type);
+  for (; c + LKS_FULL <= a->channels; c += LKS_FULL) backward_columns(a, c, 1, LKS_FULL, type);
+  if (c < a->channels) backward_columns(a, c, 1, a->channels - c, type);
 }
 
-const lks_batch_norm_kernels LKS_OF_ISA(batch_norm) = {sums, forward, backward_sums, backward};
+static void backward(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
+                     const float *slope, const float *level, size_t rows, size_t channels, lks_type type)
+{
+  const backward_arrays a = {dx, g, x, form, slope, level, rows, channels};
+  if (type == LKS_BF16)
+    backward_of_type(&a, LKS_BF16);
+  else
+    backward_of_type(&a, LKS_FP32);
+}
+
+const lks_batch_norm_kernels LKS_OF_ISA(batch_norm) = {forward, backward};

@@ -1,43 +1,82 @@
-#include <string.h>
-
 #include <Random123/philox.h>
 
+#include "kernels/vector/lanes.h"
 #include "kernels/vector/table.h"
 
-/* In place means the very same element, so lanes never meet each other's: that is what the simd pragmas
- * assert. */
+/* In place means the very same element, which is loaded before it is stored. */
 
-static void relu_forward(float *y, const float *x, size_t count)
-{
-#pragma omp simd
-  for (size_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? 0 : x[i]; /* a NaN stays one */
-}
+typedef enum operation { RELU_FORWARD, RELU_BACKWARD, SIGMOID_BACKWARD, ADD } operation;
 
-static void relu_backward(float *dx, const float *dy, const float *y, size_t count)
+LKS_INLINE lks_full result(operation of, lks_full a, lks_full b)
 {
-#pragma omp simd
-  for (size_t i = 0; i < count; ++i) {
-    const float g = dy[i];
-    dx[i] = y[i] > 0 ? g : 0;
+  switch (of) {
+  case RELU_FORWARD: return lks_relu(a);
+  case RELU_BACKWARD: return (lks_full)((lks_full_mask)a & (b > 0));
+  case SIGMOID_BACKWARD: return a * (b * (1.0f - b));
+  default: return a + b;
   }
 }
 
-static void sigmoid_backward(float *dx, const float *dy, const float *y, size_t count)
+LKS_INLINE void each_of_type(operation of, void *y, const void *a, const void *b, size_t count, lks_type type)
 {
-#pragma omp simd
-  for (size_t i = 0; i < count; ++i) dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL)
+    lks_store(y, i, result(of, lks_load(a, i, LKS_FULL, type), lks_load(b, i, LKS_FULL, type)), LKS_FULL,
+              type);
+  const size_t rest = count - i;
+  if (rest) lks_store(y, i, result(of, lks_load(a, i, rest, type), lks_load(b, i, rest, type)), rest, type);
 }
 
-static void add_forward(float *y, const float *a, const float *b, size_t count)
+LKS_INLINE void each(operation of, void *y, const void *a, const void *b, size_t count, lks_type type)
 {
-#pragma omp simd
-  for (size_t i = 0; i < count; ++i) y[i] = a[i] + b[i];
+  if (type == LKS_BF16)
+    each_of_type(of, y, a, b, count, LKS_BF16);
+  else
+    each_of_type(of, y, a, b, count, LKS_FP32);
+}
+
+static void relu_forward(void *y, const void *x, size_t count, lks_type type)
+{
+  each(RELU_FORWARD, y, x, x, count, type);
+}
+
+static void relu_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
+{
+  each(RELU_BACKWARD, dx, dy, y, count, type);
+}
+
+static void sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
+{
+  each(SIGMOID_BACKWARD, dx, dy, y, count, type);
+}
+
+static void add_forward(void *y, const void *a, const void *b, size_t count, lks_type type)
+{
+  each(ADD, y, a, b, count, type);
+}
+
+LKS_INLINE void keep(void *y, const void *x, size_t at, const uint32_t *words, uint32_t threshold,
+                     float scale, size_t lanes, lks_type type)
+{
+  lks_full_bits drawn = {0};
+  memcpy(&drawn, words, lanes * sizeof *words);
+  const lks_full kept = lks_load(x, at, lanes, type) * scale;
+  lks_store(y, at, (lks_full)((lks_full_mask)kept & (lks_full_mask)(drawn >= threshold)), lanes, type);
+}
+
+LKS_INLINE void keep_each(void *y, const void *x, size_t begin, const uint32_t *words, uint32_t threshold,
+                          float scale, size_t count, lks_type type)
+{
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL)
+    keep(y, x, begin + i, words + i, threshold, scale, LKS_FULL, type);
+  if (i < count) keep(y, x, begin + i, words + i, threshold, scale, count - i, type);
 }
 
 /* Words are drawn some blocks ahead, so that several are under way at once, and then compared by lanes: a
  * branch would be mispredicted as often as elements are dropped. */
-static void dropout(float *y, const float *x, uint32_t threshold, float scale, const lks_random_key *key,
-                    size_t count)
+static void dropout(void *y, const void *x, uint32_t threshold, float scale, const lks_random_key *key,
+                    size_t count, lks_type type)
 {
   enum { BLOCKS = 16 };
   const philox4x32_key_t seed = {{(uint32_t)key->seed, (uint32_t)(key->seed >> 32)}};
@@ -49,18 +88,26 @@ static void dropout(float *y, const float *x, uint32_t threshold, float scale, c
       const philox4x32_ctr_t block = philox4x32(counter, seed);
       memcpy(words + 4 * i, block.v, sizeof block.v);
     }
-#pragma omp simd
-    for (size_t i = 0; i < n; ++i) {
-      const float kept = x[begin + i] * scale;
-      y[begin + i] = words[i] >= threshold ? kept : 0;
-    }
+    if (type == LKS_BF16)
+      keep_each(y, x, begin, words, threshold, scale, n, LKS_BF16);
+    else
+      keep_each(y, x, begin, words, threshold, scale, n, LKS_FP32);
   }
 }
 
-static void input_features(float *y, const float *x, const float *scale, const float *offset, size_t count)
+LKS_INLINE void scaled(void *y, const float *x, const float *scale, const float *offset, size_t at,
+                       size_t lanes, lks_type type)
 {
-#pragma omp simd
-  for (size_t i = 0; i < count; ++i) y[i] = x[i] * scale[i] + offset[i];
+  const lks_full v = lks_load(x, at, lanes, LKS_FP32) * lks_load(scale, at, lanes, LKS_FP32);
+  lks_store(y, at, v + lks_load(offset, at, lanes, LKS_FP32), lanes, type);
+}
+
+static void input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
+                           lks_type type)
+{
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL) scaled(y, x, scale, offset, i, LKS_FULL, type);
+  if (i < count) scaled(y, x, scale, offset, i, count - i, type);
 }
 
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {

@@ -1,6 +1,4 @@
-#include <stdint.h>
-#include <string.h>
-
+#include "kernels/vector/lanes.h"
 #include "kernels/vector/table.h"
 
 /* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2)/2: no table and no branch, so lanes can do it.
@@ -47,16 +45,25 @@ static void exp_forward(double *y, const double *x, size_t count)
     y[i] = exp_reduced(r) * power_of_two(half) * power_of_two(rest);
   }
 }
-static void sigmoid_forward(float *y, const float *x, size_t count)
+
+LKS_INLINE void sigmoid_of_type(void *y, const void *x, size_t count, lks_type type)
 {
   enum { BLOCK = 64 };
   double e[BLOCK];
   for (size_t begin = 0; begin < count; begin += BLOCK) {
     const size_t n = count - begin < BLOCK ? count - begin : BLOCK;
-    for (size_t i = 0; i < n; ++i) e[i] = -(double)x[begin + i];
+    for (size_t i = 0; i < n; ++i) e[i] = -(double)lks_type_load(x, begin + i, type);
     exp_forward(e, e, n);
-    for (size_t i = 0; i < n; ++i) y[begin + i] = (float)(1.0 / (1.0 + e[i]));
+    for (size_t i = 0; i < n; ++i) lks_type_store(y, begin + i, (float)(1.0 / (1.0 + e[i])), type);
   }
+}
+
+static void sigmoid_forward(void *y, const void *x, size_t count, lks_type type)
+{
+  if (type == LKS_BF16)
+    sigmoid_of_type(y, x, count, LKS_BF16);
+  else
+    sigmoid_of_type(y, x, count, LKS_FP32);
 }
 
 const lks_exp_kernels LKS_OF_ISA(exp) = {exp_forward, sigmoid_forward};

@@ -1,9 +1,14 @@
 #ifndef LKS_KERNELS_VECTOR_LANES_H
 #define LKS_KERNELS_VECTOR_LANES_H
 
-/* Vectors of the width that the instruction set being compiled for has. Lanes are channels: the width never
- * enters a sum. A wider vector than the hardware's would be lowered through memory, so each level gets its
- * own. */
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/type.h"
+
+/* Vectors of the width that the instruction set being compiled for has, and how they come from memory and go
+ * back. Lanes are channels: the width never enters a sum. A wider vector than the hardware's would be lowered
+ * through memory, so each level gets its own. */
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,21 +16,144 @@
 
 #if defined(__AVX512F__)
 #define LKS_LANES 8 /* doubles in a register; a register of floats has twice as many */
-#define LKS_WIDEN(x) ((lks_wide)_mm512_cvtps_pd((__m256)(x)))
 #elif defined(__AVX2__)
 #define LKS_LANES 4
-#define LKS_WIDEN(x) ((lks_wide)_mm256_cvtps_pd((__m128)(x)))
 #else
 #define LKS_LANES 2
-#define LKS_WIDEN(x)                                                                                         \
-  __builtin_convertvector(x, lks_wide) /* gcc 12 splits it in two on the wider ones: half the speed */
 #endif
+
+#define LKS_INLINE static inline __attribute__((always_inline))
+
+enum { LKS_NARROW = LKS_LANES, LKS_FULL = 2 * LKS_LANES };
 
 typedef double lks_wide __attribute__((vector_size(8 * LKS_LANES)));
 typedef float lks_narrow
     __attribute__((vector_size(4 * LKS_LANES))); /* as many floats as lks_wide has doubles */
 typedef float lks_full __attribute__((vector_size(8 * LKS_LANES)));
-typedef int lks_narrow_mask __attribute__((vector_size(4 * LKS_LANES)));
-typedef int lks_full_mask __attribute__((vector_size(8 * LKS_LANES)));
+typedef int32_t lks_narrow_mask __attribute__((vector_size(4 * LKS_LANES)));
+typedef int32_t lks_full_mask __attribute__((vector_size(8 * LKS_LANES)));
+typedef uint32_t lks_full_bits __attribute__((vector_size(8 * LKS_LANES)));
+typedef uint16_t lks_halves __attribute__((vector_size(4 * LKS_LANES))); /* bf16: as many as lks_full has */
+
+/* gcc 12 splits a conversion in two on the wider ones: half the speed. */
+LKS_INLINE lks_wide lks_widen(lks_narrow x)
+{
+#if defined(__AVX512F__)
+  return (lks_wide)_mm512_cvtps_pd((__m256)x);
+#elif defined(__AVX2__)
+  return (lks_wide)_mm256_cvtps_pd((__m128)x);
+#else
+  return __builtin_convertvector(x, lks_wide);
+#endif
+}
+
+/* a * b + sum for products that are exact in double, as those of two floats are: fused or not is then the
+ * same. */
+LKS_INLINE lks_wide lks_add_exact_product(lks_wide sum, lks_wide a, lks_wide b)
+{
+#if defined(__AVX512F__)
+  return (lks_wide)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)sum);
+#elif defined(__FMA__)
+  return (lks_wide)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)sum);
+#else
+  return sum + a * b;
+#endif
+}
+
+/* 0 where v < 0; a NaN and -0 stay. maxps gives its second operand when either is a NaN or both are zeros. */
+LKS_INLINE lks_full lks_relu(lks_full v)
+{
+#if defined(__AVX512F__)
+  return (lks_full)_mm512_max_ps(_mm512_setzero_ps(), (__m512)v);
+#elif defined(__AVX2__)
+  return (lks_full)_mm256_max_ps(_mm256_setzero_ps(), (__m256)v);
+#else
+  return (lks_full)((lks_full_mask)v & ~(v < 0));
+#endif
+}
+
+/* `lanes` elements; the lanes beyond are 0. */
+LKS_INLINE lks_narrow lks_load_narrow(const float *p, size_t lanes)
+{
+  lks_narrow v = {0};
+  memcpy(&v, p, lanes * sizeof(float));
+  return v;
+}
+
+LKS_INLINE void lks_store_narrow(float *p, lks_narrow v, size_t lanes)
+{
+  memcpy(p, &v, lanes * sizeof(float));
+}
+
+LKS_INLINE lks_wide lks_load_wide(const double *p, size_t lanes)
+{
+  lks_wide v = {0};
+  memcpy(&v, p, lanes * sizeof(double));
+  return v;
+}
+
+LKS_INLINE void lks_store_wide(double *p, lks_wide v, size_t lanes)
+{
+  memcpy(p, &v, lanes * sizeof(double));
+}
+
+LKS_INLINE lks_full lks_from_halves(lks_halves h)
+{
+#if defined(__AVX512F__)
+  return (lks_full)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
+#elif defined(__AVX2__)
+  return (lks_full)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#else
+  return (lks_full)(__builtin_convertvector(h, lks_full_bits) << 16);
+#endif
+}
+
+/* As lks_bf16_from_float. */
+LKS_INLINE lks_halves lks_to_halves(lks_full v)
+{
+#if defined(__AVX512BF16__)
+  return (lks_halves)_mm512_cvtneps_pbh((__m512)v);
+#else
+  const lks_full_bits bits = (lks_full_bits)v, upper = bits >> 16;
+  const lks_full_bits rounded = (bits + 0x7fff + (upper & 1)) >> 16, nan = (lks_full_bits)(v != v);
+  const lks_full_bits half = (nan & (upper | 0x40)) | (~nan & rounded);
+  const lks_full_bits subnormal = (lks_full_bits)((bits & 0x7f800000) == 0);
+  const lks_full_bits stored = (subnormal & upper & 0x8000) | (~subnormal & half);
+#if defined(__AVX512F__)
+  return (lks_halves)_mm512_cvtepi32_epi16((__m512i)stored);
+#else
+  return __builtin_convertvector(stored, lks_halves);
+#endif
+#endif
+}
+
+LKS_INLINE lks_halves lks_load_halves(const void *p, size_t at, size_t lanes)
+{
+  lks_halves h = {0};
+  memcpy(&h, (const uint16_t *)p + at, lanes * sizeof(uint16_t));
+  return h;
+}
+
+LKS_INLINE void lks_store_halves(void *p, size_t at, lks_halves h, size_t lanes)
+{
+  memcpy((uint16_t *)p + at, &h, lanes * sizeof(uint16_t));
+}
+
+/* Elements at .. at+lanes-1 of an array of `type`. */
+LKS_INLINE lks_full lks_load(const void *p, size_t at, size_t lanes, lks_type type)
+{
+  if (type == LKS_BF16) return lks_from_halves(lks_load_halves(p, at, lanes));
+  lks_full v = {0};
+  memcpy(&v, (const float *)p + at, lanes * sizeof(float));
+  return v;
+}
+
+LKS_INLINE void lks_store(void *p, size_t at, lks_full v, size_t lanes, lks_type type)
+{
+  if (type == LKS_BF16)
+    lks_store_halves(p, at, lks_to_halves(v), lanes);
+  else
+    memcpy((float *)p + at, &v, lanes * sizeof(float));
+}
 
 #endif

@@ -11,32 +11,36 @@
  * their order are the same, only the number of lanes differs. Signatures are those of the public functions
  * unless said otherwise. */
 typedef struct lks_batch_norm_kernels {
-  void (*sums)(double *restrict sum, double *restrict square_sum, const float *restrict x, size_t rows,
-               size_t channels);
-  void (*forward)(float *y, const float *x, const float *residual, const lks_batch_norm_form *form, bool relu,
-                  size_t rows, size_t channels);
-  void (*backward_sums)(double *restrict dy_sum, double *restrict dy_xhat_sum, float *g, const float *dy,
-                        const float *dy2, const float *y, const float *x, const lks_batch_norm_form *form,
-                        size_t rows, size_t channels);
+  void (*forward)(void *y, const void *x, const void *residual, const lks_batch_norm_form *form, bool relu,
+                  size_t rows, size_t channels, lks_type type);
   /* dx = scale*g + (slope*(x - mean) + level) */
-  void (*backward)(float *dx, const float *g, const float *x, const lks_batch_norm_form *form,
-                   const float *slope, const float *level, size_t rows, size_t channels);
+  void (*backward)(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
+                   const float *slope, const float *level, size_t rows, size_t channels, lks_type type);
 } lks_batch_norm_kernels;
 
+typedef struct lks_batch_norm_sum_kernels {
+  void (*sums)(double *restrict sum, double *restrict square_sum, const void *restrict x, size_t rows,
+               size_t channels, lks_type type);
+  void (*backward_sums)(double *restrict dy_sum, double *restrict dy_xhat_sum, void *g, const void *dy,
+                        const void *dy2, const void *y, const void *x, const lks_batch_norm_form *form,
+                        size_t rows, size_t channels, lks_type type);
+} lks_batch_norm_sum_kernels;
+
 typedef struct lks_elementwise_kernels {
-  void (*relu_forward)(float *y, const float *x, size_t count);
-  void (*relu_backward)(float *dx, const float *dy, const float *y, size_t count);
-  void (*sigmoid_backward)(float *dx, const float *dy, const float *y, size_t count);
-  void (*add_forward)(float *y, const float *a, const float *b, size_t count);
+  void (*relu_forward)(void *y, const void *x, size_t count, lks_type type);
+  void (*relu_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
+  void (*sigmoid_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
+  void (*add_forward)(void *y, const void *a, const void *b, size_t count, lks_type type);
   /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
-  void (*dropout)(float *y, const float *x, uint32_t threshold, float scale, const lks_random_key *key,
-                  size_t count);
-  void (*input_features)(float *y, const float *x, const float *scale, const float *offset, size_t count);
+  void (*dropout)(void *y, const void *x, uint32_t threshold, float scale, const lks_random_key *key,
+                  size_t count, lks_type type);
+  void (*input_features)(void *y, const float *x, const float *scale, const float *offset, size_t count,
+                         lks_type type);
 } lks_elementwise_kernels;
 
 typedef struct lks_exp_kernels {
   void (*exp)(double *y, const double *x, size_t count); /* y may be x */
-  void (*sigmoid_forward)(float *y, const float *x, size_t count);
+  void (*sigmoid_forward)(void *y, const void *x, size_t count, lks_type type);
 } lks_exp_kernels;
 
 typedef struct lks_optimizer_kernels {
@@ -49,13 +53,14 @@ typedef struct lks_optimizer_kernels {
 
 typedef struct lks_vector_kernels {
   const lks_batch_norm_kernels *batch_norm;
+  const lks_batch_norm_sum_kernels *batch_norm_sums;
   const lks_elementwise_kernels *elementwise;
   const lks_exp_kernels *exp;
   const lks_optimizer_kernels *optimizer;
 } lks_vector_kernels;
 
 extern const lks_vector_kernels lks_vector_kernels_baseline, lks_vector_kernels_avx2,
-    lks_vector_kernels_avx512;
+    lks_vector_kernels_avx512, lks_vector_kernels_avx512_bf16;
 
 /** The table in use: that of lks_isa_used(). Local. */
 const lks_vector_kernels *lks_vector(void);
@@ -69,6 +74,7 @@ void lks_vector_use(lks_isa isa);
 #define LKS_OF_ISA(name) LKS_PASTE_EXPANDED(lks_##name##_kernels, LKS_ISA_NAME)
 
 extern const lks_batch_norm_kernels LKS_OF_ISA(batch_norm);
+extern const lks_batch_norm_sum_kernels LKS_OF_ISA(batch_norm_sums);
 extern const lks_elementwise_kernels LKS_OF_ISA(elementwise);
 extern const lks_exp_kernels LKS_OF_ISA(exp);
 extern const lks_optimizer_kernels LKS_OF_ISA(optimizer);

@@ -1,0 +1,108 @@
+#include <string.h>
+
+#include "base/random.h"
+#include "kernels/optimizer.h"
+#include "small_network.h"
+
+const char residual_text[] =
+    "conv 6 3x3\nbatchnorm\nrelu\n"
+    "residual layer1.0\n conv 6 3x3\n batchnorm\n relu\n conv 6 3x3\n batchnorm\nend\nrelu\n"
+    "residual layer2.0\n conv 9 3x3 stride=2\n batchnorm\n relu\n conv 9 3x3\n batchnorm\nend\n"
+    "relu\nmaxpool 2x2\nconv 17 1x1\nrelu\nbatchnorm\navgpool 2x2\ndense 20\nbatchnorm\nrelu\n"
+    "dropout 0.3\ndense classes\n";
+const char before_text[] =
+    "conv 5 3x3\nresidual a\n batchnorm\n relu\n conv 5 3x3\n batchnorm\n relu\n conv 5 3x3\nend\n"
+    "residual b\n batchnorm\n relu\n conv 8 3x3 stride=2\nend\nbatchnorm\nsigmoid\nglobalavgpool\n"
+    "dense classes\n";
+
+static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
+
+static struct {
+  uint8_t pixels[DATA][HEIGHT * WIDTH * CHANNELS];
+  int32_t label[DATA];
+  uint32_t sample[DATA];
+} data;
+
+void make_data(void)
+{
+  for (uint32_t i = 0; i < DATA; i++) {
+    lks_random_key key = lks_random_key_make(7, LKS_RANDOM_GENERATE, 0, 0, i);
+    data.label[i] = (int32_t)lks_random_below(&key, 100000, CLASSES);
+    data.sample[i] = 3 * i + 1;
+    for (uint32_t p = 0; p < sizeof data.pixels[0]; p++)
+      data.pixels[i][p] =
+          (uint8_t)((lks_random_below(&key, p, 200) + (uint64_t)(8 * data.label[i]) * (p % 5)) % 256);
+  }
+}
+
+static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
+static const lks_input_form form = {scale, offset};
+
+lks_network_options options(const char *norm, int threads)
+{
+  return (lks_network_options){.batch_size = BATCH,
+                               .microbatch = MICROBATCH,
+                               .norm = norm,
+                               .reduce = "tree",
+                               .epsilon = 1e-5,
+                               .momentum = 0.1,
+                               .smoothing = 0.1,
+                               .crop = 1,
+                               .flip = true,
+                               .seed = 5,
+                               .threads = threads};
+}
+
+lks_status subject_create(subject *s, lks_comm *comm, const char *text, const lks_network_options *o)
+{
+  *s = (subject){0};
+  lks_status status = comm ? LKS_OK : lks_comm_create_all(&s->self, MPI_COMM_SELF);
+  if (!status) status = lks_model_parse(&s->model, text, "test", shape, CLASSES, !strcmp(o->norm, "none"));
+  if (!status) status = lks_network_create_all(&s->network, s->model, comm ? comm : s->self, o);
+  return status;
+}
+
+void subject_destroy(subject *s)
+{
+  lks_network_destroy_all(&s->network);
+  lks_model_destroy(&s->model);
+  lks_comm_destroy_all(&s->self);
+}
+
+lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total, uint32_t step)
+{
+  size_t begin, count;
+  lks_network_shard(s->network, total, &begin, &count);
+  begin += first;
+  lks_batch batch = {.samples = count,
+                     .total = total,
+                     .pixels = data.pixels[begin % DATA],
+                     .label = data.label + begin % DATA,
+                     .sample = data.sample + begin % DATA};
+  return lks_network_pass_all(s->network, result, kind, &batch, &form, step, false);
+}
+
+lks_status train(subject *s, lks_pass_result *result)
+{
+  static const size_t total[STEPS] = {BATCH, BATCH, 22};
+  lks_status status = LKS_OK;
+  for (uint32_t step = 0; step < STEPS && !status; step++) {
+    status = pass(s, result, LKS_PASS_TRAIN, step * BATCH, total[step], step);
+    lks_sgd_update(lks_network_parameters(s->network), NULL, lks_network_gradients(s->network), 0.1f, 0, 0,
+                   false, true, lks_network_parameter_count(s->network));
+    lks_network_parameters_changed(s->network);
+  }
+  return status;
+}
+
+bool same_bits(subject *a, subject *b)
+{
+  size_t parameters = lks_network_parameter_count(a->network),
+         running = lks_network_running_count(a->network);
+  return parameters == lks_network_parameter_count(b->network) &&
+         !memcmp(lks_network_parameters(a->network), lks_network_parameters(b->network),
+                 parameters * sizeof(float)) &&
+         !memcmp(lks_network_gradients(a->network), lks_network_gradients(b->network),
+                 parameters * sizeof(float)) &&
+         !memcmp(lks_network_running(a->network), lks_network_running(b->network), running * sizeof(float));
+}
