@@ -1,0 +1,344 @@
+"""Lockstep beside PyTorch on the same cores, in one run: prints a table of ratios as Markdown.
+
+usage: torch_peer.py [--rows NAMES] [--rounds N] [--lockstep FILE] [--output FILE.md]; tests/bench/peer.sh finds PyTorch
+and calls it. In every round Lockstep and PyTorch take turns; a figure is the median over all rounds. Of PyTorch the
+first round tries every setting, and the fastest one goes on. A run that lasts too long is ended with all it started."""
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORKER = os.path.join(HERE, "torch_worker.py")
+SHAPE = {"resnet20": "32x32x3", "cnn": "28x28x1", "mlp": "28x28x1"}
+BATCH = {"resnet20": 128, "cnn": 256, "mlp": 256}
+BF16 = ({"precision": "bf16"}, {"precision": "bf16-all"}, {"precision": "bf16", "compile": True})
+FP32 = ({"precision": "fp32"}, {"precision": "fp32", "compile": True})
+ROWS = ("best", "sync", "fp32-resnet20", "fp32-cnn", "mlp", "arithmetic", "per-rank", "tree", "file", "memory")
+
+
+class Failure(Exception):
+    pass
+
+
+def mpi_environment():
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    if os.geteuid() == 0:
+        environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    return environment
+
+
+def descendants(pid):
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as file:
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+            except (OSError, ValueError):
+                pass
+    found, waiting = [], [pid]
+    while waiting:
+        one = waiting.pop()
+        found.append(one)
+        waiting += children.get(one, [])
+    return found
+
+
+def share_of_memory(pid, marker):
+    """Bytes of a process that runs `marker`, shared pages divided by their users; 0 for any other."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if marker.encode() not in file.read().split(b"\0")[:2]:
+                return 0
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) * 1024
+    except (OSError, AttributeError):
+        return 0
+
+
+def watch_memory(pid, marker, peak, done):
+    while not done.wait(0.02):
+        peak[0] = max(peak[0], sum(share_of_memory(p, marker) for p in descendants(pid)))
+
+
+def end(processes):
+    for process in processes:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    for process in processes:
+        process.wait()
+
+
+def run(commands, limit, marker=None):
+    """Runs the commands side by side, each a process group of its own. The outputs, and the peak of memory."""
+    peak, done, watchers = [0], threading.Event(), []
+    processes = []
+    try:
+        for command, environment in commands:
+            processes.append(subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE,
+                                              stderr=subprocess.PIPE, start_new_session=True))
+        if marker:
+            watchers = [threading.Thread(target=watch_memory, args=(os.getpid(), marker, peak, done))]
+            watchers[0].start()
+        until = time.monotonic() + limit
+        outputs = []
+        for process in processes:
+            try:
+                out, err = process.communicate(timeout=max(1.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise Failure(f"took longer than {limit} s") from None
+            if process.returncode:
+                raise Failure((err.strip().splitlines() or ["no message"])[-1])
+            outputs.append(out)
+        return outputs, peak[0]
+    finally:
+        done.set()
+        for watcher in watchers:
+            watcher.join()
+        end(processes)
+
+
+class Lockstep:
+    def __init__(self, program):
+        self.program = os.path.abspath(program)
+        self.version = subprocess.run([self.program, "--version"], text=True, capture_output=True, check=True).stdout
+        self.precision = "bf16"
+        try:
+            self.bench("resnet20", 1, precision="bf16", bn="sync", repeats=1, seconds=0.05)
+        except Failure as failure:
+            if "fp32" not in str(failure):
+                raise
+            self.precision = "fp32"
+
+    def bench(self, model, ranks, precision, bn="sync", reduce="tree", repeats=3, seconds=1.0, data=()):
+        command = ["mpirun", "-np", str(ranks), self.program, "bench", *data, "--model", model, "--shape", SHAPE[model],
+                   "--batch-size", str(BATCH[model]), "--threads", "1", "--precision", precision, "--bn", bn,
+                   "--reduce", reduce, "--repeats", str(repeats), "--seconds", str(seconds), "--json"]
+        (out,), _ = run([(command, mpi_environment())], 180)
+        return json.loads(out)["arms"]
+
+    def memory(self, precision, steps=12):
+        """Peak of all ranks of a training run, and what plan foretells for it."""
+        with tempfile.TemporaryDirectory() as folder:
+            data, model = os.path.join(folder, "d.h5"), ["--model", "resnet20", "--batch-size", "128", "--threads", "1",
+                                                         "--precision", precision]
+            subprocess.run([self.program, "generate", "-o", data, "--shape", "32x32x3", "--train", str(128 * steps)],
+                           check=True, capture_output=True)
+            start = ["mpirun", "-np", "2", self.program]
+            _, peak = run([(start + ["train", data, "--epochs", "1", "-o", os.path.join(folder, "run")] + model,
+                            mpi_environment())], 180, self.program)
+            (out,), _ = run([(start + ["plan", data, "--json"] + model, mpi_environment())], 180)
+            return peak, json.loads(out)
+
+
+class Torch:
+    """PyTorch in processes of one thread (or one of several), each bound to cores of its own."""
+
+    def __init__(self):
+        self.version = self.parameters = None
+
+    def once(self, model, norm="rank", ranks=2, threads=1, precision="fp32", compile=False, repeats=3, seconds=1.0,
+             memory=False):
+        with tempfile.TemporaryDirectory() as folder:
+            commands = []
+            for rank in range(ranks):
+                cores = ",".join(str(c) for c in range(rank * threads, (rank + 1) * threads))
+                command = ["taskset", "-c", cores, sys.executable, WORKER, "--model", model, "--batch",
+                           str(BATCH[model]), "--threads", str(threads), "--precision", precision, "--norm", norm,
+                           "--repeats", str(repeats), "--seconds", str(seconds)] + ["--compile"] * compile
+                commands.append((command, dict(os.environ, RANK=str(rank), WORLD_SIZE=str(ranks),
+                                               LOCKSTEP_PEER_STORE=f"file://{folder}/store",
+                                               OMP_NUM_THREADS=str(threads), TORCH_CPP_LOG_LEVEL="ERROR")))
+            outputs, peak = run(commands, 400 if compile else 180, WORKER if memory else None)
+        result = json.loads(outputs[0].strip().splitlines()[-1])
+        if not result["finite"]:
+            raise Failure("the loss is not finite")
+        self.version, self.parameters = result["torch"], result["parameters"]
+        return (result["rates"], peak) if memory else result["rates"]
+
+
+def spell(setting):
+    words = [setting["precision"] + (" with torch.compile" if setting.get("compile") else "")]
+    if "ranks" in setting:
+        words.append(f"{setting['ranks']} x {setting['threads']}")
+    return ", ".join(words)
+
+
+class Duel:
+    """Lockstep against the fastest of some settings of PyTorch, in turns."""
+
+    def __init__(self, lockstep, torch, model, ours, settings, norm="rank"):
+        self.ours, self.settings, self.norm = ours, list(settings), norm
+        self.lockstep, self.torch, self.model = lockstep, torch, model
+        self.rates, self.theirs = [], {}
+
+    def round(self, number, options):
+        best = {}
+        for ranks in self.ours["ranks"]:
+            arms = self.lockstep.bench(self.model, ranks, self.ours["precision"], repeats=options.repeats,
+                                       seconds=options.seconds)
+            best[ranks] = arms[0]["repeats"]
+        self.rates += max(best.values(), key=statistics.median)
+        for setting in list(self.settings):
+            try:
+                rates = self.torch.once(self.model, self.norm, repeats=options.repeats, seconds=options.seconds, **setting)
+                self.theirs.setdefault(spell(setting), []).extend(rates)
+                note(f"  PyTorch {spell(setting)}: {statistics.median(rates):,.0f} images/s")
+            except Failure as failure:
+                note(f"  PyTorch {spell(setting)}: left out: {failure}")
+                self.settings.remove(setting)
+        if not self.theirs:
+            raise Failure("no setting of PyTorch worked")
+        if number == 0:
+            fastest = max(self.theirs, key=lambda name: statistics.median(self.theirs[name]))
+            self.settings = [s for s in self.settings if spell(s) == fastest]
+            self.fastest = fastest
+
+    def row(self, name, goal):
+        ours, theirs = statistics.median(self.rates), statistics.median(self.theirs[self.fastest])
+        ratio = ours / theirs
+        return [name, f"{ours:,.0f} images/s ({self.ours['precision']})", f"{theirs:,.0f} images/s ({self.fastest})",
+                f"{ratio:.2f}x", f"at least {goal:g}x", "met" if ratio >= goal else "missed"]
+
+
+class Alone:
+    """Two arms of Lockstep against each other: how much slower is the first?"""
+
+    def __init__(self, lockstep, arms):
+        self.lockstep, self.arms, self.rates, self.shares = lockstep, arms, ([], []), []
+
+    def round(self, number, options):
+        arms = self.measure(options)
+        for rates, arm in zip(self.rates, arms):
+            rates += arm["repeats"]
+        self.shares.append(arms[0]["not_arithmetic"])
+
+    def measure(self, options):
+        return self.lockstep.bench("resnet20", 2, self.lockstep.precision, repeats=options.repeats,
+                                   seconds=options.seconds, **self.arms)
+
+    def row(self, name, goal):
+        ours, other = (statistics.median(rates) for rates in self.rates)
+        slower = 100 * (1 - ours / other)
+        return [name, f"{ours:,.0f} images/s", f"{other:,.0f} images/s", f"{slower:.1f}% slower",
+                f"at most {goal:g}%", "met" if slower <= goal else "missed"]
+
+
+class FromFile(Alone):
+    """A dataset of 369 MB from a chunked HDF5 file against samples that were never in one."""
+
+    def measure(self, options):
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "d.h5")
+            subprocess.run([self.lockstep.program, "generate", "-o", data, "--shape", SHAPE["resnet20"],
+                            "--train", "120000"], check=True, capture_output=True)
+            return [self.lockstep.bench("resnet20", 2, self.lockstep.precision, repeats=options.repeats,
+                                        seconds=options.seconds, data=source)[0] for source in ([data], [])]
+
+
+def memory_row(lockstep, torch, fastest):
+    peak, plan = lockstep.memory(lockstep.precision)
+    setting = next((s for s in BF16 + FP32 if spell(s) == fastest), {"precision": "fp32"})
+    _, theirs = torch.once("resnet20", repeats=1, memory=True, **setting)
+    foretold = plan["memory"]["host"]
+    off = 100 * (foretold / peak - 1)
+    good = peak < theirs and abs(off) <= 15
+    return ["memory of resnet20, both ranks", f"{peak / 1e6:,.0f} MB; plan says {foretold / 1e6:,.0f} MB ({off:+.0f}%)",
+            f"{theirs / 1e6:,.0f} MB ({spell(setting)})", f"{peak / theirs:.2f}x", "below 1x, plan within 15%",
+            "met" if good else "missed"]
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        model = re.search(r"model name\s*:\s*(.*)", file.read())
+    return f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} virtual cores"
+
+
+def measure(options):
+    lockstep, torch = Lockstep(options.lockstep), Torch()
+    precision = lockstep.precision
+    best = BF16 + FP32 if precision == "bf16" else FP32
+    mlp = [dict(setting, ranks=r, threads=t) for setting in ({"precision": "fp32"},) for r, t in ((1, 1), (1, 2), (2, 1))]
+    pair = {"ranks": (2,), "precision": precision}
+    wide = {"ranks": (2,), "precision": "fp32"}
+    plans = {
+        "best": (Duel(lockstep, torch, "resnet20", pair, best), "resnet20, sync, against per-rank batch norm", 4),
+        "sync": (Duel(lockstep, torch, "resnet20", pair, best, "sync"),
+                 "resnet20, sync, against hand-written sync batch norm", 8),
+        "fp32-resnet20": (Duel(lockstep, torch, "resnet20", wide, FP32), "resnet20, fp32 against fp32", 2),
+        "fp32-cnn": (Duel(lockstep, torch, "cnn", wide, FP32), "cnn, fp32 against fp32", 2),
+        "mlp": (Duel(lockstep, torch, "mlp", {"ranks": (1, 2), "precision": "fp32"}, mlp), "mlp, fp32", 2),
+        "per-rank": (Alone(lockstep, {"bn": "sync,rank"}), "sync against per-rank batch norm", 3),
+        "tree": (Alone(lockstep, {"reduce": "tree,mpi"}), "canonical tree against --reduce mpi", 3),
+        "file": (FromFile(lockstep, {}), "369 MB from a chunked HDF5 file against made-up samples", 3),
+    }
+    chosen = {name: plans[name] for name in options.rows if name in plans}
+    if "arithmetic" in options.rows and "per-rank" not in chosen:
+        chosen["per-rank"] = plans["per-rank"]
+    for number in range(options.rounds):
+        for name, (duel, _, _) in chosen.items():
+            note(f"round {number + 1} of {options.rounds}: {name}")
+            duel.round(number, options)
+    table = [duel.row(name, goal) for key, (duel, name, goal) in chosen.items() if key in options.rows]
+    if "arithmetic" in options.rows:
+        share = 100 * statistics.median(chosen["per-rank"][0].shares)
+        table.append([f"share of a resnet20 step ({precision}) that is not convolution or dense arithmetic",
+                      f"{share:.0f}%", "", "", "at most 35%", "met" if share <= 35 else "missed"])
+    if "memory" in options.rows:
+        table.append(memory_row(lockstep, torch, plans["best"][0].__dict__.get("fastest", "fp32")))
+    return lockstep, torch, table
+
+
+def report(lockstep, torch, table, options):
+    lines = ["| what | Lockstep | against | ratio | goal | |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += ["| " + " | ".join(row) + " |" for row in table]
+    about = [f"{machine()}; {datetime.date.today()}; 2 ranks x 1 thread unless said otherwise; medians of "
+             f"{options.rounds} x {options.repeats} measurements of {options.seconds:g} s, in turns.",
+             "PyTorch " + (torch.version or "not run") + ": channels-last, DistributedDataParallel over gloo, fused SGD.",
+             " ".join(lockstep.version.split())]
+    return "\n".join(lines + [""] + about) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default=",".join(ROWS), help="some of " + ",".join(ROWS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--lockstep", default=os.path.join(HERE, "../../build/lockstep"))
+    parser.add_argument("--output", help="file for the table, beside standard output")
+    options = parser.parse_args()
+    options.rows = options.rows.split(",")
+    unknown = [row for row in options.rows if row not in ROWS]
+    if unknown:
+        parser.error(f"no row {unknown[0]}: choose among {', '.join(ROWS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        text = report(*measure(options), options)
+    except Failure as failure:
+        sys.exit(f"torch_peer.py: {failure}")
+    print(text, end="")
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main()
