@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "study/bench_ceiling.h"
 #include "study/bench_cost.h"
+#include "study/bench_parts.h"
 #include "study/statistics.h"
 
 /* Measures arms in turn: one measurement of every arm, then the next of every arm. The clocks of single
@@ -122,10 +123,8 @@ static lks_status measure_layers_all(measuring *m, size_t a, lks_op_times *times
   traffic_now(traffic, m->comm);
   for (int i = 0; i < COUNTERS; i++) traffic[i] = (traffic[i] - before[i]) / (double)arm->steps;
   if (!status) status = lks_comm_spread_all(m->comm, spread, traffic, COUNTERS);
-  for (int t = 0; t < LKS_TRAFFICS && !status; t++) {
-    arm->calls[t] = spread[3 * t + 2];
-    arm->bytes[t] = spread[3 * (LKS_TRAFFICS + t) + 2];
-  }
+  for (int t = 0; t < LKS_TRAFFICS && !status; t++)
+    arm->traffic[t] = (lks_bench_traffic){spread[3 * t + 2], spread[3 * (LKS_TRAFFICS + t) + 2]};
   return status;
 }
 
@@ -194,6 +193,7 @@ static lks_status look_inside_all(measuring *m, size_t a)
       lks_comm_agree_all(m->comm, lks_op_times_create(&times, lks_bench_runner_network(m->runner[a])));
   if (!status) status = measure_layers_all(m, a, times);
   if (!status) status = fill_layers_all(m, a, times);
+  if (!status) status = lks_bench_parts_all(&m->bench->arm[a], m->comm, m->runner[a], &m->copies);
   lks_op_times_destroy(&times);
   return status;
 }
@@ -205,7 +205,7 @@ static lks_status summarize_all(measuring *m, size_t a, const lks_profile *profi
   lks_status status = lks_comm_spread_all(m->comm, spread, profile->seconds, LKS_PARTS);
   for (int p = 0; p < LKS_PARTS && !status; p++) {
     double steps = repeats * (double)arm->steps;
-    arm->part[p] =
+    arm->part[p].seconds =
         (lks_bench_spread){spread[3 * p] / steps, spread[3 * p + 1] / steps, spread[3 * p + 2] / steps};
   }
   arm->seconds = (double)m->bench->batch / lks_quantile(arm->rate, m->bench->options.repeats, 0.5);

@@ -23,6 +23,19 @@ typedef struct lks_bench_spread {
   double low, mean, high;
 } lks_bench_spread;
 
+/** A part of a step. */
+typedef struct lks_bench_part {
+  lks_bench_spread seconds; /* LKS_PART_OTHER: what no part has */
+  double flops, bytes;      /* of a rank: computed; read and written. 0: not known, or communication */
+  double alone;             /* seconds that as much takes by itself: at the ceilings of its work, or a
+                               reduction to which no rank is late; 0: not known */
+} lks_bench_part;
+
+/** In a step, of the rank that has most. */
+typedef struct lks_bench_traffic {
+  double calls, bytes;
+} lks_bench_traffic;
+
 /** An operator's kind of work; seconds, flops and bytes are those of one thread in one step, means over
  * threads and ranks. */
 typedef struct lks_bench_work {
@@ -40,11 +53,11 @@ typedef struct lks_bench_layer {
 
 typedef struct lks_bench_arm {
   lks_config config;
-  size_t steps;                                    /* of one measurement */
-  double *rate;                                    /* [repeats] images a second, ascending */
-  double seconds;                                  /* a step, at the median rate */
-  lks_bench_spread part[LKS_PARTS];                /* seconds a step; OTHER: what no part has */
-  double calls[LKS_TRAFFICS], bytes[LKS_TRAFFICS]; /* a step; of the rank that has most */
+  size_t steps;   /* of one measurement */
+  double *rate;   /* [repeats] images a second, ascending */
+  double seconds; /* a step, at the median rate */
+  lks_bench_part part[LKS_PARTS];
+  lks_bench_traffic traffic[LKS_TRAFFICS];
   size_t layers;
   lks_bench_layer *layer; /* [layers] */
   double arithmetic;      /* seconds a step of all convolutions and dense layers by themselves */

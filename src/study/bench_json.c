@@ -48,17 +48,21 @@ static void print_parts(lks_json *json, const lks_bench_arm *arm)
   lks_json_open(json, "parts", '{');
   for (int p = 0; p < LKS_PARTS; p++) {
     lks_json_open(json, p == LKS_PART_OTHER ? "end of step" : lks_part_name((lks_part)p), '{');
-    lks_json_number(json, "min", arm->part[p].low);
-    lks_json_number(json, "mean", arm->part[p].mean);
-    lks_json_number(json, "max", arm->part[p].high);
+    const lks_bench_part *part = &arm->part[p];
+    lks_json_number(json, "min", part->seconds.low);
+    lks_json_number(json, "mean", part->seconds.mean);
+    lks_json_number(json, "max", part->seconds.high);
+    if (part->flops > 0) lks_json_number(json, "flops", part->flops);
+    if (part->bytes > 0) lks_json_number(json, "bytes", part->bytes);
+    if (part->alone > 0) lks_json_number(json, "alone", part->alone);
     lks_json_close(json);
   }
   lks_json_close(json);
   lks_json_open(json, "communication", '{');
   for (int t = 0; t < LKS_TRAFFICS; t++) {
     lks_json_open(json, traffic_name[t], '{');
-    lks_json_number(json, "calls", arm->calls[t]);
-    lks_json_number(json, "bytes", arm->bytes[t]);
+    lks_json_number(json, "calls", arm->traffic[t].calls);
+    lks_json_number(json, "bytes", arm->traffic[t].bytes);
     lks_json_close(json);
   }
   lks_json_close(json);

@@ -47,22 +47,41 @@ static void print_rates(FILE *out, const lks_bench *b)
   }
 }
 
+/* An empty cell where there is nothing to say. */
+static void print_cell(FILE *out, const char *format, double value)
+{
+  if (value > 0)
+    fprintf(out, format, value);
+  else
+    fprintf(out, " %8s", "");
+}
+
+static void print_part(FILE *out, const lks_bench_arm *arm, lks_part number, double whole)
+{
+  static const lks_bench_traffic none = {0};
+  const lks_bench_part *part = &arm->part[number];
+  const lks_traffic traffic = traffic_of_part[number];
+  const lks_bench_traffic *sent = traffic == LKS_TRAFFICS ? &none : &arm->traffic[traffic];
+  const double mean = part->seconds.mean, bytes = part->bytes > 0 ? part->bytes : sent->bytes;
+  if (part->seconds.high < NOTHING) return;
+  fprintf(out, "  %-26s %9.3f %6.1f%% %9.1f%%",
+          number == LKS_PART_OTHER ? "end of step" : lks_part_name(number), 1e3 * mean, 100 * mean / whole,
+          100 * (part->seconds.high / mean - 1));
+  print_cell(out, " %8.1f", sent->calls);
+  print_cell(out, " %8.3f", 1e-6 * bytes);
+  print_cell(out, " %8.1f", 1e-9 * part->flops / mean);
+  print_cell(out, " %8.2f", 1e-9 * bytes / mean);
+  print_cell(out, " %7.0f%%", 100 * part->alone / mean);
+  fprintf(out, "\n");
+}
+
 static void print_parts(FILE *out, const lks_bench_arm *arm)
 {
   double whole = 0;
-  for (int p = 0; p < LKS_PARTS; p++) whole += arm->part[p].mean;
-  fprintf(out, "  %-26s %9s %7s %10s %7s %10s\n", "part", "ms", "share", "imbalance", "calls", "KB a rank");
-  for (int p = 0; p < LKS_PARTS; p++) {
-    const lks_bench_spread *s = &arm->part[p];
-    const lks_traffic traffic = traffic_of_part[p];
-    if (s->high < NOTHING) continue;
-    fprintf(out, "  %-26s %9.3f %6.1f%% %9.1f%%",
-            p == LKS_PART_OTHER ? "end of step" : lks_part_name((lks_part)p), 1e3 * s->mean,
-            100 * s->mean / whole, 100 * (s->high / s->mean - 1));
-    if (traffic != LKS_TRAFFICS && arm->calls[traffic] > 0)
-      fprintf(out, " %7.1f %10.1f", arm->calls[traffic], 1e-3 * arm->bytes[traffic]);
-    fprintf(out, "\n");
-  }
+  for (int p = 0; p < LKS_PARTS; p++) whole += arm->part[p].seconds.mean;
+  fprintf(out, "  %-26s %9s %7s %10s %8s %8s %8s %8s %8s\n", "part, of a rank", "ms", "share", "imbalance",
+          "calls", "MB", "GFLOP/s", "GB/s", "ceiling");
+  for (int p = 0; p < LKS_PARTS; p++) print_part(out, arm, (lks_part)p, whole);
 }
 
 /* All kinds of work of a layer together, against the time that they would take at their ceilings. */

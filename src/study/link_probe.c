@@ -101,13 +101,29 @@ static lks_status find_other_all(int *other, lks_comm *comm, bool same_host)
   return status;
 }
 
-static lks_status probe_crowd_all(double *crowded, lks_comm *comm, int64_t *values)
+lks_status lks_reduction_time_all(double *seconds, lks_comm *comm, size_t bytes)
 {
-  double seconds, spread[3];
-  int code = time_reductions(&seconds, lks_comm_handle(comm), values, SMALL);
-  lks_status status = lks_comm_agree_all(comm, lks_mpi_status(code, "MPI_Allreduce"));
-  if (!status) status = lks_comm_spread_all(comm, spread, &seconds, 1);
-  if (!status) *crowded = spread[1] / lks_comm_node_size(comm);
+  const size_t count = bytes / sizeof(int64_t) + 1;
+  int64_t *values = lks_new(count, sizeof *values);
+  double mine, spread[3];
+  int checked;
+  lks_status status = values ? lks_mpi_count(&checked, count) : LKS_ERR_RANK;
+  status = lks_comm_agree_all(comm, status);
+  if (!status)
+    status = lks_comm_agree_all(
+        comm,
+        lks_mpi_status(time_reductions(&mine, lks_comm_handle(comm), values, checked), "MPI_Allreduce"));
+  if (!status) status = lks_comm_spread_all(comm, spread, &mine, 1);
+  if (!status) *seconds = spread[1];
+  lks_free(values);
+  return status;
+}
+
+/* Rank 0's host may have more ranks than others. */
+static lks_status probe_crowd_all(double *crowded, lks_comm *comm)
+{
+  lks_status status = lks_reduction_time_all(crowded, comm, SMALL * sizeof(int64_t));
+  if (!status) *crowded /= lks_comm_node_size(comm);
   return status ? status : lks_comm_broadcast_all(comm, crowded, sizeof *crowded, 0);
 }
 
@@ -121,7 +137,7 @@ lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm)
   if (!status && near) status = probe_with_all(&machine->inside, comm, near, values);
   if (!status && far) status = probe_with_all(&machine->between, comm, far, values);
   if (!status && lks_comm_size(comm) > machine->host_ranks * lks_comm_node_count(comm))
-    status = probe_crowd_all(&machine->crowded, comm, values);
+    status = probe_crowd_all(&machine->crowded, comm);
   lks_free(values);
   return status;
 }

@@ -9,6 +9,10 @@
  * ranks on a host than host_ranks. Other ranks sleep meanwhile. Equal on all ranks. */
 lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm);
 
+/** Collective. Seconds of one reduction of `bytes` bytes over all ranks when none of them is late: median of
+ * some runs, mean over the ranks. */
+lks_status lks_reduction_time_all(double *seconds, lks_comm *comm, size_t bytes);
+
 /** Collective. Waits for all ranks without taking a core from those that still work. */
 lks_status lks_sleep_until_all(lks_comm *comm);
 

@@ -27,6 +27,8 @@ holds two 'all(len(a["repeats"]) == 2 and a["images_per_second"] > 0 and a["seco
 holds two '[a["communication"]["batch_norm"]["calls"] for a in d["arms"]] == [14, 0, 14, 0]'
 holds two 'all(a["communication"]["end_of_step"]["calls"] == 1 for a in d["arms"])'
 holds two 'all(0 < a["arithmetic_seconds"] and a["not_arithmetic"] < 1 for a in d["arms"])'
+holds two 'all(a["parts"][p]["flops"] > 0 and a["parts"][p]["alone"] > 0 for a in d["arms"] for p in ("forward", "backward"))'
+holds two '["alone" in a["parts"]["batch-norm communication"] for a in d["arms"]] == [True, False, True, False]'
 holds two 'all(l["forward"]["flops"] > 0 for a in d["arms"] for l in a["layers"] if l["kind"] == "conv")'
 
 run data 0 generate -o data.h5 --shape 5 --train 70 --test 10

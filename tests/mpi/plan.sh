@@ -71,6 +71,12 @@ elif grep -qs RssFile /proc/self/status && command -v python3 >/dev/null; then
   done
   run data 0 generate -o data.h5 --shape 32x32x3 --train 384 --test 128
   foretold resnet20-2 2 2 data.h5 --model resnet20
+  run bf16 0 plan data.h5 --model resnet20 --precision bf16 "${quick[@]}"
+  if grep -q "choose --precision fp32" bf16.err; then
+    echo "bf16: skipped, this processor has none"
+  else
+    foretold resnet20-2-bf16 2 2 data.h5 --model resnet20 --precision bf16
+  fi
   foretold resnet20-2-alone 2 0 data.h5 --model resnet20 --optimizer adam --bn 32 --reduce mpi
 else
   echo "no python3, or too little in /proc/self/status: nothing is compared"
