@@ -43,6 +43,7 @@ typedef struct lks_config {
   char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;
   double max_time;             /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
+  double stop_margin;          /* seconds before the time limit of a batch job at which a run stops */
   size_t keep;                 /* newest checkpoints that are kept; 0: all */
   bool noise;                  /* measure the noise of the normalization batches */
   size_t checkpoint_every;     /* steps; 0: at the end of each epoch */

@@ -1,12 +1,12 @@
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "lockstep/trainer.h"
+#include "train/job.h"
+#include "train/setup.h"
 
 /* The configuration stands first, so that rows of its table are rows of this struct. */
 typedef struct settings {
@@ -76,20 +76,6 @@ static lks_status configure(settings *s, const lks_arguments *arguments)
   return status;
 }
 
-/* A start gone wrong; what the settings themselves deserve to be told, the trainer says. */
-static void warn(const lks_config *config, const lks_comm *comm)
-{
-  cpu_set_t bound;
-  if (sched_getaffinity(0, sizeof bound, &bound) == 0 && (size_t)CPU_COUNT(&bound) < config->threads)
-    lks_warn("%zu threads share the %d cores that this rank is bound to; start with mpirun --bind-to none",
-             config->threads, CPU_COUNT(&bound));
-  const char *tasks = getenv("SLURM_NTASKS");
-  if (tasks != NULL && getenv("SLURM_PROCID") != NULL && lks_comm_size(comm) == 1 &&
-      strtol(tasks, NULL, 10) > 1)
-    lks_warn("Slurm has %s tasks, but this is a run of one rank; start it with mpirun or srun --mpi=pmix",
-             tasks);
-}
-
 lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
@@ -101,7 +87,8 @@ lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
     status = lks_comm_broadcast_all(comm, &s.config, sizeof s.config, 0); /* files may differ */
   if (status == LKS_OK) status = lks_config_check(&s.config);
   if (status != LKS_OK) return status;
-  warn(&s.config, comm);
+  status = lks_job_warn_all(comm, s.config.threads ? (int)s.config.threads : lks_threads_default(comm));
+  if (status != LKS_OK) return status;
   lks_train_summary summary;
   status = lks_train_all(&summary, comm, &s.config);
   if (status == LKS_OK) lks_say("fingerprint: %s", summary.fingerprint);

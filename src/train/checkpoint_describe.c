@@ -22,6 +22,7 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
           config->bn, config->batch_size, config->microbatch, config->optimizer, config->lr, config->schedule,
           config->epochs, config->seed);
   fprintf(out, "  dataset        %s, content hash %s\n", config->data, header->data_hash);
+  if (state->job[0]) fprintf(out, "  written by     %s\n", state->job);
   fprintf(out, "  fingerprint    %s, which its content has\n", header->fingerprint);
 }
 

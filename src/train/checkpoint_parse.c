@@ -101,6 +101,12 @@ static void get_state(source *s, lks_run_state *state, int64_t *batches_tracked)
   get_numbers(s, "batches_tracked", H5T_NATIVE_INT64, batches_tracked, 1);
 }
 
+/* Files of earlier versions do not say it. */
+static void get_job(source *s, lks_run_state *state)
+{
+  if (H5Aexists(s->at, "job") > 0) get_word(s, "job", state->job, sizeof state->job);
+}
+
 static void get_inputs(source *s, lks_checkpoint_header *header)
 {
   int64_t shape[3] = {0};
@@ -136,6 +142,7 @@ static lks_status parse_header(lks_checkpoint_header *header, int64_t *batches_t
     get_size(&root, "classes", &header->classes);
     get_numbers(&root, "parameters", H5T_NATIVE_INT64, &header->parameters, 1);
     get_state(&state, &header->state, batches_tracked);
+    get_job(&root, &header->state);
     const char *missing = root.missing ? root.missing : state.missing;
     lks_config_default(&header->config);
     if (missing)

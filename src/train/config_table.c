@@ -88,6 +88,9 @@ static const lks_option table[] = {
      "continue the run in the output folder from its newest checkpoint"},
     {"max-time", "TIME", LKS_OPTION_TIME, AT(max_time), "0", NULL, 0, 0, "Run directory",
      "stop with a checkpoint after this time: 90, 90s, 30m, 2h or HH:MM:SS; 0: no limit"},
+    {"stop-margin", "TIME", LKS_OPTION_TIME, AT(stop_margin), "60", NULL, 0, 0, "Run directory",
+     "in a batch job, stop with a checkpoint this long before its time limit, but not before half of its "
+     "time"},
     {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
     {"keep", "N", LKS_OPTION_SIZE, AT(keep), "0", NULL, 0, MANY, "Run directory",

@@ -18,8 +18,8 @@ enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
 /* Settings that change no bit of the result, or (epochs) nothing of what is done already. The content of the
  * dataset is compared by its hash, elsewhere. */
 static const char *const free_settings[] = {
-    "data",     "epochs",      "output", "resume", "threads", "max-time", "checkpoint-every",
-    "progress", "stall-limit", "keep",   "noise",  NULL};
+    "data",     "epochs",      "output", "resume", "threads",     "max-time", "checkpoint-every",
+    "progress", "stall-limit", "keep",   "noise",  "stop-margin", NULL};
 
 static bool is_free(const char *name)
 {

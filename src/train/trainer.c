@@ -50,8 +50,7 @@ static lks_status share_schedule_all(lks_trainer *t)
 
 static bool wants_to_stop(const lks_trainer *t)
 {
-  bool late = t->config.max_time > 0 && lks_seconds() - t->begun > t->config.max_time;
-  return late || lks_stop_requested();
+  return lks_stop_requested() || lks_seconds() > t->deadline;
 }
 
 static bool next_batch(lks_trainer *t, lks_loader *loader, lks_batch *batch)

@@ -25,6 +25,7 @@ typedef struct lks_trainer {
   lks_run_state state;
   double *lr;                   /* [steps of an epoch] */
   double begun, seconds_before; /* of this job; of the jobs before it */
+  double deadline;              /* to stop at; rank 0's counts, when the others have none */
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
   double training_seconds;
   lks_metrics_row row; /* of the last epoch */

@@ -2,10 +2,11 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "train/job.h"
 #include "train/run_directory.h"
 
+#include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The samples that a run learns from, and those that it is tested on. */
 static lks_status create_loaders(lks_trainer *t)
@@ -73,6 +74,14 @@ static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_head
       header->data_hash, t->config.data, lks_dataset_hash(t->dataset));
 }
 
+/* The time limit of a batch job is rank 0's to know: one question to the scheduler is enough. */
+static double deadline_of(const lks_trainer *t)
+{
+  double deadline = t->config.max_time > 0 ? t->begun + t->config.max_time : INFINITY;
+  double left = lks_comm_rank(t->comm) == 0 ? lks_job_seconds_left() : INFINITY;
+  return fmin(deadline, lks_seconds() + fmax(left - t->config.stop_margin, left / 2));
+}
+
 lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
 {
   lks_checkpoint_header header = {0};
@@ -87,7 +96,9 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
   }
   if (!status) status = create_setup_all(t, resume ? header.model_text : NULL);
   lks_checkpoint_header_clear(&header);
+  if (!status) status = lks_job_describe_all(t->state.job, t->comm);
   if (status) return status;
+  t->deadline = deadline_of(t);
   status = create_optimizer(t);
   if (!status) status = create_loaders(t);
   status = lks_comm_agree_all(t->comm, status);
@@ -98,20 +109,16 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
   return status;
 }
 
-static void warn_of_settings(const lks_trainer *t, int threads)
+static void warn_of_settings(const lks_trainer *t)
 {
   size_t ranks = (size_t)lks_comm_size(t->comm), m = t->config.microbatch;
   size_t microbatches = (t->config.batch_size + m - 1) / m;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (ranks > microbatches)
     lks_warn("%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or "
              "--microbatch %zu "
              "(which gives other bits)",
              ranks, microbatches, ranks - microbatches, microbatches,
              t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
-  if ((long)lks_comm_node_size(t->comm) * threads > cores)
-    lks_warn("%d ranks x %d threads on %ld cores of %s: fewer would run faster", lks_comm_node_size(t->comm),
-             threads, cores, lks_comm_host(t->comm));
   if (!strcmp(t->config.bn, "rank") && ranks > 1)
     lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);
   if (!strcmp(t->config.reduce, "mpi"))
@@ -133,7 +140,10 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
   lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; %s", ranks,
           ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
           1e-6 * (double)lks_network_bytes(t->setup->network), c->output);
-  warn_of_settings(t, threads);
+  warn_of_settings(t);
+  lks_say("job      %s", t->state.job);
+  if (t->deadline < INFINITY)
+    lks_say("time     stops by itself in %.0f s at the latest", t->deadline - lks_seconds());
   if (resume_from[0])
     lks_say("resume   from %s: epoch %zu, step %zu%s", resume_from, t->state.epoch, t->state.step,
             t->state.epoch >= c->epochs ? "; all epochs are done" : "");

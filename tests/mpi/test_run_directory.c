@@ -136,10 +136,14 @@ static void test_resume(lks_comm *comm)
 
 static void test_what_may_change(lks_comm *comm)
 {
-  static const char *const free_to[][2] = {
-      {"threads", "2"},   {"progress", "none"},        {"data", "copy.h5"},
-      {"max-time", "60"}, {"checkpoint-every", "100"}, {"stall-limit", "30"},
-      {"epochs", "20"}};
+  static const char *const free_to[][2] = {{"threads", "2"},
+                                           {"progress", "none"},
+                                           {"data", "copy.h5"},
+                                           {"max-time", "60"},
+                                           {"checkpoint-every", "100"},
+                                           {"stall-limit", "30"},
+                                           {"stop-margin", "5"},
+                                           {"epochs", "20"}};
   static const char *const fixed[][2] = {{"lr", "0.05"}, {"batch-size", "64"},  {"seed", "2"},
                                          {"bn", "32"},   {"reduce", "mpi"},     {"model", "mlp"},
                                          {"flip", "on"}, {"optimizer", "adam"}, {"microbatch", "4"}};
