@@ -91,7 +91,9 @@ static lks_status make_options(lks_plan_options *options, const settings *s)
                                 .test = s->test,
                                 .ranks = s->ranks,
                                 .hosts = s->hosts,
-                                .between = {1e-6 * s->latency, 1e-9 / s->bandwidth, 1e-6 * s->latency / 4},
+                                .between = {.latency = 1e-6 * s->latency,
+                                            .second_byte = 1e-9 / s->bandwidth,
+                                            .overhead = 1e-6 * s->latency / 4},
                                 .seconds = s->seconds};
   return lks_shape_read(&options->shape, s->shape);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "lockstep/exact_sum.h"
+#include "study/student_t.h"
 #include "sums/partition.h"
 
 enum { LAST_ACCUMULATORS = 5 }; /* loss, correct, samples, stop, failed */
@@ -22,12 +23,16 @@ static double reduce_on(const lks_cost_link *link, double ranks, double bytes)
   return fmin(whole, halves);
 }
 
+static bool is_crowded(const lks_cost_machine *m, size_t ranks, size_t hosts)
+{
+  return (double)ranks / (double)hosts > m->host_ranks;
+}
+
 double lks_cost_reduction(const lks_cost_machine *m, size_t ranks, size_t hosts, double bytes)
 {
   double on_host = (double)ranks / (double)hosts;
-  bool crowded = on_host > m->host_ranks;
-  double near =
-      crowded ? on_host * m->crowded + bytes * m->inside.second_byte : reduce_on(&m->inside, on_host, bytes);
+  double near = is_crowded(m, ranks, hosts) ? on_host * m->crowded + bytes * m->inside.second_byte
+                                            : reduce_on(&m->inside, on_host, bytes);
   return near + reduce_on(&m->between, (double)hosts, bytes);
 }
 
@@ -66,15 +71,27 @@ static double elements_of(const lks_op *op)
   return (inputs + l->bias) * (double)l->out.channels;
 }
 
-/* One message to each of the other ranks, on this host and on others, and the bytes of all of them. */
-static double spread_seconds(const lks_cost_machine *m, const lks_cost_run *run, double bytes)
+/* What a gradient costs the processor, and the time that it is under way between hosts. */
+typedef struct transfer {
+  double own, wire;
+} transfer;
+
+/* Every rank sends its blocks to all others, slice by slice, sums a slice and sends it to all others. */
+static transfer send_tree(const lks_cost_machine *m, const lks_cost_run *run, double blocks, double bytes)
 {
   double ranks = (double)run->ranks, near = ranks / (double)run->hosts - 1, far = ranks - 1 - near;
-  return near * m->inside.overhead + far * m->between.overhead +
-         bytes * (near * m->inside.second_byte + far * m->between.second_byte) / ranks +
-         (far > 0    ? m->between.latency
-          : near > 0 ? m->inside.latency
-                     : 0);
+  double moved = (blocks + 1) * bytes / ranks;
+  return (transfer){
+      2 * (near * m->inside.overhead + far * m->between.overhead) + moved * (ranks - 1) * m->inside.exchange,
+      far > 0 ? 2 * m->between.latency + moved * far * m->between.second_byte : 2 * m->inside.latency};
+}
+
+/* On a host the processor copies; between hosts others do. */
+static transfer send_mpi(const lks_cost_machine *m, const lks_cost_run *run, double bytes)
+{
+  double whole = lks_cost_reduction(m, run->ranks, run->hosts, bytes);
+  double wire = reduce_on(&m->between, (double)run->hosts, bytes);
+  return (transfer){whole - wire, wire};
 }
 
 /* Blocks of the canonical tree that a rank has, mean. */
@@ -93,16 +110,33 @@ static double blocks_of(const lks_batch_plan *plan, size_t ranks)
 static double gradient_seconds(const lks_cost_machine *m, const lks_cost_run *run, const lks_stages *stages,
                                const lks_batch_plan *plan, double hidden)
 {
-  double all = 0, last = 0, blocks = blocks_of(plan, run->ranks);
+  double own = 0, wire = 0, last = 0, blocks = blocks_of(plan, run->ranks);
   for (int o = stages->ops - 1; o >= 0 && run->ranks > 1; o--) {
     if (stages->op[o].kind != LKS_OP_LINEAR) continue;
     double bytes = elements_of(&stages->op[o]) * sizeof(float);
-    last = run->reduce == LKS_REDUCE_MPI
-               ? lks_cost_reduction(m, run->ranks, run->hosts, bytes)
-               : spread_seconds(m, run, blocks * bytes) + spread_seconds(m, run, bytes);
-    all += last;
+    transfer t = run->reduce == LKS_REDUCE_MPI ? send_mpi(m, run, bytes) : send_tree(m, run, blocks, bytes);
+    own += t.own;
+    wire += last = t.wire;
   }
-  return fmax(last, all - hidden);
+  return own + fmax(last, wire - hidden);
+}
+
+/* Mean of the largest of so many normal numbers, in standard deviations.
+ *  Source: Blom 1958, "Statistical estimates and transformed beta-variables". */
+static double largest_normal(double count)
+{
+  const double normal = 1e9; /* degrees of freedom: Student's t is the normal distribution then */
+  return count > 1 ? lks_student_t_quantile((count - 0.375) / (count + 0.25), normal) : 0;
+}
+
+/* Between two reductions each rank is late or early by itself. On a crowded host the core is another rank's
+ * meanwhile: nothing is lost. */
+static double waiting_seconds(const lks_cost_machine *m, const lks_cost_work *work, const lks_cost_run *run,
+                              const lks_stages *stages, const lks_batch_plan *plan, double microbatches)
+{
+  if (is_crowded(m, run->ranks, run->hosts)) return 0;
+  double meetings = plan->spanning ? 2 * stages->stages - 1 : 1;
+  return work->scatter * sqrt(microbatches) * sqrt(meetings) * largest_normal((double)run->ranks);
 }
 
 static double end_seconds(const lks_cost_machine *m, const lks_cost_run *run, const lks_stages *stages,
@@ -122,14 +156,15 @@ lks_status lks_cost_step(lks_cost *cost, const lks_cost_machine *m, const lks_co
   lks_status status =
       lks_batch_plan_create(&plan, run->batch, run->microbatch, run->norm, (int)run->ranks, 0);
   if (status) return status;
-  double turns = fmax(1, (double)run->ranks / (double)run->hosts / m->host_ranks);
+  double turns = fmax(1, (double)run->ranks / (double)run->hosts / fmax(m->host_ranks, work->at_work));
   double microbatches = (double)plan->count * turns; /* rank 0 has a largest shard */
   *cost = (lks_cost){.compute = work->fixed * turns + work->microbatch * microbatches};
   cost->norm = norm_seconds(m, run, stages, plan, work->weights * microbatches);
   cost->gradient = gradient_seconds(m, run, stages, plan, cost->compute / 2);
   cost->end = end_seconds(m, run, stages, plan);
+  cost->waiting = waiting_seconds(m, work, run, stages, plan, microbatches);
   cost->forward = work->forward * microbatches + cost->end;
-  cost->total = cost->compute + cost->norm + cost->gradient + cost->end;
+  cost->total = cost->compute + cost->norm + cost->gradient + cost->end + cost->waiting;
   lks_batch_plan_destroy(&plan);
   return LKS_OK;
 }

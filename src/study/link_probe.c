@@ -6,10 +6,12 @@
 #include "base/arena.h"
 #include "base/profile.h"
 #include "comm/communicator.h"
+#include "comm/gradient_sum.h"
 #include "study/statistics.h"
 
 /* Two sizes fix a line: those of a batch norm's sums and of a layer's gradients. */
 enum { SMALL = 128, LARGE = 65536, RUNS = 15, CALLS = 20, BURST = 64 };
+enum { FLOATS = 1 << 18 }; /* of a gradient, 1 MB */
 
 lks_status lks_sleep_until_all(lks_comm *comm)
 {
@@ -72,19 +74,61 @@ static int probe_pair(lks_cost_link *link, MPI_Comm pair, int64_t *values)
   return code;
 }
 
+/* Each rank has one block of a gradient, zeros. */
+static lks_status time_exchanges_all(double *seconds, lks_gradient_sum *sum, float *out, float *workspace,
+                                     size_t rank)
+{
+  double run[RUNS];
+  lks_status status = LKS_OK;
+  for (int r = 0; r < RUNS && !status; r++) {
+    lks_tree_stack stack;
+    double begin = lks_seconds();
+    lks_tree_stack_begin(&stack, workspace, FLOATS);
+    lks_tree_stack_push(&stack, 0, rank);
+    lks_gradient_sum_begin(sum, 2);
+    status = lks_gradient_sum_start_all(sum, out, &stack);
+    if (!status) status = lks_gradient_sum_finish_all(sum);
+    run[r] = lks_seconds() - begin;
+  }
+  *seconds = lks_quantile(run, RUNS, 0.5);
+  return status;
+}
+
+static lks_status probe_exchange_all(double *second_byte, MPI_Comm pair)
+{
+  const size_t floats = FLOATS;
+  lks_comm *comm = NULL;
+  lks_gradient_sum *sum = NULL;
+  double seconds = 0;
+  float *out = lks_new(FLOATS, sizeof *out), *workspace = lks_new(FLOATS, sizeof *workspace);
+  lks_status status = lks_comm_create_all(&comm, pair);
+  if (!status) status = lks_comm_agree_all(comm, out && workspace ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = lks_gradient_sum_create_all(&sum, comm, LKS_REDUCE_TREE, 1, &floats, 2);
+  if (!status) status = time_exchanges_all(&seconds, sum, out, workspace, (size_t)lks_comm_rank(comm));
+  *second_byte = seconds / (FLOATS * sizeof(float));
+  lks_gradient_sum_destroy_all(&sum);
+  lks_comm_destroy_all(&comm);
+  lks_free(out);
+  lks_free(workspace);
+  return status;
+}
+
 /* Ranks 0 and `other` measure, all others sleep; all get what they found. */
 static lks_status probe_with_all(lks_cost_link *link, lks_comm *comm, int other, int64_t *values)
 {
   int rank = lks_comm_rank(comm);
   MPI_Comm pair;
+  lks_status measured = LKS_OK;
   int code =
       MPI_Comm_split(lks_comm_handle(comm), rank == 0 || rank == other ? 0 : MPI_UNDEFINED, rank, &pair);
   if (code == MPI_SUCCESS && pair != MPI_COMM_NULL) {
     code = probe_pair(link, pair, values);
+    if (code == MPI_SUCCESS) measured = probe_exchange_all(&link->exchange, pair);
     MPI_Comm_free(&pair);
   }
-  lks_status status = lks_sleep_until_all(comm);
-  status = lks_comm_agree_all(comm, code == MPI_SUCCESS ? status : lks_mpi_status(code, "measuring a link"));
+  if (code != MPI_SUCCESS) measured = lks_mpi_status(code, "measuring a link");
+  lks_status status = lks_status_worse(measured, lks_sleep_until_all(comm));
+  status = lks_comm_agree_all(comm, status);
   return status ? status : lks_comm_broadcast_all(comm, link, sizeof *link, 0);
 }
 
@@ -105,8 +149,8 @@ lks_status lks_reduction_time_all(double *seconds, lks_comm *comm, size_t bytes)
 {
   const size_t count = bytes / sizeof(int64_t) + 1;
   int64_t *values = lks_new(count, sizeof *values);
-  double mine, spread[3];
-  int checked;
+  double mine = 0, spread[3];
+  int checked = 0;
   lks_status status = values ? lks_mpi_count(&checked, count) : LKS_ERR_RANK;
   status = lks_comm_agree_all(comm, status);
   if (!status)

@@ -210,7 +210,7 @@ static lks_status measure_all(planning *p)
   if (!status) status = lks_link_probe_all(&p->machine, p->comm);
   if (!status)
     status = lks_solo_calibrate_all(&p->work, p->comm, &p->source, c, chain * c->microbatch,
-                                    p->machine.host_ranks, o->seconds);
+                                    lks_comm_node_rank(p->comm) < p->machine.host_ranks, o->seconds);
   p->plan->near_measured = lks_comm_node_size(p->comm) > 1;
   p->plan->between_measured = lks_comm_node_count(p->comm) > 1;
   return status;

@@ -64,6 +64,7 @@ static void print_time(FILE *out, const lks_plan *p)
   print_seconds(out, "batch-norm communication", step->norm);
   print_seconds(out, "gradient communication", step->gradient);
   print_seconds(out, "end of step", step->end);
+  print_seconds(out, "waiting for the slowest rank", step->waiting);
   print_seconds(out, "together", step->total);
   if (p->options.ranks > 1 && !p->near_measured)
     fprintf(out,
@@ -147,6 +148,7 @@ void lks_plan_print_json(lks_json *json, const lks_plan *p)
   lks_json_number(json, "batch_norm", step->norm);
   lks_json_number(json, "gradients", step->gradient);
   lks_json_number(json, "end_of_step", step->end);
+  lks_json_number(json, "waiting", step->waiting);
   lks_json_number(json, "training", p->time.training);
   lks_json_number(json, "evaluation", p->time.evaluation);
   lks_json_number(json, "epoch", p->time.training + p->time.evaluation);

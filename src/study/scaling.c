@@ -24,9 +24,8 @@ static lks_config config_of(const predicting *p, size_t arm, size_t batch)
 }
 
 /* Arms of one precision do the same work: normalization batches and reductions are communication. */
-static lks_status calibrate_all(const predicting *p)
+static lks_status calibrate_all(lks_cost_work work[LKS_BENCH_ARMS_MAX], const predicting *p, bool takes_part)
 {
-  lks_scaling *predict = p->predict;
   const lks_bench_arm *arm = p->bench->arm;
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
@@ -34,10 +33,10 @@ static lks_status calibrate_all(const predicting *p)
     while (strcmp(arm[same].config.precision, arm[a].config.precision) != 0) same++;
     const lks_config config = config_of(p, a, p->bench->batch);
     if (same == a)
-      status = lks_solo_calibrate_all(&predict->work[a], p->comm, &p->source, &config, predict->samples,
-                                      predict->machine.host_ranks, p->bench->options.seconds);
+      status = lks_solo_calibrate_all(&work[a], p->comm, &p->source, &config, p->predict->samples, takes_part,
+                                      p->bench->options.seconds);
     else
-      predict->work[a] = predict->work[same];
+      work[a] = work[same];
   }
   return status;
 }
@@ -47,7 +46,8 @@ static bool fits(const lks_norm *norm, size_t batch)
   return (norm->kind != LKS_NORM_SIZE && norm->kind != LKS_NORM_RANKS) || norm->size <= batch;
 }
 
-static lks_status predict_at(const predicting *p, lks_scaling_point *point, const lks_stages *stages)
+static lks_status predict_at(const predicting *p, lks_scaling_point *point, const lks_cost_work *work,
+                             const lks_stages *stages)
 {
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
@@ -59,7 +59,7 @@ static lks_status predict_at(const predicting *p, lks_scaling_point *point, cons
                         .reduce = strcmp(config->reduce, "mpi") == 0 ? LKS_REDUCE_MPI : LKS_REDUCE_TREE};
     status = lks_norm_parse(&run.norm, config->bn);
     if (!status && fits(&run.norm, run.batch))
-      status = lks_cost_step(&point->cost[a], &p->predict->machine, &p->predict->work[a], &run, stages);
+      status = lks_cost_step(&point->cost[a], &p->predict->machine, &work[a], &run, stages);
   }
   return status;
 }
@@ -93,8 +93,10 @@ static lks_status check_all(const predicting *p, const lks_stages *stages)
   for (size_t ranks = 1; !status && predict->checks < LKS_CHECKS_MAX; ranks *= 2) {
     lks_scaling_point *point = &predict->check[predict->checks++];
     *point = (lks_scaling_point){.ranks = ranks < size ? ranks : size, .hosts = 1};
-    status = measure_at_all(p, point);
-    if (!status) status = lks_comm_agree_all(p->comm, predict_at(p, point, stages));
+    lks_cost_work work[LKS_BENCH_ARMS_MAX];
+    status = calibrate_all(work, p, (size_t)lks_comm_rank(p->comm) < point->ranks);
+    if (!status) status = measure_at_all(p, point);
+    if (!status) status = lks_comm_agree_all(p->comm, predict_at(p, point, work, stages));
     if (ranks >= size) break;
   }
   return status;
@@ -106,7 +108,7 @@ static lks_status forecast(const predicting *p, const lks_stages *stages)
   for (size_t i = 0; i < LKS_FORECASTS && !status; i++) {
     size_t ranks = (size_t)2 << i, on_host = (size_t)p->predict->machine.host_ranks;
     p->predict->forecast[i] = (lks_scaling_point){.ranks = ranks, .hosts = (ranks + on_host - 1) / on_host};
-    status = predict_at(p, &p->predict->forecast[i], stages);
+    status = predict_at(p, &p->predict->forecast[i], p->predict->work, stages);
   }
   return status;
 }
@@ -129,7 +131,8 @@ static lks_status run_all(predicting *p)
       lks_bench_source_open_all(&p->source, p->comm, &config, p->bench->shape, p->bench->classes);
   if (!status) status = lks_comm_agree_all(p->comm, compile(&model, &stages, p));
   if (!status) status = lks_link_probe_all(&p->predict->machine, p->comm);
-  if (!status) status = calibrate_all(p);
+  if (!status)
+    status = calibrate_all(p->predict->work, p, lks_comm_node_rank(p->comm) < p->predict->machine.host_ranks);
   if (!status) status = check_all(p, stages);
   if (!status) status = lks_comm_agree_all(p->comm, forecast(p, stages));
   lks_stages_destroy(&stages);
@@ -145,9 +148,10 @@ static void prepare(predicting *p, const lks_scaling_options *options)
   p->predict->samples = options->samples ? options->samples : (p->bench->batch + ranks - 1) / ranks;
   if (p->predict->samples < p->bench->microbatch) p->predict->samples = p->bench->microbatch;
   p->predict->between_measured = p->bench->hosts > 1;
-  p->predict->machine =
-      (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
-                         .between = {options->latency, 1 / options->bandwidth, options->latency / 4}};
+  p->predict->machine = (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
+                                           .between = {.latency = options->latency,
+                                                       .second_byte = 1 / options->bandwidth,
+                                                       .overhead = options->latency / 4}};
 }
 
 lks_status lks_scaling_predict_all(lks_scaling **predict, lks_comm *comm, const lks_bench *bench,

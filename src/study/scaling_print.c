@@ -29,8 +29,9 @@ static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
           m->host_ranks > 1 ? "s" : "");
   for (size_t a = 0; a < b->arms; a++)
     if (first_of_precision(b, a))
-      fprintf(out, "  a rank's own work in %s      %8.3f ms a step and %.3f ms a microbatch\n",
-              b->arm[a].config.precision, 1e3 * p->work[a].fixed, 1e3 * p->work[a].microbatch);
+      fprintf(out, "  a rank's own work in %s      %8.3f ms a step and %.3f +- %.3f ms a microbatch\n",
+              b->arm[a].config.precision, 1e3 * p->work[a].fixed, 1e3 * p->work[a].microbatch,
+              1e3 * p->work[a].scatter);
   if (m->inside.latency > 0)
     print_link(out, "ranks of one host", &m->inside, "");
   else
@@ -107,6 +108,7 @@ static void print_json_point(lks_json *json, const lks_scaling *p, const lks_sca
     lks_json_number(json, "batch_norm", cost->norm);
     lks_json_number(json, "gradients", cost->gradient);
     lks_json_number(json, "end_of_step", cost->end);
+    lks_json_number(json, "waiting", cost->waiting);
     lks_json_number(json, "compute_fixed", p->work[a].fixed);
     lks_json_number(json, "compute_microbatch", p->work[a].microbatch);
     lks_json_close(json);
@@ -119,6 +121,7 @@ static void print_json_link(lks_json *json, const char *name, const lks_cost_lin
   lks_json_number(json, "latency", link->latency);
   lks_json_number(json, "seconds_a_byte", link->second_byte);
   lks_json_number(json, "message", link->overhead);
+  lks_json_number(json, "gradient_byte", link->exchange);
   lks_json_close(json);
 }
 

@@ -15,6 +15,7 @@ typedef struct lks_solo_run {
 
 typedef struct lks_solo_result {
   double seconds; /* a step, median */
+  double scatter; /* standard deviation of a step's time, from the quartiles; alone only */
   double forward; /* of it in the forward pass */
   double weights; /* of it in the gradients of weights; alone only */
   size_t hosts;   /* of the run that rank 0 was in */
@@ -23,10 +24,10 @@ typedef struct lks_solo_result {
 /** Collective. Means over the ranks that took part, equal on all. */
 lks_status lks_solo_measure_all(lks_solo_result *result, lks_comm *comm, const lks_solo_run *run);
 
-/** Collective. What a rank's own work costs while as many ranks as its host has cores for are at work: a
- * shard of `samples` samples and one of a single microbatch fix a line. config: of the whole run. */
+/** Collective. What a rank's own work costs while other ranks of its host are at work too, each by itself: a
+ * shard of `samples` samples and one of a single microbatch fix a line. takes_part: whether this rank is at
+ * work, rank 0 always; config: of the whole run. */
 lks_status lks_solo_calibrate_all(lks_cost_work *work, lks_comm *comm, const lks_bench_source *source,
-                                  const lks_config *config, size_t samples, double host_ranks,
-                                  double seconds);
+                                  const lks_config *config, size_t samples, bool takes_part, double seconds);
 
 #endif
