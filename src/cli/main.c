@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
+#include "cli/manual.h"
+#include "dataset/hdf5_version.h"
 #include "kernels/onednn.h"
 #include "lockstep/model.h"
 #include "lockstep/trainer.h"
@@ -49,14 +51,31 @@ static lks_status unknown(const char *name)
   return lks_fail(LKS_ERR_USAGE, "unknown command '%.100s'; `lockstep --help` lists all commands", name);
 }
 
+/* Open MPI: up to the comma; MPICH: "MPICH Version: 4.0.2", then lines of its own. */
+static int mpi_name_length(char *text)
+{
+  for (char *c = text; *c; c++)
+    if (*c == '\t') *c = ' ';
+  return (int)strcspn(text, ",\n");
+}
+
 static void print_version(void)
 {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
   int length;
   MPI_Get_library_version(mpi, &length);
-  printf("lockstep %s\ncompiler  %s\nMPI       %.*s\noneDNN    %s, %s\n", LKS_VERSION, __VERSION__,
-         (int)strcspn(mpi, ",\n"), mpi, lks_onednn_version(), lks_onednn_isa());
+#if defined(__clang__)
+  const char *compiler = ""; /* its version begins with its name */
+#else
+  const char *compiler = "gcc ";
+#endif
+  printf("lockstep  %s\ncompiler  %s%s\nMPI       %.*s\nHDF5      %s\noneDNN    %s, %s\nkernels   %s\n",
+         LKS_VERSION, compiler, __VERSION__, mpi_name_length(mpi), mpi, lks_hdf5_version(),
+         lks_onednn_version(), lks_onednn_isa(), lks_isa_name(lks_isa_used()));
 }
+
+static const char closing[] = "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank "
+                              "failed or stalled,\n75 stopped on request and resumable.\n";
 
 static void print_help(void)
 {
@@ -68,9 +87,36 @@ static void print_help(void)
   }
   printf(
       "\n`lockstep help COMMAND` is the reference of a command, `lockstep help models` that of model texts;\n"
-      "`lockstep --version` tells what it is built with.\n\n"
-      "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n"
-      "75 stopped on request and resumable.\n");
+      "`lockstep --version` tells what it is built with.\n\n%s",
+      closing);
+}
+
+/* For the build: `help --pages` lists the manual pages, `help --page NAME` prints one, `help --completion`
+ * the completion of bash. */
+static bool documented(int argc, char **argv)
+{
+  const lks_syntax *syntax[COMMANDS];
+  for (size_t i = 0; i < COMMANDS; i++) syntax[i] = commands[i].syntax();
+  if (argc < 3 || strcmp(argv[1], "help") != 0) return false;
+  if (argc == 3 && strcmp(argv[2], "--completion") == 0) {
+    lks_completion_print(syntax, COMMANDS);
+    return true;
+  }
+  if (argc == 3 && strcmp(argv[2], "--pages") == 0) {
+    for (size_t i = 0; i < COMMANDS; i++) printf("lockstep-%s.1\n", syntax[i]->command);
+    puts("lockstep.1\nlockstep-model.5");
+    return true;
+  }
+  if (argc != 4 || strcmp(argv[2], "--page") != 0) return false;
+  for (size_t i = 0; i < COMMANDS; i++) {
+    char page[64];
+    snprintf(page, sizeof page, "lockstep-%s.1", syntax[i]->command);
+    if (strcmp(argv[3], page) == 0) lks_manual_command(syntax[i]);
+  }
+  if (strcmp(argv[3], "lockstep.1") == 0) lks_manual_program(syntax, COMMANDS, closing);
+  if (strcmp(argv[3], "lockstep-model.5") == 0)
+    lks_manual_text("lockstep-model", "the text that describes a network", lks_model_help);
+  return true;
 }
 
 /* What needs no MPI: an argument's answer on standard output. */
@@ -81,6 +127,7 @@ static bool answered(int argc, char **argv)
     print_help();
     return true;
   }
+  if (documented(argc, argv)) return true;
   if (argc == 2 && strcmp(argv[1], "--version") == 0) {
     print_version();
     return true;
