@@ -5,8 +5,6 @@
 #include "cli/commands.h"
 #include "study/compare.h"
 #include "study/report.h"
-#include "train/job.h"
-#include "train/setup.h"
 
 /* The settings of a run stand first, so that rows of their table are rows of this struct. */
 typedef struct settings {
@@ -114,8 +112,6 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   status = lks_comm_agree_all(comm, status);
   if (status == LKS_OK)
     status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
-  size_t threads = comparison.base.threads;
-  if (status == LKS_OK) status = lks_job_warn_all(comm, threads ? (int)threads : lks_threads_default(comm));
   if (status == LKS_OK) status = lks_compare_all(comm, &comparison, &part);
   bool whole = s.only[0] == '\0';
   if ((status != LKS_OK && status != LKS_ERR_DIVERGED) || !whole) return status;

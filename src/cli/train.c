@@ -5,8 +5,6 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "lockstep/trainer.h"
-#include "train/job.h"
-#include "train/setup.h"
 
 /* The configuration stands first, so that rows of its table are rows of this struct. */
 typedef struct settings {
@@ -86,8 +84,6 @@ lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
   if (status == LKS_OK)
     status = lks_comm_broadcast_all(comm, &s.config, sizeof s.config, 0); /* files may differ */
   if (status == LKS_OK) status = lks_config_check(&s.config);
-  if (status != LKS_OK) return status;
-  status = lks_job_warn_all(comm, s.config.threads ? (int)s.config.threads : lks_threads_default(comm));
   if (status != LKS_OK) return status;
   lks_train_summary summary;
   status = lks_train_all(&summary, comm, &s.config);

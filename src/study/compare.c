@@ -8,6 +8,7 @@
 #include "lockstep/trainer.h"
 #include "study/results.h"
 #include "study/tuning.h"
+#include "train/job.h"
 #include "train/progress.h"
 #include "train/setup.h"
 
@@ -273,6 +274,8 @@ lks_status lks_compare_all(lks_comm *comm, lks_comparison *comparison, const lks
   if (!status) settle_holdout(&d);
   if (!status) status = lks_comm_agree_all(comm, root ? lks_comparison_open(comparison) : LKS_OK);
   if (!status) announce(&d);
+  const size_t threads = comparison->base.threads;
+  if (!status) status = lks_job_warn_all(comm, threads ? (int)threads : lks_threads_default(comm));
   if (!status) status = tune_all(&d, part);
   if (!status) status = runs_all(&d, part);
   lks_dataset_close_all(&d.dataset);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "lockstep/exact_sum.h"
+#include "train/job.h"
 #include "train/run_directory.h"
 #include "train/schedule.h"
 #include "train/stop.h"
@@ -233,7 +234,12 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   if (!status) status = lks_trainer_prepare_all(t, resume_from);
   if (!status) status = lks_run_directory_open_all(t->comm, &t->config);
   if (status) return status;
-  if (!t->hooks.quiet) lks_trainer_announce(t, resume_from);
+  if (!t->hooks.quiet) {
+    lks_trainer_announce(t, resume_from);
+    size_t threads = t->config.threads;
+    status = lks_job_warn_all(t->comm, threads ? (int)threads : lks_threads_default(t->comm));
+    if (status) return status;
+  }
   lks_profile_start(&t->profile);
   lks_status outcome = run_epochs_all(t);
   if (outcome && outcome != LKS_STOPPED) return outcome;
