@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Submits a whole comparison to Slurm: a job array with one arm and seed a task, and the report that waits for all of them;
+# with --tune-lr, an array that chooses the learning rates comes first. Prints the job ids.
+# usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 --bn ARM,ARM,... -o DIR [OPTION OF COMPARE]...
+# CONCURRENT (default 10) tasks run at a time.
+set -euo pipefail
+
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export LOCKSTEP_HOME=${LOCKSTEP_HOME:-$home}
+: "${CONCURRENT:=10}"
+
+fail() {
+  printf 'compare.sh: %s\n' "$*" >&2
+  exit 2
+}
+
+command -v sbatch >/dev/null || fail "there is no sbatch here: run mpirun build/lockstep compare instead"
+options=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  options+=("$1")
+  shift
+done
+[ $# -gt 1 ] || fail "usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 --bn ARM,ARM,... -o DIR [OPTION OF COMPARE]..."
+shift
+
+arms='' output='' seeds=5 first=1 tuned=''
+arguments=("$@")
+for ((i = 0; i < ${#arguments[@]}; i++)); do
+  word=${arguments[i]} value=${arguments[i + 1]:-}
+  case $word in *=*) value=${word#*=} word=${word%%=*} ;; esac
+  case $word in
+    --bn) arms=$value ;;
+    --seeds) seeds=$value ;;
+    --seed) first=$value ;;
+    --tune-lr) tuned=yes ;;
+    -o | --output) output=$value ;;
+    --only) fail "--only is chosen for each task of the array" ;;
+  esac
+done
+[ -n "$arms" ] || fail "which arms? --bn sync,rank:4,32"
+[ -n "$output" ] || fail "where to? -o DIR"
+[[ $seeds =~ ^[0-9]+$ && $first =~ ^[0-9]+$ && $seeds -gt 0 ]] || fail "--seeds $seeds --seed $first: numbers are expected"
+
+IFS=, read -ra arm <<<"$arms"
+runs=() tunings=()
+for name in "${arm[@]}"; do
+  tunings+=("$name:tune")
+  for ((seed = first; seed < first + seeds; seed++)); do runs+=("$name:$seed"); done
+done
+
+# submit NAME TASK...: an array of them; prints its id.
+submit() {
+  local name=$1
+  shift
+  (
+    IFS=,
+    sbatch --parsable --job-name "lockstep-$name" --array "0-$(($# - 1))%$CONCURRENT" "${options[@]}" "${after[@]}" \
+      "$home/jobs/compare.sbatch" "$*" "${arguments[@]}"
+  )
+}
+
+after=()
+if [ -n "$tuned" ]; then
+  id=$(submit tune "${tunings[@]}")
+  after=(--dependency "afterok:${id%%;*}")
+  echo "learning rates: job ${id%%;*}, ${#tunings[@]} tasks"
+fi
+id=$(submit compare "${runs[@]}")
+echo "runs: job ${id%%;*}, ${#runs[@]} tasks, $CONCURRENT at a time"
+id=$(sbatch --parsable --dependency "afterany:${id%%;*}" "$home/jobs/report.sbatch" "$output")
+echo "report: job ${id%%;*}, in $output"

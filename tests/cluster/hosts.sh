@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Several hosts of namespaces without Slurm, through jobs/hosts.sh: the same bits on two and four hosts, and an end in seconds
+# when a link is cut.
+# usage: tests/cluster/hosts.sh            on Debian as root; needs the program build/lockstep
+#        tests/cluster/hosts.sh --measure  instead prints images/s at full, 1 Gbit/s and 100 Mbit/s, as Markdown
+set -euo pipefail
+
+source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/cluster/hosts_in_namespaces.sh
+source "$source_folder/hosts_in_namespaces.sh"
+# shellcheck source=jobs/setup.sh
+source "$source_folder/../../jobs/setup.sh"
+
+if [ -z "${INSIDE_NAMESPACES:-}" ]; then
+  [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
+  install_packages iproute2 procps
+  [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
+  export LOCKSTEP
+fi
+enter_namespaces "${BASH_SOURCE[0]}" "$@"
+
+mount --bind "$root" /mnt
+rm -rf /mnt/build/hosts
+mkdir -p /mnt/build/hosts
+folder=/mnt/build/hosts
+cp "$LOCKSTEP" "$folder/lockstep"
+cd "$folder"
+declare -A host_process
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+export LOCKSTEP=$folder/lockstep SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+
+# What takes the place of ssh: agent HOST COMMAND...
+cat >agent <<END
+#!/bin/sh
+host=\$1
+shift
+exec nsenter --target "\$(cat "$folder/\$host.process")" --mount --net --uts --ipc -- sh -c "\$*"
+END
+chmod +x agent
+
+# host_file HOSTS RANKS: of each.
+host_file() {
+  local number
+  for ((number = 1; number <= $1; number++)); do echo "n$number slots=$2"; done >"hosts.$1"
+}
+
+make_bridge
+for number in 1 2 3 4; do
+  make_host "$number"
+  echo "${host_process[$number]}" >"n$number.process"
+done
+
+# figures_of RATE: bench on two hosts, a rank each.
+figures_of() {
+  timeout -k 5 200 /mnt/jobs/hosts.sh hosts.2 bench --model resnet20 --batch-size 128 --threads 1 --bn sync,8,rank \
+    --repeats 3 --seconds 2 2>/dev/null |
+    awk -v rate="$1" '
+      /^(sync|8|rank) +tree/ { images[$1] = $5 }
+      /^(sync|8|rank), tree/ { arm = $1; sub(",", "", arm); order[++arms] = arm; share[arm] = "0.0%" }
+      /batch-norm communication/ { share[arm] = $4 }
+      END { for (i = 1; i <= arms; i++) printf "| %s | %s | %s | %s |\n", rate, order[i], images[order[i]], share[order[i]] }'
+}
+
+host_file 2 1
+if [ "${1:-}" = --measure ]; then
+  echo "| link (emulated) | batch norm | images/s | batch-norm communication |"
+  echo "| --- | --- | ---: | ---: |"
+  for rate in full 1gbit 100mbit; do
+    shape_links "$rate"
+    figures_of "$rate"
+  done
+  exit 0
+fi
+
+"$LOCKSTEP" generate -o data.h5 --shape 16x16x3 --train 715 --test 61 >/dev/null
+run=(data.h5 --model resnet8 --crop 1 --batch-size 64 --epochs 2 --threads 1)
+export OMPI_MCA_mpi_yield_when_idle=1
+"$LOCKSTEP" train "${run[@]}" --output here >here.out 2>&1
+for hosts in 2 4; do
+  host_file "$hosts" 2
+  timeout -k 5 100 /mnt/jobs/hosts.sh "hosts.$hosts" train "${run[@]}" --output "hosts-$hosts" >"hosts-$hosts.out" 2>&1 || true
+  grep -q "$((2 * hosts)) ranks on $hosts hosts" "hosts-$hosts.out" || complain "not $hosts hosts" "hosts-$hosts.out"
+  same_fingerprint here.out "hosts-$hosts.out"
+done
+
+# Started, continued, and done: the same line each time.
+line=(hosts.2 train "${run[@]}" --output again --resume)
+code=0
+timeout -k 5 100 /mnt/jobs/hosts.sh "${line[@]}" --max-time 0.01 >again-1.out 2>&1 || code=$?
+[ "$code" -eq 75 ] || complain "a run that stops ends with $code instead of 75" again-1.out
+timeout -k 5 100 /mnt/jobs/hosts.sh "${line[@]}" --max-time 0 >again-2.out 2>&1 || complain "it does not go on" again-2.out
+same_fingerprint here.out again-2.out
+timeout -k 5 100 /mnt/jobs/hosts.sh "${line[@]}" --max-time 0 >again-3.out 2>&1 || complain "a run that is done is refused" again-3.out
+grep -q "all epochs are done" again-3.out || complain "it does not say that all is done" again-3.out
+
+# A link is cut in the middle of a run.
+timeout -k 5 100 /mnt/jobs/hosts.sh hosts.2 train "${run[@]}" --epochs 5000 --checkpoint-every 10 --output cut >cut.out 2>&1 &
+running=$!
+until [ -e cut/last.h5 ]; do sleep 0.1; done
+cut_link 2
+cut=$SECONDS code=0
+wait "$running" || code=$?
+took=$((SECONDS - cut))
+if [ "$code" -eq 0 ] || [ "$code" -eq 124 ] || [ "$code" -eq 137 ] || [ "$took" -gt 30 ]; then complain "a cut link: code $code after $took s" cut.out; fi
+grep -qi "lost\|communicat\|unreachable\|timed out" cut.out || complain "a cut link is not told of" cut.out
+echo "ok: a cut link ended the run after $took s"
+mend_link 2
+"$LOCKSTEP" info cut/last.h5 >info.out 2>&1 || complain "the checkpoint of the run that was cut is damaged" info.out
+
+echo "$failures failures after $SECONDS s"
+exit $((failures > 0))

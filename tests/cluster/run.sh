@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# The Slurm scripts of jobs/, unchanged, on a real Slurm: munged, slurmctld and a slurmd on each of two hosts of namespaces.
+# usage: tests/cluster/run.sh, on Debian as root; needs the program build/lockstep
+set -euo pipefail
+
+source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/cluster/hosts_in_namespaces.sh
+source "$source_folder/hosts_in_namespaces.sh"
+# shellcheck source=jobs/setup.sh
+source "$source_folder/../../jobs/setup.sh"
+
+if [ -z "${INSIDE_NAMESPACES:-}" ]; then
+  [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
+  install_packages slurm-wlm munge iproute2 procps
+  [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
+  export LOCKSTEP
+fi
+enter_namespaces "${BASH_SOURCE[0]}" "$@"
+
+# The hosts' own /tmp must not hide the project, so all of it is seen below /mnt.
+mount --bind "$root" /mnt
+rm -rf /mnt/build/cluster
+mkdir -p /mnt/build/cluster
+folder=/mnt/build/cluster
+cp "$LOCKSTEP" "$folder/lockstep"
+cd "$folder"
+declare -A host_process
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+
+write_slurm_conf() {
+  cat >slurm.conf <<END
+ClusterName=lockstep
+SlurmctldHost=ctl(10.76.0.1)
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge.socket,cred_expire=10
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool.%n
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd.%n.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd.%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=5
+MpiDefault=none
+NodeName=n1 NodeAddr=10.76.0.11 CPUs=2
+NodeName=n2 NodeAddr=10.76.0.12 CPUs=2
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+  export SLURM_CONF=$folder/slurm.conf
+}
+
+start_cluster() {
+  make_bridge
+  make_host 1
+  make_host 2
+  write_slurm_conf
+  mkdir -p state
+  head -c 1024 /dev/urandom >munge.key
+  chmod 400 munge.key
+  chmod 755 .
+  munged --foreground --force --key-file "$folder/munge.key" --socket "$folder/munge.socket" --pid-file "$folder/munge.pid" \
+    --log-file "$folder/munge.log" --seed-file "$folder/munge.seed" >munged.out 2>&1 &
+  slurmctld -D >slurmctld.out 2>&1 &
+  local number
+  for number in 1 2; do on_host "$number" slurmd -D -N "n$number" >"slurmd.$number.out" 2>&1 & done
+  for _ in $(seq 300); do
+    if [ "$(sinfo -h -o %T 2>/dev/null)" = idle ]; then return; fi
+    sleep 0.1
+  done
+  complain "the cluster is not idle after 30 s" slurmctld.out slurmd.1.out slurmd.2.out munged.out
+  exit 1
+}
+
+# state_of JOB
+state_of() {
+  scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p' | sort -u | tr '\n' ' '
+}
+
+# wait_for_end JOB NAME SECONDS: until all of its tasks are complete.
+wait_for_end() {
+  local tries state
+  for ((tries = 0; tries < 10 * $3; tries++)); do
+    state=$(state_of "$1")
+    case $state in
+      "COMPLETED " | "") echo "ok: $2 ended after $SECONDS s" && return ;;
+      *FAILED* | *TIMEOUT* | *CANCELLED*) break ;;
+    esac
+    sleep 0.1
+  done
+  complain "$2: job $1 is $state after $SECONDS s" "$(find . -maxdepth 1 -name "lockstep*-$1*.log" | head -n 1)" slurmctld.log
+}
+
+# wait_for FILE
+wait_for() {
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    if [ -e "$1" ]; then return; fi
+    sleep 0.1
+  done
+  complain "$1 did not appear"
+}
+
+# submit NAME SBATCH_OPTION... -- ARGUMENT...: a training job in run directory NAME; its id is in $job.
+submit() {
+  local name=$1 options=()
+  shift
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  job=$(sbatch --parsable --output "$name.out" "${options[@]}" /mnt/jobs/train.sbatch "$@" --output "$name")
+}
+
+export LOCKSTEP_HOME=/mnt LOCKSTEP=$folder/lockstep OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_btl_tcp_if_include=10.76.0.0/24 OMPI_MCA_oob_tcp_if_include=10.76.0.0/24
+
+start_cluster
+echo "ok: Slurm $(sinfo --version | cut -d' ' -f2) is up on two hosts after $SECONDS s"
+
+# Without Slurm the scripts say what to do instead.
+code=0
+env -u SLURM_JOB_ID bash /mnt/jobs/train.sbatch data.h5 >refused.out 2>&1 || code=$?
+if [ "$code" -ne 2 ] || ! grep -q "submit it with sbatch" refused.out; then complain "no refusal outside Slurm" refused.out; fi
+
+"$LOCKSTEP" generate -o data.h5 --shape 16x16x3 --train 715 --test 61 >/dev/null
+short=(data.h5 --model resnet8 --crop 1 --batch-size 64 --epochs 2)
+long=(data.h5 --model resnet8 --crop 1 --flip --batch-size 64 --epochs 60 --checkpoint-every 10)
+longest=("${long[@]}" --epochs 1000 --checkpoint-every 100)
+# shellcheck disable=SC2054 # arms have commas between them
+comparison=(data.h5 --bn sync,8 --seeds 2 --model mlp --batch-size 64 --epochs 2)
+"$LOCKSTEP" train "${short[@]}" --threads 1 --output short-here >short-here.out 2>&1
+"$LOCKSTEP" train "${long[@]}" --threads 2 --output long-here >long-here.out 2>&1
+"$LOCKSTEP" train "${longest[@]}" --threads 2 --output longest-here >longest-here.out 2>&1
+"$LOCKSTEP" compare "${comparison[@]}" --threads 1 -o compare-here >compare-here.out 2>&1
+echo "ok: the same runs without Slurm ended after $SECONDS s"
+
+# Two hosts, by srun and by mpirun.
+LAUNCH=srun submit by-srun --nodes 2 --ntasks 4 -- "${short[@]}"
+wait_for_end "$job" "two hosts by srun" 60
+same_fingerprint short-here.out by-srun.out
+grep -q "2 hosts" by-srun.out || complain "by-srun ran on one host" by-srun.out
+LAUNCH=mpirun submit by-mpirun --nodes 2 --ntasks 4 -- "${short[@]}"
+wait_for_end "$job" "two hosts by mpirun" 60
+same_fingerprint short-here.out by-mpirun.out
+grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || complain "the job is not in the log" by-mpirun.out
+
+# The time limit, on the first host beside all that follows. Slurm's signal may come a minute early: with a limit of one minute
+# it would come at once, each time.
+submit limited --nodes 1 --ntasks 1 --nodelist n1 --time 2 --signal B:USR1@45 -- "${longest[@]}"
+limited=$job
+
+# A signal: saved, requeued, finished. While it waits for its turn, the array and its report run.
+submit signalled --nodes 2 --ntasks 2 -- "${long[@]}"
+signalled=$job
+wait_for signalled/last.h5
+scancel --signal=USR1 --batch "$signalled"
+array=$(CONCURRENT=2 /mnt/jobs/compare.sh --ntasks 1 -- "${comparison[@]}" -o compare-array 2>&1) || complain "compare.sh: $array"
+echo "$array"
+report=$(sed -n 's/^report: job \([0-9]*\).*/\1/p' <<<"$array")
+wait_for_end "$report" "the array and its report" 120
+wait_for compare-array/report.html
+for file in compare-here compare-array; do
+  find "$file/runs" -name result.ini | sort | xargs sed -n '/^fingerprint/p' >"$file.fingerprints"
+  awk -F, 'NR == 1 { for (last = 1; last <= NF && $last !~ /images_per_second|bn_share|ranks_used|seconds/; last++); }
+    { for (i = 1; i < last; i++) printf "%s,", $i; print "" }' "$file/table.csv" >"$file.figures"
+done
+if [ -s compare-here.fingerprints ] && cmp -s compare-here.fingerprints compare-array.fingerprints &&
+  cmp -s compare-here.figures compare-array.figures; then
+  echo "ok: the array's comparison is the local one"
+else
+  complain "the array's comparison differs" compare-here.figures compare-array.figures
+fi
+wait_for_end "$signalled" "the run that got a signal" 120
+same_fingerprint long-here.out signalled.out
+grep -q "goes back to the queue" signalled.out || complain "signalled was not requeued" signalled.out
+
+# A host is lost: its link is cut in the middle of the run.
+submit lost --nodes 2 --ntasks 2 -- "${long[@]}"
+lost=$job
+wait_for lost/last.h5
+cut_link 2
+for _ in $(seq 900); do
+  if [ "$(state_of "$lost")" = "PENDING " ]; then break; fi
+  sleep 0.1
+done
+[ "$(state_of "$lost")" = "PENDING " ] || complain "lost: the job was not requeued" lost.out slurmctld.log
+mend_link 2
+wait_for_end "$lost" "the run that lost a host" 120
+same_fingerprint long-here.out lost.out
+
+wait_for_end "$limited" "the run with a time limit" 300
+same_fingerprint longest-here.out limited.out
+grep -q "goes back to the queue" limited.out || complain "limited was not requeued" limited.out
+
+echo "$failures failures after $SECONDS s"
+exit $((failures > 0))
