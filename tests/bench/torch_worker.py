@@ -123,6 +123,9 @@ def make_step(options, rank, size):
     model = model.to(memory_format=layout)
     if bf16_all:
         model = model.to(torch.bfloat16)
+        for module in model.modules():
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, SyncBatchNorm)):
+                module.float()
     module = model
     if options.compile:
         module = torch.compile(module)
