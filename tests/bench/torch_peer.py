@@ -275,7 +275,8 @@ def measure(options):
     lockstep, torch = Lockstep(options.lockstep), Torch()
     precision = lockstep.precision
     best = BF16 + FP32 if precision == "bf16" else FP32
-    mlp = [dict(setting, ranks=r, threads=t) for setting in ({"precision": "fp32"},) for r, t in ((1, 1), (1, 2), (2, 1))]
+    mlp = [dict(setting, ranks=r, threads=t) for setting in ({"precision": "fp32"}, {"precision": "bf16-all"})
+           for r, t in ((1, 1), (1, 2), (2, 1))]
     pair = {"ranks": (2,), "precision": precision}
     wide = {"ranks": (2,), "precision": "fp32"}
     plans = {
@@ -284,7 +285,7 @@ def measure(options):
                  "resnet20, sync, against hand-written sync batch norm", 8),
         "fp32-resnet20": (Duel(lockstep, torch, "resnet20", wide, FP32), "resnet20, fp32 against fp32", 2),
         "fp32-cnn": (Duel(lockstep, torch, "cnn", wide, FP32), "cnn, fp32 against fp32", 2),
-        "mlp": (Duel(lockstep, torch, "mlp", {"ranks": (1, 2), "precision": "fp32"}, mlp), "mlp, fp32", 2),
+        "mlp": (Duel(lockstep, torch, "mlp", {"ranks": (1, 2), "precision": precision}, mlp), "mlp", 2),
         "per-rank": (Alone(lockstep, {"bn": "sync,rank"}), "sync against per-rank batch norm", 3),
         "tree": (Alone(lockstep, {"reduce": "tree,mpi"}), "canonical tree against --reduce mpi", 3),
         "file": (FromFile(lockstep, {}), "369 MB from a chunked HDF5 file against made-up samples", 3),
