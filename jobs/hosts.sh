@@ -22,5 +22,6 @@ shift
 options=(--mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3)
 if [ -n "${SUBNET:-}" ]; then options+=(--mca btl_tcp_if_include "$SUBNET" --mca oob_tcp_if_include "$SUBNET"); fi
 if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+for name in $(compgen -e LOCKSTEP_); do options+=(-x "$name"); done # settings in the environment are those of all hosts
 exec mpirun --hostfile "$hosts" --map-by slot --report-bindings -x OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" "${options[@]}" \
   "$LOCKSTEP" "$@"

@@ -1,91 +1,35 @@
 #include "comm/gradient_sum.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "comm/communicator.h"
-#include "sums/partition.h"
+#include "comm/sum_level.h"
 
-/* Elements are dealt out to the ranks in units of one cache line, and combined in chunks whose blocks stay in
- * cache. */
-enum { UNIT = 16, CHUNK = 2048 };
+enum { LEVELS = 2, PHASES = 2 * LEVELS };
 
 typedef struct bucket {
-  size_t max_elements, elements;
-  float *out; /* the caller's, [elements] */
-  float *send,
-      *receive; /* send: by other rank, then by own block, its slice; receive: all blocks' own slice */
-  int *send_count, *send_at; /* [size] each, of the exchange */
-  int *receive_count, *receive_at;
-  int *slice_count, *slice_at; /* [size], of the elements */
-  MPI_Request exchange, gather;
+  lks_sum_stage at[LEVELS];
 } bucket;
 
-/* Buckets go through two phases, each in the order of the buckets on every rank, each on its own
- * communicator: a gather starts when the exchange before it is complete here, which may be earlier or later
- * than other ranks' next exchange. */
+/* Exchanges go up the levels and gathers down again; each of these phases takes the buckets in their order,
+ * on a communicator of its own: a phase starts when the one before it is complete here, which may be earlier
+ * or later than other ranks' next bucket. */
 struct lks_gradient_sum {
   lks_comm *comm; /* borrowed */
   int rank, size;
   lks_reduce reduce;
-  MPI_Comm exchanges, gathers; /* owned */
+  int levels; /* 1: all ranks; 2: those of a node, then those with the same place on each node */
+  lks_sum_level level[LEVELS];
   lks_arena *arena;
   bucket *bucket;
-  size_t buckets, started, exchanged, gathered; /* gathered <= exchanged <= started */
-  size_t max_leaves, max_blocks, max_own_blocks;
-  lks_tree_block *block; /* all ranks' blocks of this step, in order */
-  size_t blocks;
-  int *rank_blocks;  /* [size] how many of them each rank has */
+  size_t buckets, started, passed[PHASES]; /* how many buckets are through each phase */
+  size_t max_leaves;
   float *workspace;  /* of the stack that combines one chunk */
+  float *joined;     /* a node's blocks of one slice */
   lks_status status; /* the first failure of this step */
 };
-
-/* The blocks of rank `rank` when there are `leaves` leaves; returns how many. */
-static int blocks_of(lks_tree_block block[LKS_TREE_MAX_BLOCKS], size_t leaves, int size, int rank)
-{
-  size_t first = lks_partition_begin(leaves, (size_t)size, (size_t)rank);
-  size_t last = lks_partition_begin(leaves, (size_t)size, (size_t)rank + 1);
-  return lks_tree_blocks(block, first, last - first);
-}
-
-/* The most blocks that all ranks together, and this one (any, if rank is negative), can have in a step. */
-static void count_most_blocks(lks_gradient_sum *sum)
-{
-  lks_tree_block block[LKS_TREE_MAX_BLOCKS];
-  for (size_t leaves = 1; leaves <= sum->max_leaves; leaves++) {
-    size_t total = 0;
-    for (int rank = 0; rank < sum->size; rank++) {
-      size_t count = (size_t)blocks_of(block, leaves, sum->size, rank);
-      total += count;
-      if ((rank == sum->rank || sum->rank < 0) && count > sum->max_own_blocks) sum->max_own_blocks = count;
-    }
-    if (total > sum->max_blocks) sum->max_blocks = total;
-  }
-}
-
-static size_t slice_begin(size_t elements, int size, int rank)
-{
-  size_t at = UNIT * lks_partition_begin((elements + UNIT - 1) / UNIT, (size_t)size, (size_t)rank);
-  return at < elements ? at : elements;
-}
-
-static lks_status reserve_bucket(lks_gradient_sum *sum, bucket *b)
-{
-  size_t size = (size_t)sum->size;
-  size_t slice = slice_begin(b->max_elements, (int)size, 1); /* the first one is a largest */
-  size_t send = sum->max_own_blocks * b->max_elements, receive = sum->max_blocks * slice;
-  if (send == 0) send = 1; /* Open MPI takes equal addresses for MPI_IN_PLACE, here and not on other ranks */
-  int checked;
-  lks_status status = lks_mpi_count(&checked, send > receive ? send : receive);
-  if (status != LKS_OK) return status;
-  lks_arena_reserve(sum->arena, &b->send, send, sizeof *b->send);
-  lks_arena_reserve(sum->arena, &b->receive, receive, sizeof *b->receive);
-  int **counts[] = {&b->send_count, &b->send_at,     &b->receive_count,
-                    &b->receive_at, &b->slice_count, &b->slice_at};
-  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-    lks_arena_reserve(sum->arena, counts[i], size, sizeof **counts[i]);
-  return LKS_OK;
-}
 
 static bool has_tree(const lks_gradient_sum *sum)
 {
@@ -95,16 +39,21 @@ static bool has_tree(const lks_gradient_sum *sum)
 /* Memory of the tree; the other reduction and a single rank work in the caller's. */
 static lks_status reserve_tree(lks_gradient_sum *sum)
 {
-  size_t size = (size_t)sum->size;
-  count_most_blocks(sum);
-  lks_arena_reserve(sum->arena, &sum->block, sum->max_blocks, sizeof *sum->block);
-  lks_arena_reserve(sum->arena, &sum->rank_blocks, size, sizeof *sum->rank_blocks);
-  lks_arena_reserve(sum->arena, &sum->workspace, (size_t)lks_tree_capacity(0, sum->max_leaves) * CHUNK,
-                    sizeof(float));
+  size_t joined = 0;
+  for (int l = 0; l < sum->levels; l++) lks_sum_level_reserve(&sum->level[l], sum->arena);
+  lks_arena_reserve(sum->arena, &sum->workspace, lks_sum_workspace(sum->max_leaves), sizeof(float));
   for (size_t i = 0; i < sum->buckets; i++) {
-    lks_status status = reserve_bucket(sum, &sum->bucket[i]);
+    lks_sum_stage *stage = sum->bucket[i].at;
+    lks_status status = lks_sum_stage_reserve(&stage[0], &sum->level[0], sum->arena);
+    if (status == LKS_OK && sum->levels > 1) {
+      stage[1].max_elements = lks_sum_stage_slice(&stage[0], &sum->level[0]);
+      status = lks_sum_stage_reserve(&stage[1], &sum->level[1], sum->arena);
+      size_t floats = sum->level[1].max_own_blocks * stage[1].max_elements;
+      joined = floats > joined ? floats : joined;
+    }
     if (status != LKS_OK) return lks_fail_in(status, "gradients of a layer: ");
   }
+  lks_arena_reserve(sum->arena, &sum->joined, joined, sizeof(float));
   return LKS_OK;
 }
 
@@ -116,8 +65,9 @@ static lks_status allocate_buckets(lks_gradient_sum *sum, const size_t *max_elem
   status = lks_arena_commit(sum->arena);
   if (status != LKS_OK) return status;
   for (size_t i = 0; i < sum->buckets; i++) {
-    sum->bucket[i].max_elements = max_elements[i];
-    sum->bucket[i].exchange = sum->bucket[i].gather = MPI_REQUEST_NULL;
+    for (int l = 0; l < LEVELS; l++)
+      sum->bucket[i].at[l].exchange = sum->bucket[i].at[l].gather = MPI_REQUEST_NULL;
+    sum->bucket[i].at[0].max_elements = max_elements[i];
   }
   return LKS_OK;
 }
@@ -130,11 +80,27 @@ static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
   return status == LKS_OK ? lks_arena_commit(sum->arena) : status;
 }
 
+/* One level; or, when `on_node` ranks in a row share each of several nodes, two. rank may be negative. */
+static void make_levels(lks_gradient_sum *sum, int on_node)
+{
+  int rank = sum->rank, size = sum->size;
+  bool nodes = has_tree(sum) && on_node > 1 && on_node < size && rank >= 0;
+  sum->levels = nodes ? 2 : 1;
+  if (!nodes) {
+    sum->level[0] = lks_sum_level_make(rank, size, size, 0, 1, sum->max_leaves);
+    return;
+  }
+  int place = rank % on_node, node = rank / on_node;
+  sum->level[0] = lks_sum_level_make(place, on_node, size, node * on_node, 1, sum->max_leaves);
+  sum->level[1] = lks_sum_level_make(node, size / on_node, size, 0, on_node, sum->max_leaves);
+}
+
 lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
                                       const size_t *max_elements, size_t max_leaves, int size)
 {
   lks_gradient_sum sum = {
       .rank = -1, .size = size, .reduce = reduce, .buckets = buckets, .max_leaves = max_leaves};
+  make_levels(&sum, 1);
   lks_status status = allocate_buckets(&sum, max_elements);
   if (status == LKS_OK && has_tree(&sum)) status = reserve_tree(&sum);
   if (status == LKS_OK) *bytes = lks_arena_bytes(sum.arena) + lks_arena_reserved(sum.arena);
@@ -147,31 +113,53 @@ size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum)
   return lks_arena_bytes(sum->arena);
 }
 
-static lks_status duplicate_all(lks_gradient_sum *sum)
+int lks_gradient_sum_levels(const lks_gradient_sum *sum)
 {
-  int code = MPI_Comm_dup(sum->comm->all, &sum->exchanges);
-  if (code == MPI_SUCCESS) code = MPI_Comm_dup(sum->comm->all, &sum->gathers);
-  return lks_mpi_status(code, "MPI_Comm_dup"); /* the error handler is inherited */
+  return sum->levels;
+}
+
+static lks_status connect_all(lks_gradient_sum *sum)
+{
+  MPI_Comm all = sum->comm->all;
+  if (sum->levels == 1) return lks_sum_level_connect_all(&sum->level[0], all, 0);
+  lks_status status = lks_sum_level_connect_all(&sum->level[0], all, sum->level[1].rank);
+  return status == LKS_OK ? lks_sum_level_connect_all(&sum->level[1], all, sum->level[0].rank) : status;
+}
+
+/* Collective. How many ranks in a row share each node, when they are as many on all; else 1. Nodes may be
+ * pretended. */
+static lks_status ranks_on_node_all(int *on_node, lks_comm *comm)
+{
+  const char *pretended = getenv("LOCKSTEP_NODE_RANKS");
+  int count = pretended != NULL ? atoi(pretended) : comm->node_size;
+  int place = pretended != NULL && count > 0 ? comm->rank % count : comm->node_rank;
+  bool fits = count > 0 && comm->size % count == 0 && comm->rank % count == place;
+  int most[2] = {fits ? count : comm->size + 1, fits ? -count : 0};
+  int code = MPI_Allreduce(MPI_IN_PLACE, most, 2, MPI_INT, MPI_MAX, comm->all);
+  bool same_nodes = most[0] <= comm->size && most[0] == -most[1];
+  *on_node = same_nodes ? most[0] : 1;
+  return lks_mpi_status(code, "MPI_Allreduce");
 }
 
 lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, lks_reduce reduce,
                                        size_t buckets, const size_t *max_elements, size_t max_leaves)
 {
+  int on_node = 1;
   lks_gradient_sum *made = lks_new(1, sizeof *made);
-  lks_status status = LKS_ERR_RANK;
+  lks_status status = made != NULL ? LKS_OK : LKS_ERR_RANK;
+  lks_status asked = ranks_on_node_all(&on_node, comm);
   if (made != NULL) {
     *made = (lks_gradient_sum){.comm = comm,
                                .rank = comm->rank,
                                .size = comm->size,
                                .reduce = reduce,
-                               .exchanges = MPI_COMM_NULL,
-                               .gathers = MPI_COMM_NULL,
                                .buckets = buckets,
                                .max_leaves = max_leaves};
+    make_levels(made, on_node);
     status = allocate(made, max_elements);
   }
-  status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK && made != NULL) status = duplicate_all(made);
+  status = lks_comm_agree_all(comm, lks_status_worse(status, asked));
+  if (status == LKS_OK && made != NULL) status = connect_all(made);
   if (status != LKS_OK) lks_gradient_sum_destroy_all(&made);
   *sum = made;
   return status;
@@ -180,8 +168,7 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum)
 {
   if (*sum == NULL) return;
-  if ((*sum)->exchanges != MPI_COMM_NULL) MPI_Comm_free(&(*sum)->exchanges);
-  if ((*sum)->gathers != MPI_COMM_NULL) MPI_Comm_free(&(*sum)->gathers);
+  for (int l = 0; l < (*sum)->levels; l++) lks_sum_level_disconnect_all(&(*sum)->level[l]);
   lks_arena_destroy(&(*sum)->arena);
   lks_free(*sum);
   *sum = NULL;
@@ -189,112 +176,36 @@ void lks_gradient_sum_destroy_all(lks_gradient_sum **sum)
 
 void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves)
 {
-  sum->started = sum->exchanged = sum->gathered = 0;
+  sum->started = 0;
+  memset(sum->passed, 0, sizeof sum->passed);
   sum->status = LKS_OK;
-  if (sum->block == NULL) return;
-  sum->blocks = 0;
-  for (int rank = 0; rank < sum->size; rank++) {
-    lks_tree_block block[LKS_TREE_MAX_BLOCKS];
-    int count = blocks_of(block, leaves, sum->size, rank);
-    sum->rank_blocks[rank] = count;
-    for (int i = 0; i < count; i++) sum->block[sum->blocks++] = block[i];
-  }
+  for (int l = 0; l < sum->levels && has_tree(sum); l++) lks_sum_level_begin(&sum->level[l], leaves);
 }
 
-/* Where everything of this bucket goes and comes from. Nothing is sent to this rank itself: pack puts it in
- * place. */
-static void plan(const lks_gradient_sum *sum, bucket *b)
+static lks_status start_mpi_all(lks_gradient_sum *sum, bucket *b, float *out, lks_tree_stack *stack)
 {
-  int rank = sum->rank, size = sum->size, send_at = 0, receive_at = 0;
-  for (int r = 0; r < size; r++) {
-    b->slice_at[r] = (int)slice_begin(b->elements, size, r);
-    b->slice_count[r] = (int)slice_begin(b->elements, size, r + 1) - b->slice_at[r];
-  }
-  for (int r = 0; r < size; r++) {
-    int received = sum->rank_blocks[r] * b->slice_count[rank];
-    b->send_count[r] = r == rank ? 0 : sum->rank_blocks[rank] * b->slice_count[r];
-    b->receive_count[r] = r == rank ? 0 : received;
-    b->send_at[r] = send_at;
-    b->receive_at[r] = receive_at;
-    send_at += b->send_count[r];
-    receive_at += received;
-  }
-}
-
-static void pack(bucket *b, const lks_tree_stack *stack, int rank, int size)
-{
-  for (int r = 0; r < size; r++) {
-    size_t slice = (size_t)b->slice_count[r];
-    float *to = r == rank ? b->receive + b->receive_at[r] : b->send + b->send_at[r];
-    for (int i = 0; i < stack->count; i++) {
-      const float *vector = stack->workspace + (size_t)i * stack->stride;
-      memcpy(to + (size_t)i * slice, vector + b->slice_at[r], slice * sizeof *to);
-    }
-  }
-}
-
-/* This rank's slice of the sum, from all ranks' blocks of it. */
-static void combine(const lks_gradient_sum *sum, const bucket *b)
-{
-  size_t slice = (size_t)b->slice_count[sum->rank];
-  float *out = b->out + b->slice_at[sum->rank];
-  for (size_t at = 0; at < slice; at += CHUNK) {
-    size_t chunk = slice - at < CHUNK ? slice - at : CHUNK;
-    lks_tree_stack stack;
-    lks_tree_stack_begin(&stack, sum->workspace, chunk);
-    for (size_t i = 0; i < sum->blocks; i++) {
-      memcpy(lks_tree_stack_top(&stack), b->receive + i * slice + at, chunk * sizeof *out);
-      lks_tree_stack_push(&stack, sum->block[i].level, sum->block[i].index);
-    }
-    lks_tree_stack_root(out + at, &stack);
-  }
-}
-
-static lks_status start_tree_all(lks_gradient_sum *sum, bucket *b, const lks_tree_stack *stack)
-{
-  plan(sum, b);
-  int rank = sum->rank, last = sum->size - 1;
-  pack(b, stack, rank, sum->size);
-  size_t sent = (size_t)b->send_at[last] + (size_t)b->send_count[last];
-  lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, sent * sizeof(float));
-  int code = MPI_Ialltoallv(b->send, b->send_count, b->send_at, MPI_FLOAT, b->receive, b->receive_count,
-                            b->receive_at, MPI_FLOAT, sum->exchanges, &b->exchange);
-  return lks_mpi_status(code, "MPI_Ialltoallv");
-}
-
-static lks_status start_gather_all(lks_gradient_sum *sum, bucket *b)
-{
-  combine(sum, b);
-  size_t sent = (size_t)b->slice_count[sum->rank] * (size_t)(sum->size - 1);
-  lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, sent * sizeof(float));
-  int code = MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, b->out, b->slice_count, b->slice_at,
-                             MPI_FLOAT, sum->gathers, &b->gather);
-  return lks_mpi_status(code, "MPI_Iallgatherv");
-}
-
-static lks_status start_mpi_all(lks_gradient_sum *sum, bucket *b, lks_tree_stack *stack)
-{
-  lks_tree_stack_root(b->out, stack); /* from the right, whatever run of leaves this is */
-  lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, b->elements * sizeof(float));
+  size_t elements = stack->elements;
+  lks_tree_stack_root(out, stack); /* from the right, whatever run of leaves this is */
+  lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, elements * sizeof(float));
   int n;
-  lks_status status = lks_mpi_count(&n, b->elements);
+  lks_status status = lks_mpi_count(&n, elements);
   if (status != LKS_OK) return status;
-  int code = MPI_Iallreduce(MPI_IN_PLACE, b->out, n, MPI_FLOAT, MPI_SUM, sum->gathers, &b->gather);
+  int code =
+      MPI_Iallreduce(MPI_IN_PLACE, out, n, MPI_FLOAT, MPI_SUM, sum->level[0].gathers, &b->at[0].gather);
   return lks_mpi_status(code, "MPI_Iallreduce");
 }
 
 lks_status lks_gradient_sum_start_all(lks_gradient_sum *sum, float *out, lks_tree_stack *stack)
 {
   bucket *b = &sum->bucket[sum->started++];
-  b->out = out;
-  b->elements = stack->elements;
   lks_status status = LKS_OK;
   if (sum->size == 1)
     lks_tree_stack_root(out, stack);
-  else if (sum->reduce == LKS_REDUCE_TREE)
-    status = start_tree_all(sum, b, stack);
-  else
-    status = start_mpi_all(sum, b, stack);
+  else if (sum->reduce == LKS_REDUCE_TREE) {
+    const lks_sum_vectors own = {stack->workspace, stack->stride, stack->count};
+    status = lks_sum_exchange_start_all(&b->at[0], &sum->level[0], sum->comm, &own, stack->elements, out);
+  } else
+    status = start_mpi_all(sum, b, out, stack);
   sum->status = lks_status_worse(sum->status, status);
   return status;
 }
@@ -309,15 +220,46 @@ static bool is_done(lks_gradient_sum *sum, MPI_Request *request, bool wait)
   return true;
 }
 
+/* With two levels: exchange 0, exchange 1, gather 1, gather 0. */
+static bool is_exchange(const lks_gradient_sum *sum, int phase)
+{
+  return phase < sum->levels;
+}
+static int level_of(const lks_gradient_sum *sum, int phase)
+{
+  return is_exchange(sum, phase) ? phase : 2 * sum->levels - 1 - phase;
+}
+
+/* What follows a phase of a bucket that is complete. */
+static lks_status go_on_all(lks_gradient_sum *sum, bucket *b, int phase)
+{
+  int l = level_of(sum, phase);
+  lks_sum_stage *stage = &b->at[l];
+  const lks_sum_level *level = &sum->level[l];
+  if (!has_tree(sum)) return LKS_OK;
+  if (!is_exchange(sum, phase))
+    return l > 0 ? lks_sum_gather_start_all(&b->at[l - 1], &sum->level[l - 1], sum->comm) : LKS_OK;
+  if (l + 1 == sum->levels) {
+    lks_sum_combine(stage, level, sum->workspace);
+    return lks_sum_gather_start_all(stage, level, sum->comm);
+  }
+  const lks_sum_vectors own = lks_sum_join(sum->joined, stage, level, sum->workspace);
+  return lks_sum_exchange_start_all(&b->at[l + 1], &sum->level[l + 1], sum->comm, &own,
+                                    (size_t)stage->slice_count[level->rank],
+                                    stage->out + stage->slice_at[level->rank]);
+}
+
 static void advance(lks_gradient_sum *sum, bool wait)
 {
-  for (; sum->exchanged < sum->started; sum->exchanged++) {
-    bucket *b = &sum->bucket[sum->exchanged];
-    if (!is_done(sum, &b->exchange, wait)) break;
-    if (sum->block != NULL) sum->status = lks_status_worse(sum->status, start_gather_all(sum, b));
+  for (int phase = 0; phase < 2 * sum->levels; phase++) {
+    const size_t ready = phase == 0 ? sum->started : sum->passed[phase - 1];
+    for (; sum->passed[phase] < ready; sum->passed[phase]++) {
+      bucket *b = &sum->bucket[sum->passed[phase]];
+      lks_sum_stage *stage = &b->at[level_of(sum, phase)];
+      if (!is_done(sum, is_exchange(sum, phase) ? &stage->exchange : &stage->gather, wait)) break;
+      sum->status = lks_status_worse(sum->status, go_on_all(sum, b, phase));
+    }
   }
-  while (sum->gathered < sum->exchanged && is_done(sum, &sum->bucket[sum->gathered].gather, wait))
-    sum->gathered++;
 }
 
 void lks_gradient_sum_progress(lks_gradient_sum *sum)

@@ -10,9 +10,10 @@
  *  goes on.
  *  LKS_REDUCE_TREE: the canonical tree. The element range of a bucket is split over the ranks;
  *  MPI_Ialltoallv brings every rank all ranks' blocks of its slice, which it combines in order;
- *  MPI_Iallgatherv spreads the slices.
- *  LKS_REDUCE_MPI: one MPI_Iallreduce in fp32 over the ranks' own sums; the bits then depend on the rank
- *  count. */
+ *  MPI_Iallgatherv spreads the slices. Where several nodes have the same number of ranks, more than one and
+ * in a row, this is done first inside the nodes and then between them, so that a node sends a gradient over
+ * the network once and not once a rank; the bits are the same. LKS_REDUCE_MPI: one MPI_Iallreduce in fp32
+ * over the ranks' own sums; the bits then depend on the rank count. */
 typedef enum lks_reduce { LKS_REDUCE_TREE, LKS_REDUCE_MPI } lks_reduce;
 
 typedef struct lks_gradient_sum lks_gradient_sum;
@@ -24,9 +25,13 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
                                        size_t buckets, const size_t *max_elements, size_t max_leaves);
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum);
 
+/** Local. 2 when it is done inside the nodes first, else 1. The environment variable LOCKSTEP_NODE_RANKS
+ * pretends nodes of so many ranks, for tests and measurements; 1 makes it flat. */
+int lks_gradient_sum_levels(const lks_gradient_sum *sum);
+
 /** Local. Bytes that this rank holds. */
 size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum);
-/** Local. Bytes that any of `size` ranks would hold at most, counted without allocating them. */
+/** Local. Bytes that any of `size` ranks would hold at most in one level, counted without allocating them. */
 lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
                                       const size_t *max_elements, size_t max_leaves, int size);
 

@@ -77,13 +77,25 @@ typedef struct transfer {
 } transfer;
 
 /* Every rank sends its blocks to all others, slice by slice, sums a slice and sends it to all others. */
-static transfer send_tree(const lks_cost_machine *m, const lks_cost_run *run, double blocks, double bytes)
+static transfer send_flat(const lks_cost_machine *m, const lks_cost_run *run, double blocks, double bytes)
 {
   double ranks = (double)run->ranks, near = ranks / (double)run->hosts - 1, far = ranks - 1 - near;
   double moved = (blocks + 1) * bytes / ranks;
   return (transfer){
       2 * (near * m->inside.overhead + far * m->between.overhead) + moved * (ranks - 1) * m->inside.exchange,
       far > 0 ? 2 * m->between.latency + moved * far * m->between.second_byte : 2 * m->inside.latency};
+}
+
+/* The same inside each host first, and then between those that hold the same slice on each; a host's ranks
+ * together hold about one block. */
+static transfer send_tree(const lks_cost_machine *m, const lks_cost_run *run, double blocks, double bytes)
+{
+  double ranks = (double)run->ranks, hosts = (double)run->hosts, near = ranks / hosts - 1, far = hosts - 1;
+  if (near <= 0 || far <= 0 || run->ranks % run->hosts != 0) return send_flat(m, run, blocks, bytes);
+  double inside = (blocks + 1) * bytes / (near + 1) * near, between = 2 * bytes / ranks * far;
+  return (transfer){2 * (near * m->inside.overhead + far * m->between.overhead) +
+                        (inside + between) * m->inside.exchange,
+                    2 * m->between.latency + between * m->between.second_byte};
 }
 
 /* On a host the processor copies; between hosts others do. */

@@ -275,7 +275,8 @@ def measure(options):
     lockstep, torch = Lockstep(options.lockstep), Torch()
     precision = lockstep.precision
     best = BF16 + FP32 if precision == "bf16" else FP32
-    mlp = [dict(setting, ranks=r, threads=t) for setting in ({"precision": "fp32"}, {"precision": "bf16-all"})
+    # without fp32 parameters small updates are lost: not for this row, where it would be the fastest by far
+    mlp = [dict(setting, ranks=r, threads=t) for setting in ({"precision": "fp32"}, {"precision": "bf16"})
            for r, t in ((1, 1), (1, 2), (2, 1))]
     pair = {"ranks": (2,), "precision": precision}
     wide = {"ranks": (2,), "precision": "fp32"}

@@ -62,6 +62,17 @@ figures_of() {
       END { for (i = 1; i <= arms; i++) printf "| %s | %s | %s | %s |\n", rate, order[i], images[order[i]], share[order[i]] }'
 }
 
+# sums_of RATE: bench on two hosts, two ranks each, whose gradients are summed in one level (as if each rank were a host) or
+# inside the hosts first.
+sums_of() {
+  local node name=(flat "inside the hosts first")
+  for node in 1 2; do
+    LOCKSTEP_NODE_RANKS=$node timeout -k 5 200 /mnt/jobs/hosts.sh hosts.4 bench --model cnn --shape 28x28x1 --batch-size 256 \
+      --threads 1 --bn sync --repeats 3 --seconds 2 2>/dev/null |
+      awk -v rate="$1" -v how="${name[node - 1]}" '/^sync +tree/ { printf "| %s | %s | %s |\n", rate, how, $5 }'
+  done
+}
+
 host_file 2 1
 if [ "${1:-}" = --measure ]; then
   echo "| link (emulated) | batch norm | images/s | batch-norm communication |"
@@ -69,6 +80,14 @@ if [ "${1:-}" = --measure ]; then
   for rate in full 1gbit 100mbit; do
     shape_links "$rate"
     figures_of "$rate"
+  done
+  printf 'n1 slots=2\nn2 slots=2\n' >hosts.4
+  echo
+  echo "| link (emulated) | sum of gradients | images/s |"
+  echo "| --- | --- | ---: |"
+  for rate in full 1gbit 100mbit; do
+    shape_links "$rate"
+    sums_of "$rate"
   done
   exit 0
 fi

@@ -53,6 +53,14 @@ else
   echo "bf16: skipped, this processor has none"
 fi
 
+# Gradients summed inside nodes of two or three ranks first.
+for size in 4 6; do
+  for node in 2 3; do
+    LOCKSTEP_NODE_RANKS=$node start "node-$size-$node" "$size" "${common[@]}" --model resnet8 --bn sync
+  done
+done
+start node-1 1 "${common[@]}" --model resnet8 --bn sync
+
 # Controls: that the bits can differ, and that rank:R is what `rank` does on R ranks.
 even=("${common[@]}" --train-samples 192)
 start rank-2 2 "${common[@]}" --bn rank
@@ -77,6 +85,7 @@ for name in "${precise[@]}"; do
   for other in "$name"-*.code; do same "$name-1-${threads[0]}" "${other%.code}"; done
   differs "$name-1-${threads[0]}" "resnet8-${name#bf16-}-1-${threads[0]}"
 done
+for other in node-[46]-*.code; do same node-1 "${other%.code}"; done
 differs rank-2 rank-4
 same rank-4 rank:4
 same even-rank-4 even-16

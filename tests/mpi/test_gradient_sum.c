@@ -1,4 +1,6 @@
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -145,6 +147,26 @@ static void test_ranks_without_leaves(lks_comm *comm)
   run_tree_all(comm, 2);
 }
 
+/* Inside pretended nodes first, and then between them, wherever they have equally many ranks in a row. */
+static void test_nodes_change_no_bit(lks_comm *comm)
+{
+  int size = lks_comm_size(comm);
+  for (int on_node = 1; on_node <= 3; on_node++) {
+    lks_gradient_sum *sum;
+    char text[8];
+    snprintf(text, sizeof text, "%d", on_node);
+    setenv("LOCKSTEP_NODE_RANKS", text, 1);
+    lks_assert_ok_all(
+        comm, lks_gradient_sum_create_all(&sum, comm, LKS_REDUCE_TREE, BUCKETS, bucket_elements, MAX_LEAVES));
+    int levels = lks_gradient_sum_levels(sum);
+    lks_gradient_sum_destroy_all(&sum);
+    lks_assert_all(comm, levels == (on_node > 1 && on_node < size && size % on_node == 0 ? 2 : 1));
+    run_tree_all(comm, MAX_LEAVES);
+    run_tree_all(comm, 2);
+    unsetenv("LOCKSTEP_NODE_RANKS");
+  }
+}
+
 /* The other reduction is a sum as well, but not always this one: the test above can fail. */
 static void test_mpi_is_near_and_not_the_same(lks_comm *comm)
 {
@@ -208,6 +230,7 @@ static void test_bucket_too_large(lks_comm *comm)
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_tree_has_the_bits_of_one_process),
     LKS_MPI_TEST(test_ranks_without_leaves),
+    LKS_MPI_TEST(test_nodes_change_no_bit),
     LKS_MPI_TEST(test_mpi_is_near_and_not_the_same),
     LKS_MPI_TEST(test_bytes),
     LKS_MPI_TEST(test_bucket_too_large),
