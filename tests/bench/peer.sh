@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Lockstep beside PyTorch on the same cores; see torch_peer.py, whose options it takes. PYTHON names an interpreter that has
-# PyTorch; without one a virtual environment in build/peer gets it with pip. Exit code 77 when there is none to be had.
+# Lockstep beside PyTorch on the same cores: prints the table of ratios as Markdown.
+# usage: [PYTHON=FILE] tests/bench/peer.sh [--rows NAMES] [--rounds N] [--repeats N] [--output FILE.md]; see torch_peer.py.
+# PYTHON names an interpreter that has PyTorch; without one a virtual environment in build/peer gets it with pip (a CPU build
+# if PIP_INDEX_URL names a registry of such). Exit code 77 when there is none to be had.
 set -euo pipefail
 
 # shellcheck source=jobs/setup.sh

@@ -2,7 +2,8 @@
 
 usage: torch_peer.py [--rows NAMES] [--rounds N] [--lockstep FILE] [--output FILE.md]; tests/bench/peer.sh finds PyTorch
 and calls it. In every round Lockstep and PyTorch take turns; a figure is the median over all rounds. Of PyTorch the
-first round tries every setting, and the fastest one goes on. A run that lasts too long is ended with all it started."""
+first round tries every setting, and those near the fastest go on. A run that lasts too long, or is interrupted, is ended
+with all it started."""
 import argparse
 import datetime
 import json
@@ -21,13 +22,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER = os.path.join(HERE, "torch_worker.py")
 SHAPE = {"resnet20": "32x32x3", "cnn": "28x28x1", "mlp": "28x28x1"}
 BATCH = {"resnet20": 128, "cnn": 256, "mlp": 256}
-BF16 = ({"precision": "bf16"}, {"precision": "bf16-all"}, {"precision": "bf16", "compile": True})
+BF16 = ({"precision": "bf16"}, {"precision": "bf16-all"}, {"precision": "bf16", "compile": True},
+        {"precision": "bf16-all", "compile": True})
 FP32 = ({"precision": "fp32"}, {"precision": "fp32", "compile": True})
 ROWS = ("best", "sync", "fp32-resnet20", "fp32-cnn", "mlp", "arithmetic", "per-rank", "tree", "file", "memory")
 
 
 class Failure(Exception):
     pass
+
+
+class Crash(Failure):
+    """A process was ended by a signal of its own."""
+
+
+def persist(call, tries=3):
+    """PyTorch now and then aborts while gloo is torn down: that says nothing about a setting."""
+    for left in reversed(range(tries)):
+        try:
+            return call()
+        except Crash:
+            if not left:
+                raise
 
 
 def mpi_environment():
@@ -73,11 +89,14 @@ def watch_memory(pid, marker, peak, done):
 
 
 def end(processes):
+    """mpirun gives each rank a process group of its own, so that groups alone would not do."""
     for process in processes:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        running = descendants(process.pid) if process.returncode is None else []
+        for kill, target in [(os.kill, pid) for pid in running] + [(os.killpg, process.pid)]:
+            try:
+                kill(target, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
     for process in processes:
         process.wait()
 
@@ -101,7 +120,7 @@ def run(commands, limit, marker=None):
             except subprocess.TimeoutExpired:
                 raise Failure(f"took longer than {limit} s") from None
             if process.returncode:
-                raise Failure((err.strip().splitlines() or ["no message"])[-1])
+                raise (Crash if process.returncode < 0 else Failure)((err.strip().splitlines() or ["no message"])[-1])
             outputs.append(out)
         return outputs, peak[0]
     finally:
@@ -123,12 +142,20 @@ class Lockstep:
                 raise
             self.precision = "fp32"
 
-    def bench(self, model, ranks, precision, bn="sync", reduce="tree", repeats=3, seconds=1.0, data=()):
-        command = ["mpirun", "-np", str(ranks), self.program, "bench", *data, "--model", model, "--shape", SHAPE[model],
+    def bench(self, model, ranks, precision, bn="sync", reduce="tree", repeats=3, seconds=1.0):
+        command = ["mpirun", "-np", str(ranks), self.program, "bench", "--model", model, "--shape", SHAPE[model],
                    "--batch-size", str(BATCH[model]), "--threads", "1", "--precision", precision, "--bn", bn,
                    "--reduce", reduce, "--repeats", str(repeats), "--seconds", str(seconds), "--json"]
         (out,), _ = run([(command, mpi_environment())], 180)
         return json.loads(out)["arms"]
+
+    def parameters(self, model):
+        with tempfile.TemporaryDirectory() as folder:
+            data, out = os.path.join(folder, "d.h5"), os.path.join(folder, "run")
+            run([([self.program, "generate", "-o", data, "--shape", SHAPE[model], "--train", "256"], None)], 60)
+            (text,), _ = run([([self.program, "train", data, "--model", model, "--epochs", "0", "-o", out],
+                               mpi_environment())], 60)
+        return int(re.search(r"(\d+) parameters", text).group(1))
 
     def memory(self, precision, steps=12):
         """Peak of all ranks of a training run, and what plan foretells for it."""
@@ -148,14 +175,18 @@ class Torch:
     """PyTorch in processes of one thread (or one of several), each bound to cores of its own."""
 
     def __init__(self):
-        self.version = self.parameters = None
+        self.version, self.parameters, self.left_out = None, {}, []
+        self.cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
+        (text,), _ = run([([sys.executable, "-c", "import torch; print(torch.__config__.show())"], None)], 120)
+        found = re.search(r"MKL-DNN (v[\d.]+)", text)
+        self.onednn = found.group(1) if found else "none"
 
     def once(self, model, norm="rank", ranks=2, threads=1, precision="fp32", compile=False, repeats=3, seconds=1.0,
              memory=False):
         with tempfile.TemporaryDirectory() as folder:
             commands = []
             for rank in range(ranks):
-                cores = ",".join(str(c) for c in range(rank * threads, (rank + 1) * threads))
+                cores = ",".join(self.cores[rank * threads:(rank + 1) * threads])
                 command = ["taskset", "-c", cores, sys.executable, WORKER, "--model", model, "--batch",
                            str(BATCH[model]), "--threads", str(threads), "--precision", precision, "--norm", norm,
                            "--repeats", str(repeats), "--seconds", str(seconds)] + ["--compile"] * compile
@@ -166,7 +197,7 @@ class Torch:
         result = json.loads(outputs[0].strip().splitlines()[-1])
         if not result["finite"]:
             raise Failure("the loss is not finite")
-        self.version, self.parameters = result["torch"], result["parameters"]
+        self.version, self.parameters[model] = result["torch"], result["parameters"]
         return (result["rates"], peak) if memory else result["rates"]
 
 
@@ -177,45 +208,70 @@ def spell(setting):
     return ", ".join(words)
 
 
+def figure(rates, words=""):
+    """The median, and how far the measurements spread."""
+    spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+    return f"{statistics.median(rates):,.0f} images/s ({words + '; ' if words else ''}{spread})"
+
+
+def fastest_of(rates):
+    return max(rates, key=lambda name: statistics.median(rates[name]))
+
+
 class Duel:
     """Lockstep against the fastest of some settings of PyTorch, in turns."""
+
+    goal = "at least {:g}x"
 
     def __init__(self, lockstep, torch, model, ours, settings, norm="rank"):
         self.ours, self.settings, self.norm = ours, list(settings), norm
         self.lockstep, self.torch, self.model = lockstep, torch, model
-        self.rates, self.theirs = [], {}
+        self.rates, self.theirs = {}, {}
 
     def round(self, number, options):
-        best = {}
         for ranks in self.ours["ranks"]:
             arms = self.lockstep.bench(self.model, ranks, self.ours["precision"], repeats=options.repeats,
                                        seconds=options.seconds)
-            best[ranks] = arms[0]["repeats"]
-        self.rates += max(best.values(), key=statistics.median)
+            self.rates.setdefault(ranks, []).extend(arms[0]["repeats"])
         for setting in list(self.settings):
             try:
-                rates = self.torch.once(self.model, self.norm, repeats=options.repeats, seconds=options.seconds, **setting)
+                rates = persist(lambda: self.torch.once(self.model, self.norm, repeats=options.repeats,
+                                                        seconds=options.seconds, **setting))
                 self.theirs.setdefault(spell(setting), []).extend(rates)
                 note(f"  PyTorch {spell(setting)}: {statistics.median(rates):,.0f} images/s")
             except Failure as failure:
                 note(f"  PyTorch {spell(setting)}: left out: {failure}")
+                self.torch.left_out.append(f"{self.model} {spell(setting)} ({self.norm}): {failure}")
                 self.settings.remove(setting)
         if not self.theirs:
             raise Failure("no setting of PyTorch worked")
         if number == 0:
-            fastest = max(self.theirs, key=lambda name: statistics.median(self.theirs[name]))
-            self.settings = [s for s in self.settings if spell(s) == fastest]
-            self.fastest = fastest
+            self.check_parameters()
+            best = statistics.median(self.theirs[self.fastest])
+            self.settings = [s for s in self.settings if statistics.median(self.theirs[spell(s)]) >= 0.9 * best]
+
+    @property
+    def fastest(self):
+        return fastest_of(self.theirs)
+
+    def check_parameters(self):
+        ours, theirs = self.lockstep.parameters(self.model), self.torch.parameters[self.model]
+        if ours != theirs:
+            raise Failure(f"{self.model} has {ours} parameters here, and {theirs} in PyTorch")
 
     def row(self, name, goal):
-        ours, theirs = statistics.median(self.rates), statistics.median(self.theirs[self.fastest])
-        ratio = ours / theirs
-        return [name, f"{ours:,.0f} images/s ({self.ours['precision']})", f"{theirs:,.0f} images/s ({self.fastest})",
-                f"{ratio:.2f}x", f"at least {goal:g}x", "met" if ratio >= goal else "missed"]
+        ranks = fastest_of(self.rates)
+        ours, theirs = self.rates[ranks], self.theirs[self.fastest]
+        ratio = statistics.median(ours) / statistics.median(theirs)
+        words = self.ours["precision"] + (f", {ranks} x 1" if len(self.ours["ranks"]) > 1 else "")
+        return [name, figure(ours, words), figure(theirs, self.fastest), f"{ratio:.2f}x", self.goal.format(goal),
+                "met" if ratio >= goal else "missed"]
 
 
 class Alone:
     """Two arms of Lockstep against each other: how much slower is the first?"""
+
+    goal = "at most {:g}%"
 
     def __init__(self, lockstep, arms):
         self.lockstep, self.arms, self.rates, self.shares = lockstep, arms, ([], []), []
@@ -231,34 +287,25 @@ class Alone:
                                    seconds=options.seconds, **self.arms)
 
     def row(self, name, goal):
-        ours, other = (statistics.median(rates) for rates in self.rates)
-        slower = 100 * (1 - ours / other)
-        return [name, f"{ours:,.0f} images/s", f"{other:,.0f} images/s", f"{slower:.1f}% slower",
-                f"at most {goal:g}%", "met" if slower <= goal else "missed"]
+        ours, other = self.rates
+        slower = 100 * (1 - statistics.median(ours) / statistics.median(other))
+        return [name, figure(ours), figure(other), f"{slower:.1f}% slower",
+                self.goal.format(goal), "met" if slower <= goal else "missed"]
 
 
-class FromFile(Alone):
-    """A dataset of 369 MB from a chunked HDF5 file against samples that were never in one."""
-
-    def measure(self, options):
-        with tempfile.TemporaryDirectory() as folder:
-            data = os.path.join(folder, "d.h5")
-            subprocess.run([self.lockstep.program, "generate", "-o", data, "--shape", SHAPE["resnet20"],
-                            "--train", "120000"], check=True, capture_output=True)
-            return [self.lockstep.bench("resnet20", 2, self.lockstep.precision, repeats=options.repeats,
-                                        seconds=options.seconds, data=source)[0] for source in ([data], [])]
-
-
-def memory_row(lockstep, torch, fastest):
+def memory_row(lockstep, torch, setting):
     peak, plan = lockstep.memory(lockstep.precision)
-    setting = next((s for s in BF16 + FP32 if spell(s) == fastest), {"precision": "fp32"})
-    _, theirs = torch.once("resnet20", repeats=1, memory=True, **setting)
+    _, theirs = persist(lambda: torch.once("resnet20", repeats=1, memory=True, **setting))
     foretold = plan["memory"]["host"]
     off = 100 * (foretold / peak - 1)
     good = peak < theirs and abs(off) <= 15
     return ["memory of resnet20, both ranks", f"{peak / 1e6:,.0f} MB; plan says {foretold / 1e6:,.0f} MB ({off:+.0f}%)",
             f"{theirs / 1e6:,.0f} MB ({spell(setting)})", f"{peak / theirs:.2f}x", "below 1x, plan within 15%",
             "met" if good else "missed"]
+
+
+def unmeasured(name, why, goal):
+    return [name, f"not measured: {why}", "", "", goal, "not measured"]
 
 
 def note(text):
@@ -289,22 +336,34 @@ def measure(options):
         "mlp": (Duel(lockstep, torch, "mlp", {"ranks": (1, 2), "precision": precision}, mlp), "mlp", 2),
         "per-rank": (Alone(lockstep, {"bn": "sync,rank"}), "sync against per-rank batch norm", 3),
         "tree": (Alone(lockstep, {"reduce": "tree,mpi"}), "canonical tree against --reduce mpi", 3),
-        "file": (FromFile(lockstep, {}), "369 MB from a chunked HDF5 file against made-up samples", 3),
     }
     chosen = {name: plans[name] for name in options.rows if name in plans}
     if "arithmetic" in options.rows and "per-rank" not in chosen:
         chosen["per-rank"] = plans["per-rank"]
+    broken = {}
     for number in range(options.rounds):
         for name, (duel, _, _) in chosen.items():
+            if name in broken:
+                continue
             note(f"round {number + 1} of {options.rounds}: {name}")
-            duel.round(number, options)
-    table = [duel.row(name, goal) for key, (duel, name, goal) in chosen.items() if key in options.rows]
-    if "arithmetic" in options.rows:
+            try:
+                duel.round(number, options)
+            except Failure as failure:
+                note(f"  {failure}")
+                broken[name] = failure
+    table = [unmeasured(name, broken[key], duel.goal.format(goal)) if key in broken else duel.row(name, goal)
+             for key, (duel, name, goal) in chosen.items() if key in options.rows]
+    if "arithmetic" in options.rows and "per-rank" not in broken:
         share = 100 * statistics.median(chosen["per-rank"][0].shares)
         table.append([f"share of a resnet20 step ({precision}) that is not convolution or dense arithmetic",
                       f"{share:.0f}%", "", "", "at most 35%", "met" if share <= 35 else "missed"])
+    if "file" in options.rows:
+        table.append(unmeasured("reading from HDF5 larger than the cache, against memory",
+                                "this build has no option to stream samples", Alone.goal.format(3)))
     if "memory" in options.rows:
-        table.append(memory_row(lockstep, torch, plans["best"][0].__dict__.get("fastest", "fp32")))
+        measured = plans["best"][0].theirs
+        setting = next(s for s in best if not measured or spell(s) == fastest_of(measured))
+        table.append(memory_row(lockstep, torch, setting))
     return lockstep, torch, table
 
 
@@ -313,8 +372,13 @@ def report(lockstep, torch, table, options):
     lines += ["| " + " | ".join(row) + " |" for row in table]
     about = [f"{machine()}; {datetime.date.today()}; 2 ranks x 1 thread unless said otherwise; medians of "
              f"{options.rounds} x {options.repeats} measurements of {options.seconds:g} s, in turns.",
-             "PyTorch " + (torch.version or "not run") + ": channels-last, DistributedDataParallel over gloo, fused SGD.",
-             " ".join(lockstep.version.split())]
+             f"PyTorch {torch.version or 'not run'}, oneDNN {torch.onednn}: channels-last, DistributedDataParallel over "
+             "gloo, fused SGD.",
+             " ".join(lockstep.version.split()),
+             "Parameters, the same in both: " +
+             (", ".join(f"{model} {count:,}" for model, count in torch.parameters.items()) or "not compared"),
+             "Settings of PyTorch that failed: " + ("; ".join(torch.left_out) or "none"),
+             "Made by `tests/bench/peer.sh" + "".join(" " + word for word in sys.argv[1:]) + "`"]
     return "\n".join(lines + [""] + about) + "\n"
 
 
@@ -332,6 +396,7 @@ def main():
     if unknown:
         parser.error(f"no row {unknown[0]}: choose among {', '.join(ROWS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         text = report(*measure(options), options)
     except Failure as failure:
