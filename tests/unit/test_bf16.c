@@ -297,11 +297,13 @@ static void test_batch_norm(void **state)
 }
 
 /* Subnormal numbers become 0 at every instruction set, and what is not a number stays none. */
+/* One NaN, the processor's own: which of two different ones a sum keeps depends on their order in the instruction, which
+ * is the compiler's choice. */
 static void test_extremes(void **state)
 {
   (void)state;
   static const uint16_t extremes[] = {0x0001, 0x8001, 0x007f, 0x0080, 0x7f7f, 0xff7f,
-                                      0x7f80, 0xff80, 0x7fc0, 0xffc1, 0x0000, 0x8000};
+                                      0x7f80, 0xff80, 0xffc0, 0x0000, 0x8000};
   enum { EXTREMES = sizeof extremes / sizeof *extremes };
   batch_make(SHAPES - 1, 0, 1);
   for (size_t i = 0; i < b.count; ++i) {
