@@ -38,6 +38,7 @@ typedef struct lks_config {
   bool normalize_input;
   uint64_t seed;
   size_t threads;               /* 0: the node's cores divided by its ranks */
+  char cache[LKS_TEXT_MAX];     /* folder of each node's disk that holds the samples; "": memory does */
   char precision[LKS_TEXT_MAX]; /* fp32, bf16 */
   char reduce[LKS_TEXT_MAX];    /* tree, mpi */
   char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */

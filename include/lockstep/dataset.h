@@ -9,7 +9,7 @@
 #include "lockstep/comm.h"
 #include "lockstep/model.h"
 
-/** A dataset in memory: one copy a node, shared by its ranks. */
+/** A dataset in memory, or in a file of a node's disk: one copy a node, shared by its ranks. */
 typedef struct lks_dataset lks_dataset;
 
 typedef enum lks_split { LKS_SPLIT_TRAIN, LKS_SPLIT_TEST } lks_split;
@@ -22,12 +22,16 @@ typedef struct lks_samples {
   const int32_t *label;  /* [count] */
 } lks_samples;
 
-/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. LKS_ERR_IO when
- * it can't be read, LKS_ERR_DATA when it is truncated, damaged, of a wrong type or shape, has labels outside
- * 0..classes-1, or differs between the nodes. */
-lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path);
+/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. cache: "", or a
+ * folder of each node's disk where the samples are kept instead of in memory, for this and later runs, in the
+ * file CONTENT_HASH.samples. LKS_ERR_IO when the file can't be read or the cache not be written, LKS_ERR_DATA
+ * when it is truncated, damaged, of a wrong type or shape, has labels outside 0..classes-1, or differs
+ * between the nodes. */
+lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache);
 void lks_dataset_close_all(lks_dataset **dataset);
 
+/** Local. Whether the samples lie in a cache, and may have to come from disk when they are touched. */
+bool lks_dataset_is_cached(const lks_dataset *dataset);
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);

@@ -47,12 +47,16 @@ typedef struct lks_evaluation {
   size_t samples;
 } lks_evaluation;
 
-/** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. With PRECISE the statistics
- * are recomputed over the training split first. precision: "fp32" or "bf16"; NULL, and threads 0: as in the
- * checkpoint. */
+typedef struct lks_evaluate_options {
+  lks_statistics statistics; /* PRECISE: recomputed over the training split first */
+  const char *precision;     /* "fp32", "bf16"; NULL: as in the checkpoint */
+  size_t threads;            /* of a rank; 0: as in the checkpoint */
+  const char *cache;         /* as lks_dataset_open_all has it */
+} lks_evaluate_options;
+
+/** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. */
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
-                            const char *data, lks_statistics statistics, const char *precision,
-                            size_t threads);
+                            const char *data, const lks_evaluate_options *options);
 
 /** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
  * MPI_Init. */

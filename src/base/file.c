@@ -28,16 +28,6 @@ static int write_fully(int file, const char *data, size_t bytes)
   return 0;
 }
 
-static int write_durably(const char *path, const char *data, size_t bytes)
-{
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return errno;
-  int cause = write_fully(file, data, bytes);
-  if (cause == 0 && fsync(file) != 0) cause = errno;
-  if (close(file) != 0 && cause == 0) cause = errno; /* a network file system may tell only now */
-  return cause;
-}
-
 /* Makes a rename in the folder of `path` last through a power failure; folder is room for a name as long as
  * path. */
 static int sync_folder_of(const char *path, char *folder)
@@ -53,21 +43,83 @@ static int sync_folder_of(const char *path, char *folder)
   return cause == EINVAL ? 0 : cause; /* a file system that cannot sync a folder */
 }
 
+struct lks_file_writer {
+  int file;               /* -1 when it is not open */
+  char *path, *temporary; /* temporary[0] is 0 when there is none to remove */
+};
+
+static lks_status fail_to_write(const lks_file_writer *writer, int cause)
+{
+  return cause ? fail_with_cause("write", writer->path, cause) : LKS_OK;
+}
+
+/* Nodes that share a file system can have processes of one number. */
+static lks_status name_files(lks_file_writer *writer, const char *path)
+{
+  char host[65] = "";
+  gethostname(host, sizeof host - 1);
+  const size_t room = strlen(path) + sizeof host + 32;
+  writer->path = lks_new(2 * room, 1);
+  if (!writer->path) return LKS_ERR_RANK;
+  writer->temporary = writer->path + room;
+  snprintf(writer->path, room, "%s", path);
+  snprintf(writer->temporary, room, "%s.%s.%ld.tmp", path, host, (long)getpid());
+  return LKS_OK;
+}
+
+lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
+{
+  lks_file_writer *made = *writer = lks_new(1, sizeof *made);
+  if (!made) return LKS_ERR_RANK;
+  made->file = -1;
+  lks_status status = name_files(made, path);
+  if (!status) {
+    made->file = open(made->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (made->file < 0) {
+      status = fail_to_write(made, errno);
+      made->temporary[0] = '\0';
+    }
+  }
+  if (status) lks_file_writer_close(writer);
+  return status;
+}
+
+lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes)
+{
+  return fail_to_write(writer, write_fully(writer->file, data, bytes));
+}
+
+lks_status lks_file_writer_commit(lks_file_writer *writer)
+{
+  int cause = fsync(writer->file) != 0 ? errno : 0;
+  if (close(writer->file) != 0 && cause == 0) cause = errno; /* a network file system may tell only now */
+  writer->file = -1;
+  if (cause == 0 && rename(writer->temporary, writer->path) != 0) cause = errno;
+  if (cause == 0) {
+    cause = sync_folder_of(writer->path, writer->temporary);
+    writer->temporary[0] = '\0';
+  }
+  return fail_to_write(writer, cause);
+}
+
+void lks_file_writer_close(lks_file_writer **writer)
+{
+  if (!*writer) return;
+  if ((*writer)->file >= 0) close((*writer)->file);
+  if ((*writer)->path && (*writer)->temporary[0]) unlink((*writer)->temporary);
+  lks_free((*writer)->path);
+  lks_free(*writer);
+  *writer = NULL;
+}
+
 lks_status lks_file_write(const char *path, const void *data, size_t bytes)
 {
-  size_t room = strlen(path) + 32;
-  char *temporary = lks_new(room, 1);
-  if (!temporary) return LKS_ERR_RANK;
-  snprintf(temporary, room, "%s.%ld.tmp", path, (long)getpid());
-  int cause = write_durably(temporary, data, bytes);
-  if (cause == 0 && rename(temporary, path) != 0) cause = errno;
-  if (cause != 0) {
-    unlink(temporary);
-  } else {
-    cause = sync_folder_of(path, temporary);
-  }
-  lks_free(temporary);
-  return cause == 0 ? LKS_OK : fail_with_cause("write", path, cause);
+  lks_file_writer *writer = NULL;
+  lks_status status = lks_file_writer_open(&writer, path);
+  if (!status) status = lks_file_writer_append(writer, data, bytes);
+  if (!status) status = lks_file_writer_commit(writer);
+  lks_file_writer_close(&writer);
+  return status;
 }
 
 /* Reads to the end of the file or of the room; 0 or the error number. */

@@ -11,6 +11,18 @@
  * old file stays. */
 lks_status lks_file_write(const char *path, const void *data, size_t bytes);
 
+/** The same in parts. */
+typedef struct lks_file_writer lks_file_writer;
+
+/** Local. Begins the temporary file, with a name of this host and process. Errors here and below as
+ * lks_file_write. */
+lks_status lks_file_writer_open(lks_file_writer **writer, const char *path);
+lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes);
+/** Local. Gives the file its name; nothing may be appended afterwards. */
+lks_status lks_file_writer_commit(lks_file_writer *writer);
+/** Local. Removes the temporary file unless it was committed. Takes NULL, sets NULL. */
+void lks_file_writer_close(lks_file_writer **writer);
+
 /** The whole file, and a zero byte behind it that is not counted. Local. *data is freed with lks_free. */
 lks_status lks_file_read(char **data, size_t *bytes, const char *path);
 

@@ -48,7 +48,7 @@ static const lks_option own_options[] = {
      "print one JSON object, layers included"},
 };
 static const char *const train_options[] = {"model", "batch-size", "microbatch", "optimizer",
-                                            "crop",  "flip",       "threads"};
+                                            "crop",  "flip",       "threads",    "cache"};
 enum { OWN = sizeof own_options / sizeof *own_options, TRAIN = sizeof train_options / sizeof *train_options };
 
 static void take_train_options(lks_option *option)

@@ -7,6 +7,7 @@
 typedef struct settings {
   char statistics[LKS_TEXT_MAX];
   char precision[LKS_TEXT_MAX];
+  char cache[LKS_TEXT_MAX];
   size_t threads;
   bool json;
 } settings;
@@ -23,6 +24,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "of one rank; 0: as in the checkpoint"},
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
        "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
+      {"cache", "DIR", LKS_OPTION_TEXT, offsetof(settings, cache), "", NULL, 0, 0, NULL,
+       "folder of each node's own disk that holds the samples instead of memory, as train has it"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
        "print one JSON object"},
   };
@@ -51,9 +54,11 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status != LKS_OK || arguments.help) return status;
   lks_evaluation result;
-  status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1],
-                            statistics_of(s.statistics),
-                            strcmp(s.precision, "checkpoint") ? s.precision : NULL, s.threads);
+  const lks_evaluate_options options = {.statistics = statistics_of(s.statistics),
+                                        .precision = strcmp(s.precision, "checkpoint") ? s.precision : NULL,
+                                        .threads = s.threads,
+                                        .cache = s.cache};
+  status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1], &options);
   if (status != LKS_OK) return status;
   if (s.json)
     lks_say("{\"loss\": %.17g, \"accuracy\": %.17g, \"samples\": %zu, \"statistics\": \"%s\"}", result.loss,

@@ -4,11 +4,13 @@
 
 #include "base/arena.h"
 #include "dataset/dataset_file.h"
+#include "dataset/sample_cache.h"
 
 struct lks_dataset {
   lks_dataset_header header;
   lks_contents contents;
-  lks_node_memory *memory;
+  lks_node_memory *memory; /* that holds the samples, or */
+  lks_sample_cache *cache;
   lks_arena *arena; /* of what follows: [statistics] each */
   double *mean, *std;
 };
@@ -51,7 +53,7 @@ static lks_status share_statistics_all(lks_dataset *dataset, lks_comm *comm, con
   return status;
 }
 
-static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file)
+static lks_status share_in_memory_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file)
 {
   lks_section section[LKS_SECTIONS];
   void *block = NULL;
@@ -66,21 +68,36 @@ static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_da
   return status;
 }
 
-static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *path)
+static lks_status share_in_cache_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file,
+                                     const char *folder)
+{
+  const void *block = NULL;
+  lks_status status = lks_comm_agree_all(comm, file ? lks_sample_cache_make(folder, file) : LKS_OK);
+  if (!status)
+    status =
+        lks_comm_agree_all(comm, lks_sample_cache_open(&dataset->cache, &block, folder, &dataset->header));
+  if (!status) dataset->contents = lks_contents_in(&dataset->header.layout, block);
+  return status;
+}
+
+static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *path,
+                            const char *folder)
 {
   lks_status status = share_header_all(dataset, comm, file, path);
   if (!status) status = share_statistics_all(dataset, comm, file);
-  return status ? status : share_samples_all(dataset, comm, file);
+  if (status) return status;
+  return folder[0] ? share_in_cache_all(dataset, comm, file, folder)
+                   : share_in_memory_all(dataset, comm, file);
 }
 
-lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path)
+lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache)
 {
   lks_dataset_file *file = NULL;
   *dataset = lks_new(1, sizeof **dataset);
   lks_status status = *dataset ? LKS_OK : LKS_ERR_RANK;
   if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path);
   status = lks_comm_agree_all(comm, status);
-  if (!status && *dataset) status = share_all(*dataset, comm, file, path);
+  if (!status && *dataset) status = share_all(*dataset, comm, file, path, cache);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
   return status;
@@ -90,9 +107,15 @@ void lks_dataset_close_all(lks_dataset **dataset)
 {
   if (!*dataset) return;
   lks_node_memory_destroy_all(&(*dataset)->memory);
+  lks_sample_cache_close(&(*dataset)->cache);
   lks_arena_destroy(&(*dataset)->arena);
   lks_free(*dataset);
   *dataset = NULL;
+}
+
+bool lks_dataset_is_cached(const lks_dataset *dataset)
+{
+  return dataset->cache != NULL;
 }
 
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split)

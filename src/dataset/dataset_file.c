@@ -12,6 +12,8 @@
 #include "dataset/child.h"
 #include "dataset/dataset_hdf5.h"
 
+enum { COPY_BYTES = 4 << 20 };
+
 struct lks_dataset_file {
   const char *path;
   lks_child *child;
@@ -60,6 +62,15 @@ static lks_status check_size(const lks_dataset_header *header)
                   header->file_bytes, bytes);
 }
 
+/* It names files, and must not lead anywhere else. */
+static lks_status check_hash_text(const char *hash)
+{
+  const size_t digits = LKS_HASH_TEXT - 1;
+  if (strlen(hash) == digits && strspn(hash, "0123456789abcdef") == digits) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "content_hash is \"%s\" and must be %zu hexadecimal digits in lower case",
+                  hash, digits);
+}
+
 static lks_status receive_header(lks_dataset_file *file)
 {
   lks_dataset_header *header = &file->header;
@@ -68,6 +79,7 @@ static lks_status receive_header(lks_dataset_file *file)
   if (!status) status = lks_child_receive(file->child, header, sizeof *header);
   header->file_bytes = bytes;
   header->hash[sizeof header->hash - 1] = header->creator[sizeof header->creator - 1] = '\0';
+  if (!status) status = check_hash_text(header->hash);
   if (!status) status = lks_layout_check(&header->layout);
   if (!status) status = check_size(header);
   if (status) return status;
@@ -116,6 +128,18 @@ static lks_status check_hash(const lks_dataset_file *file, const lks_contents *c
 }
 
 /* The labels come before the hash: their message says more. */
+static lks_status check(const lks_dataset_file *file, const lks_contents *contents)
+{
+  lks_status status = lks_contents_check(contents);
+  return status ? status : check_hash(file, contents);
+}
+
+lks_status lks_dataset_file_check(const lks_dataset_file *file, const lks_contents *contents)
+{
+  lks_status status = check(file, contents);
+  return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
+}
+
 lks_status lks_dataset_file_read(lks_dataset_file *file, void *block)
 {
   lks_section section[LKS_SECTIONS];
@@ -125,8 +149,43 @@ lks_status lks_dataset_file_read(lks_dataset_file *file, void *block)
     status = lks_child_receive(file->child, (char *)block + section[i].offset, section[i].bytes);
   if (!status) status = lks_child_finish(file->child);
   lks_contents contents = lks_contents_in(&file->header.layout, block);
-  if (!status) status = lks_contents_check(&contents);
-  if (!status) status = check_hash(file, &contents);
+  if (!status) status = check(file, &contents);
+  return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
+}
+
+/* Where a section of the block ends, with what fills it up. */
+static size_t end_of(const lks_section section[LKS_SECTIONS], int i, size_t all)
+{
+  return i + 1 < LKS_SECTIONS ? section[i + 1].offset : all;
+}
+
+static lks_status copy_section(lks_dataset_file *file, const lks_section *section, size_t end, char *part,
+                               lks_take_function take, void *context)
+{
+  for (size_t done = 0; done < section->bytes;) {
+    const size_t left = section->bytes - done, bytes = left < COPY_BYTES ? left : COPY_BYTES;
+    lks_status status = lks_child_receive(file->child, part, bytes);
+    if (status) return lks_fail_in(status, "%s: ", file->path);
+    status = take(context, part, bytes);
+    if (status) return status;
+    done += bytes;
+  }
+  const size_t filling = end - section->offset - section->bytes;
+  memset(part, 0, filling);
+  return take(context, part, filling);
+}
+
+lks_status lks_dataset_file_copy(lks_dataset_file *file, lks_take_function take, void *context)
+{
+  lks_section section[LKS_SECTIONS];
+  const size_t all = lks_layout_sections(section, &file->header.layout);
+  char *part = lks_new(COPY_BYTES, 1);
+  lks_status status = part ? LKS_OK : LKS_ERR_RANK;
+  for (int i = 0; i < LKS_SECTIONS && !status; i++)
+    status = copy_section(file, &section[i], end_of(section, i, all), part, take, context);
+  lks_free(part);
+  if (status) return status;
+  status = lks_child_finish(file->child);
   return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
 }
 

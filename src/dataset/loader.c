@@ -2,6 +2,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/random.h"
@@ -23,6 +25,7 @@ typedef struct lks_span {
 struct lks_loader {
   lks_samples samples;
   size_t sample_bytes;
+  size_t page;                     /* bytes, when samples may have to come from disk; else 0 */
   size_t count, batch_size, steps; /* of an epoch */
   lks_span full, last;
   uint64_t seed;
@@ -48,6 +51,16 @@ static const lks_span *span_of(const lks_loader *loader, size_t step)
   return step + 1 == loader->steps ? &loader->last : &loader->full;
 }
 
+/* Asks the disk for all samples of a shard at once; copied one by one, each would be waited for. */
+static void request(const lks_loader *loader, const char *values, const uint32_t *sample, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    const char *first = values + sample[i] * loader->sample_bytes;
+    const size_t before = (uintptr_t)first % loader->page;
+    madvise((void *)(uintptr_t)(first - before), before + loader->sample_bytes, MADV_WILLNEED);
+  }
+}
+
 static void gather(const lks_loader *loader, size_t step)
 {
   const lks_slot *slot = &loader->slot[step % SLOTS];
@@ -57,10 +70,13 @@ static void gather(const lks_loader *loader, size_t step)
       loader->samples.pixels ? (const char *)loader->samples.pixels : (const char *)loader->samples.features;
   for (size_t i = 0; i < span->count; i++) {
     uint32_t at = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
-    uint32_t sample = loader->subset ? loader->subset[at] : at;
+    slot->sample[i] = loader->subset ? loader->subset[at] : at;
+  }
+  if (loader->page) request(loader, values, slot->sample, span->count);
+  for (size_t i = 0; i < span->count; i++) {
+    const size_t sample = slot->sample[i];
     memcpy((char *)slot->values + i * bytes, values + sample * bytes, bytes);
     slot->label[i] = loader->samples.label[sample];
-    slot->sample[i] = sample;
   }
 }
 
@@ -178,6 +194,7 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
   (*loader)->samples = lks_dataset_split(dataset, split);
   (*loader)->sample_bytes = shape.height * shape.width * shape.channels *
                             ((*loader)->samples.pixels ? sizeof(uint8_t) : sizeof(float));
+  (*loader)->page = lks_dataset_is_cached(dataset) ? (size_t)sysconf(_SC_PAGESIZE) : 0;
   (*loader)->batch_size = batch_size;
   (*loader)->seed = seed;
   (*loader)->subset = subset;

@@ -270,7 +270,7 @@ lks_status lks_compare_all(lks_comm *comm, lks_comparison *comparison, const lks
 {
   driver d = {.comm = comm, .comparison = comparison, .begun = lks_seconds()};
   bool root = lks_comm_rank(comm) == 0;
-  lks_status status = lks_dataset_open_all(&d.dataset, comm, comparison->base.data);
+  lks_status status = lks_dataset_open_all(&d.dataset, comm, comparison->base.data, comparison->base.cache);
   if (!status) settle_holdout(&d);
   if (!status) status = lks_comm_agree_all(comm, root ? lks_comparison_open(comparison) : LKS_OK);
   if (!status) announce(&d);

@@ -143,7 +143,7 @@ bool lks_comparison_setting_counts(const char *name)
 {
   static const char *const names[] = {"output",   "resume",      "threads", "max-time", "checkpoint-every",
                                       "progress", "stall-limit", "keep",    "noise",    "stop-margin",
-                                      NULL};
+                                      "cache",    NULL};
   for (const char *const *of_execution = names; *of_execution != NULL; of_execution++)
     if (strcmp(name, *of_execution) == 0) return false;
   return true;

@@ -158,7 +158,7 @@ static lks_status plan_memory(planning *p)
   *m = (lks_plan_memory){.optimizer = (size_t)p->probe.optimizer,
                          .own = (size_t)p->probe.own,
                          .program = (size_t)p->probe.program,
-                         .dataset = lks_layout_sections(section, &p->layout),
+                         .dataset = o->config.cache[0] ? 0 : lks_layout_sections(section, &p->layout),
                          .snapshot = (size_t)p->probe.snapshot,
                          .writing = (size_t)p->probe.writing,
                          .available = available};

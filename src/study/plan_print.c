@@ -37,7 +37,8 @@ static void print_memory(FILE *out, const lks_plan *p)
   print_bytes(out, "mini-batches read ahead, order of samples", m->loader, "");
   print_bytes(out, "MPI, oneDNN, threads", m->own, "  measured");
   print_bytes(out, "program and libraries", m->program, "  measured; once a host");
-  print_bytes(out, "dataset", m->dataset, "  once a host");
+  print_bytes(out, "dataset", m->dataset,
+              m->dataset ? "  once a host" : "  in a file, of which memory holds what fits");
   print_bytes(out, "a checkpoint, while it is made", m->snapshot, "");
   print_bytes(out, "on rank 0, which writes it", m->writing, "  measured; instead");
   fprintf(out, "\n");

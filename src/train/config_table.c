@@ -73,6 +73,9 @@ static const lks_option table[] = {
 
     {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, "Execution",
      "of one rank; 0: the node's cores divided by its ranks"},
+    {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, "Execution",
+     "for datasets that memory cannot hold: keep the samples in a file in this folder of each node's own "
+     "disk, where later runs find them again; empty: in memory"},
     {"precision", "fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32|bf16", 0, 0, "Execution",
      "of activations, their gradients and the arithmetic; parameters, sums and the optimizer are fp32 at "
      "least in both"},

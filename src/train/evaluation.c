@@ -106,17 +106,17 @@ static lks_status evaluate_all(lks_evaluation *evaluation, lks_comm *comm, lks_s
 }
 
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
-                            const char *data, lks_statistics statistics, const char *precision,
-                            size_t threads)
+                            const char *data, const lks_evaluate_options *options)
 {
   lks_checkpoint_header header;
   lks_dataset *dataset = NULL;
   lks_setup *setup = NULL;
   lks_status status = lks_checkpoint_header_all(&header, comm, checkpoint);
   if (status) return status;
-  if (threads) header.config.threads = threads;
-  if (precision) snprintf(header.config.precision, sizeof header.config.precision, "%s", precision);
-  status = lks_dataset_open_all(&dataset, comm, data);
+  if (options->threads) header.config.threads = options->threads;
+  if (options->precision)
+    snprintf(header.config.precision, sizeof header.config.precision, "%s", options->precision);
+  status = lks_dataset_open_all(&dataset, comm, data, options->cache);
   if (!status) status = lks_comm_agree_all(comm, check_fit(&header, dataset, checkpoint, data));
   if (!status) {
     lks_setup_input input = {header.model_text,
@@ -129,7 +129,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
     status = lks_setup_create_all(&setup, comm, &header.config, &input);
   }
   if (!status) status = lks_checkpoint_load_all(comm, checkpoint, setup->network, NULL);
-  if (!status) status = evaluate_all(evaluation, comm, setup, dataset, &header.config, statistics);
+  if (!status) status = evaluate_all(evaluation, comm, setup, dataset, &header.config, options->statistics);
   lks_setup_destroy_all(&setup);
   lks_dataset_close_all(&dataset);
   lks_checkpoint_header_clear(&header);

@@ -19,7 +19,7 @@ enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
  * dataset is compared by its hash, elsewhere. */
 static const char *const free_settings[] = {
     "data",     "epochs",      "output", "resume", "threads",     "max-time", "checkpoint-every",
-    "progress", "stall-limit", "keep",   "noise",  "stop-margin", NULL};
+    "progress", "stall-limit", "keep",   "noise",  "stop-margin", "cache",    NULL};
 
 static bool is_free(const char *name)
 {

@@ -226,7 +226,7 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   char resume_from[LKS_TEXT_MAX + 32] = "";
   lks_status status = LKS_OK;
   if (!t->dataset) {
-    status = lks_dataset_open_all(&t->opened, t->comm, t->config.data);
+    status = lks_dataset_open_all(&t->opened, t->comm, t->config.data, t->config.cache);
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */

@@ -96,12 +96,16 @@ fi
 run=(data.h5 --model resnet8 --crop 1 --batch-size 64 --epochs 2 --threads 1)
 export OMPI_MCA_mpi_yield_when_idle=1
 "$LOCKSTEP" train "${run[@]}" --output here >here.out 2>&1
-for hosts in 2 4; do
+for hosts in 2 4; do # two of which make one cache of samples, and four of which make one each
   host_file "$hosts" 2
-  timeout -k 5 100 /mnt/jobs/hosts.sh "hosts.$hosts" train "${run[@]}" --output "hosts-$hosts" >"hosts-$hosts.out" 2>&1 || true
+  if [ "$hosts" -eq 2 ]; then cache=cache; else cache=/tmp/cache; fi
+  timeout -k 5 100 /mnt/jobs/hosts.sh "hosts.$hosts" train "${run[@]}" --output "hosts-$hosts" --cache "$cache" \
+    >"hosts-$hosts.out" 2>&1 || true
   grep -q "$((2 * hosts)) ranks on $hosts hosts" "hosts-$hosts.out" || complain "not $hosts hosts" "hosts-$hosts.out"
   same_fingerprint here.out "hosts-$hosts.out"
 done
+made=$(find cache n?/tmp/cache -name '*.samples' | wc -l)
+[ "$made" -eq 5 ] || complain "$made caches of samples instead of one for two hosts and one on each of four"
 
 # Started, continued, and done: the same line each time.
 line=(hosts.2 train "${run[@]}" --output again --resume)

@@ -67,7 +67,7 @@ make_inputs() {
   head -c $(($(size_of data.h5) / 2)) data.h5 >half.h5
   head -c $(($(size_of data.h5) - 1)) data.h5 >short.h5
   flipped data.h5 flipped.h5 $(($(size_of data.h5) / 2))
-  for way in type label missing version; do spoilt "$way.h5" "$way"; done
+  for way in type label missing version hash; do spoilt "$way.h5" "$way"; done
   printf 'conv 8 3x3\nrelu\nconvolution 8 3x3\ndense classes\n' >wrong.model
   printf 'conv 8 3x3\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\ndense classes\n' >deep.model
 }
@@ -102,6 +102,10 @@ bad_training 3 "type.h5: .*/train/images has a wrong type" type.h5
 bad_training 3 "label.h5: .*/train/labels\[5\] is 99 and must be 0 to 9" label.h5
 bad_training 3 "missing.h5: .*/test/labels is missing" missing.h5
 bad_training 3 "version.h5: .*format_version 999" version.h5
+bad_training 3 "hash.h5: .*content_hash" hash.h5 --cache cache
+bad_training 3 "label.h5: .*/train/labels" label.h5 --cache "$folder/cache"
+bad_training 4 "data.h5: Not a directory" data.h5 --cache data.h5
+bad_training 4 "/proc/cache" data.h5 --cache /proc/cache
 bad_training 3 "is no dataset" good/last.h5
 
 bad_training 2 "did you mean 'resnet8'" data.h5 --model resnet9

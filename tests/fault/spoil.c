@@ -1,4 +1,4 @@
-/* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version */
+/* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,18 +42,32 @@ static int newer_version(hid_t file)
   return failed;
 }
 
+/* A hash that would lead out of a folder. */
+static int path_for_hash(hid_t file)
+{
+  char text[256] = "../../lockstep";
+  hid_t hash = H5Aopen(file, "content_hash", H5P_DEFAULT), type = H5Aget_type(hash);
+  int failed =
+      H5Tis_variable_str(type) != 0 || H5Tget_size(type) > sizeof text || H5Awrite(hash, type, text) < 0;
+  H5Tclose(type);
+  H5Aclose(hash);
+  return failed;
+}
+
 int main(int argc, char **argv)
 {
   static const struct {
     const char *name;
     int (*spoil)(hid_t file);
   } way[] = {
-      {"type", wrong_type}, {"label", wrong_label}, {"missing", missing_labels}, {"version", newer_version}};
+      {"type", wrong_type},       {"label", wrong_label},  {"missing", missing_labels},
+      {"version", newer_version}, {"hash", path_for_hash},
+  };
   hid_t file = argc == 3 ? H5Fopen(argv[1], H5F_ACC_RDWR, H5P_DEFAULT) : H5I_INVALID_HID;
   int failed = 1;
   for (size_t i = 0; i < sizeof way / sizeof *way && file >= 0; i++)
     if (strcmp(argv[2], way[i].name) == 0) failed = way[i].spoil(file);
   if (file >= 0 && H5Fclose(file) < 0) failed = 1;
-  if (failed) fprintf(stderr, "usage: spoil FILE type|label|missing|version\n");
+  if (failed) fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash\n");
   return failed;
 }

@@ -1,6 +1,7 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -67,7 +68,7 @@ static void test_all_ranks_see_the_file(lks_comm *comm)
   char path[64];
   lks_dataset *dataset = NULL;
   make_file(comm, path, "good", &options);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, ""));
   lks_assert_all(comm, same_as_file(dataset, path));
   lks_assert_all(comm, lks_dataset_shape(dataset).height == 4 && lks_dataset_shape(dataset).channels == 2);
   lks_dataset_close_all(&dataset);
@@ -81,7 +82,7 @@ static void test_one_copy_a_node(lks_comm *comm)
   char path[64];
   lks_dataset *dataset = NULL;
   make_file(comm, path, "shared", &options);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, ""));
   volatile uint8_t *pixel = (volatile uint8_t *)lks_dataset_split(dataset, LKS_SPLIT_TRAIN).pixels;
   const uint8_t after = 255 - *pixel;
   lks_comm_node_barrier_all(comm);
@@ -92,11 +93,40 @@ static void test_one_copy_a_node(lks_comm *comm)
   remove_file(comm, path);
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+  return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+         a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Made once and found again; in the way of nothing when it is damaged. */
+static void test_cache(lks_comm *comm)
+{
+  char path[64], folder[80], cache[160];
+  struct stat made, found, mended;
+  lks_dataset *dataset = NULL;
+  make_file(comm, path, "cached", &options);
+  snprintf(folder, sizeof folder, "%s.cache", path);
+  for (int turn = 0; turn < 3; turn++) {
+    lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, folder));
+    lks_assert_all(comm, same_as_file(dataset, path) && lks_dataset_is_cached(dataset));
+    snprintf(cache, sizeof cache, "%s/%s.samples", folder, lks_dataset_hash(dataset));
+    lks_dataset_close_all(&dataset);
+    lks_assert_all(comm, stat(cache, turn == 0 ? &made : turn == 1 ? &found : &mended) == 0);
+    MPI_Barrier(lks_comm_handle(comm));
+    lks_assert_all(comm, turn != 1 || lks_comm_rank(comm) != 0 || truncate(cache, 1000) == 0);
+  }
+  lks_assert_all(comm, same_file(&made, &found) && !same_file(&made, &mended));
+  remove_file(comm, path);
+  remove_file(comm, cache);
+  if (lks_comm_rank(comm) == 0) rmdir(folder);
+}
+
 /* Fails on every rank in the same way, though one rank alone reads. */
 static void expect_failure(lks_comm *comm, const char *path, lks_status status, const char *part)
 {
   lks_dataset *dataset = NULL;
-  lks_status is = lks_dataset_open_all(&dataset, comm, path);
+  lks_status is = lks_dataset_open_all(&dataset, comm, path, "");
   lks_assert_all(comm, is == status && !dataset && strstr(lks_message(), part));
 }
 
@@ -120,6 +150,7 @@ static void test_bad_files_fail_everywhere(lks_comm *comm)
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_all_ranks_see_the_file),
     LKS_MPI_TEST(test_one_copy_a_node),
+    LKS_MPI_TEST(test_cache),
     LKS_MPI_TEST(test_bad_files_fail_everywhere),
 };
 

@@ -297,8 +297,8 @@ static void test_batch_norm(void **state)
 }
 
 /* Subnormal numbers become 0 at every instruction set, and what is not a number stays none. */
-/* One NaN, the processor's own: which of two different ones a sum keeps depends on their order in the instruction, which
- * is the compiler's choice. */
+/* One NaN, the processor's own: which of two different ones a sum keeps depends on their order in the
+ * instruction, which is the compiler's choice. */
 static void test_extremes(void **state)
 {
   (void)state;

@@ -98,6 +98,7 @@ static void every_setting_survives_printing(void **state)
       {"step-factor", "0.333"},
       {"warmup", "0.5"},
       {"threads", "3"},
+      {"cache", "/scratch/a b"},
       {"precision", "bf16"},
       {"reduce", "mpi"},
       {"stall-limit", "0"},

@@ -135,8 +135,9 @@ static void test_targets_that_cannot_be(void **state)
   assert_int_equal(lks_file_write(in_folder("none/a"), "x", 1), LKS_ERR_IO);
   assert_non_null(strstr(lks_message(), "none/a: No such file"));
   assert_int_equal(lks_file_write(folder, "x", 1), LKS_ERR_IO); /* a folder; the temporary file must go */
-  char temporary[128];
-  snprintf(temporary, sizeof temporary, "%s.%ld.tmp", folder, (long)getpid());
+  char temporary[256], host[65] = "";
+  gethostname(host, sizeof host - 1);
+  snprintf(temporary, sizeof temporary, "%s.%s.%ld.tmp", folder, host, (long)getpid());
   assert_false(lks_file_exists(temporary));
   assert_int_equal(lks_file_write("/dev/full/a", "x", 1), LKS_ERR_IO);
 }
