@@ -63,14 +63,24 @@ figures_of() {
 }
 
 # sums_of RATE: bench on two hosts, two ranks each, whose gradients are summed in one level (as if each rank were a host) or
-# inside the hosts first.
+# inside the hosts first; ranks that outnumber the cores must not wait in a loop.
 sums_of() {
   local node name=(flat "inside the hosts first")
+  local -x OMPI_MCA_mpi_yield_when_idle=1
   for node in 1 2; do
     LOCKSTEP_NODE_RANKS=$node timeout -k 5 200 /mnt/jobs/hosts.sh hosts.4 bench --model cnn --shape 28x28x1 --batch-size 256 \
       --threads 1 --bn sync --repeats 3 --seconds 2 2>/dev/null |
       awk -v rate="$1" -v how="${name[node - 1]}" '/^sync +tree/ { printf "| %s | %s | %s |\n", rate, how, $5 }'
   done
+}
+
+# predictions_of RATE: what bench foretells for two hosts of a rank each, and measures there.
+predictions_of() {
+  timeout -k 5 200 /mnt/jobs/hosts.sh hosts.2 bench --model resnet20 --batch-size 128 --threads 1 --bn sync,8,rank \
+    --repeats 3 --seconds 2 --predict 2>/dev/null |
+    awk -v rate="$1" '
+      /^Checked here/ { here = 1 }
+      here && $1 == 2 && $2 == 2 { printf "| %s | %s | %s | %s | %s |\n", rate, $3, $6, $7, $8 }'
 }
 
 host_file 2 1
@@ -88,6 +98,13 @@ if [ "${1:-}" = --measure ]; then
   for rate in full 1gbit 100mbit; do
     shape_links "$rate"
     sums_of "$rate"
+  done
+  echo
+  echo "| link (emulated) | batch norm | images/s, predicted | measured | error |"
+  echo "| --- | --- | ---: | ---: | ---: |"
+  for rate in full 1gbit 100mbit; do
+    shape_links "$rate"
+    predictions_of "$rate"
   done
   exit 0
 fi
