@@ -33,13 +33,54 @@ void lks_dropout(void *y, const void *x, double rate, const lks_random_key *key,
   lks_vector()->elementwise->dropout(y, x, threshold, (float)(1.0 / (1.0 - rate)), key, count, type);
 }
 
-/* From element `at` of y: count pixels, one after the other; in x they are `step` elements apart, channels or
- * -channels. Returns the element after them. */
-static size_t input_pixels(void *y, size_t at, const uint8_t *x, ptrdiff_t step, const float *scale,
-                           const float *offset, size_t count, size_t channels, lks_type type)
+enum { FULL = 16, FEW = 16, PIECE = 1024 }; /* FULL: the most lanes of a vector */
+
+/* Scale and offset of as many elements as make whole vectors, when a pixel has few channels. */
+typedef struct pattern {
+  const float *scale, *offset;
+  size_t channels, period; /* elements */
+  float few[2][FULL * FEW];
+} pattern;
+
+static void repeat(pattern *p, const float *scale, const float *offset, size_t channels)
 {
-  for (size_t i = 0; i < count; ++i, at += channels, x += step)
-    for (size_t c = 0; c < channels; ++c) lks_type_store(y, at + c, (float)x[c] * scale[c] + offset[c], type);
+  p->channels = p->period = channels;
+  p->scale = scale;
+  p->offset = offset;
+  if (channels > FEW) return;
+  p->period *= FULL;
+  for (size_t i = 0; i < p->period; i += channels)
+    for (size_t c = 0; c < channels; ++c) {
+      p->few[0][i + c] = scale[c];
+      p->few[1][i + c] = offset[c];
+    }
+  p->scale = p->few[0];
+  p->offset = p->few[1];
+}
+
+/* From element `at` of y: count pixels of x, one after the other. Returns the element after them. */
+static size_t input_pixels(void *y, size_t at, const uint8_t *x, const pattern *p, size_t count,
+                           lks_type type)
+{
+  lks_vector()->elementwise->input_bytes(y, at, x, p->scale, p->offset, p->period, count * p->channels, type);
+  return at + count * p->channels;
+}
+
+/* The same from the last pixel to the first one. */
+static size_t input_mirrored(void *y, size_t at, const uint8_t *x, const pattern *p, size_t count,
+                             lks_type type)
+{
+  uint8_t piece[PIECE];
+  const size_t channels = p->channels, most = PIECE / channels;
+  for (size_t done = 0, n; most && done < count; done += n) {
+    n = count - done < most ? count - done : most;
+    for (size_t i = 0; i < n; ++i)
+      for (size_t c = 0; c < channels; ++c)
+        piece[i * channels + c] = x[(count - 1 - done - i) * channels + c];
+    at = input_pixels(y, at, piece, p, n, type);
+  }
+  for (size_t i = 0; !most && i < count; ++i) /* more channels than a piece has room for */
+    at = input_pixels(y, at, x + (count - 1 - i) * channels, p, 1, type);
   return at;
 }
 
@@ -61,6 +102,12 @@ static size_t held(long long position, size_t limit)
 void lks_input_image(void *y, const uint8_t *x, const float *scale, const float *offset, int shift_y,
                      int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type)
 {
+  pattern p;
+  repeat(&p, scale, offset, channels);
+  if (!shift_y && !shift_x && !flip) {
+    input_pixels(y, 0, x, &p, height * width, type);
+    return;
+  }
   /* columns begin..end-1 of the moved picture come from inside; mirrored they are width-end..width-begin-1 */
   const size_t begin = held(shift_x, width);
   const size_t end = held((long long)width + shift_x, width);
@@ -71,11 +118,11 @@ void lks_input_image(void *y, const uint8_t *x, const float *scale, const float 
       at = black_pixels(y, at, offset, width, channels, type);
       continue;
     }
-    const size_t first = (flip ? end - 1 : begin) - (size_t)(long long)shift_x;
+    const size_t first = begin - (size_t)(long long)shift_x;
     const uint8_t *source = x + ((size_t)from * width + first) * channels;
-    const ptrdiff_t step = flip ? -(ptrdiff_t)channels : (ptrdiff_t)channels;
     at = black_pixels(y, at, offset, left, channels, type);
-    at = input_pixels(y, at, source, step, scale, offset, end - begin, channels, type);
+    at = flip ? input_mirrored(y, at, source, &p, end - begin, type)
+              : input_pixels(y, at, source, &p, end - begin, type);
     at = black_pixels(y, at, offset, width - left - (end - begin), channels, type);
   }
 }

@@ -102,6 +102,34 @@ LKS_INLINE void scaled(void *y, const float *x, const float *scale, const float 
   lks_store(y, at, v + lks_load(offset, at, lanes, LKS_FP32), lanes, type);
 }
 
+LKS_INLINE void scaled_bytes(void *y, size_t at, const uint8_t *x, const float *scale, const float *offset,
+                             size_t lanes, lks_type type)
+{
+  const lks_full v = lks_load_bytes(x, lanes) * lks_load(scale, 0, lanes, LKS_FP32);
+  lks_store(y, at, v + lks_load(offset, 0, lanes, LKS_FP32), lanes, type);
+}
+
+LKS_INLINE void input_bytes_of_type(void *y, size_t at, const uint8_t *x, const float *scale,
+                                    const float *offset, size_t period, size_t count, lks_type type)
+{
+  for (size_t begin = 0; begin < count; begin += period) {
+    const size_t end = count - begin < period ? count - begin : period;
+    size_t i = 0;
+    for (; i + LKS_FULL <= end; i += LKS_FULL)
+      scaled_bytes(y, at + begin + i, x + begin + i, scale + i, offset + i, LKS_FULL, type);
+    if (i < end) scaled_bytes(y, at + begin + i, x + begin + i, scale + i, offset + i, end - i, type);
+  }
+}
+
+static void input_bytes(void *y, size_t at, const uint8_t *x, const float *scale, const float *offset,
+                        size_t period, size_t count, lks_type type)
+{
+  if (type == LKS_BF16)
+    input_bytes_of_type(y, at, x, scale, offset, period, count, LKS_BF16);
+  else
+    input_bytes_of_type(y, at, x, scale, offset, period, count, LKS_FP32);
+}
+
 static void input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
                            lks_type type)
 {
@@ -111,5 +139,5 @@ static void input_features(void *y, const float *x, const float *scale, const fl
 }
 
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {
-    relu_forward, relu_backward, sigmoid_backward, add_forward, dropout, input_features,
+    relu_forward, relu_backward, sigmoid_backward, add_forward, dropout, input_bytes, input_features,
 };

@@ -33,6 +33,7 @@ typedef float lks_full __attribute__((vector_size(8 * LKS_LANES)));
 typedef int32_t lks_narrow_mask __attribute__((vector_size(4 * LKS_LANES)));
 typedef int32_t lks_full_mask __attribute__((vector_size(8 * LKS_LANES)));
 typedef uint32_t lks_full_bits __attribute__((vector_size(8 * LKS_LANES)));
+typedef uint8_t lks_bytes __attribute__((vector_size(2 * LKS_LANES)));
 typedef uint16_t lks_halves __attribute__((vector_size(4 * LKS_LANES))); /* bf16: as many as lks_full has */
 
 /* gcc 12 splits a conversion in two on the wider ones: half the speed. */
@@ -137,6 +138,24 @@ LKS_INLINE lks_halves lks_load_halves(const void *p, size_t at, size_t lanes)
 LKS_INLINE void lks_store_halves(void *p, size_t at, lks_halves h, size_t lanes)
 {
   memcpy((uint16_t *)p + at, &h, lanes * sizeof(uint16_t));
+}
+
+/* Bytes as floats. */
+LKS_INLINE lks_full lks_load_bytes(const uint8_t *p, size_t lanes)
+{
+#if defined(__AVX512F__)
+  __m128i bytes = _mm_setzero_si128();
+  memcpy(&bytes, p, lanes);
+  return (lks_full)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+#elif defined(__AVX2__)
+  __m128i bytes = _mm_setzero_si128();
+  memcpy(&bytes, p, lanes);
+  return (lks_full)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+#else
+  lks_bytes bytes = {0};
+  memcpy(&bytes, p, lanes);
+  return __builtin_convertvector(bytes, lks_full);
+#endif
 }
 
 /* Elements at .. at+lanes-1 of an array of `type`. */

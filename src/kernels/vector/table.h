@@ -34,6 +34,9 @@ typedef struct lks_elementwise_kernels {
   /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
   void (*dropout)(void *y, const void *x, uint32_t threshold, float scale, const lks_random_key *key,
                   size_t count, lks_type type);
+  /* y[at + i] = x[i]*scale[i % period] + offset[i % period] */
+  void (*input_bytes)(void *y, size_t at, const uint8_t *x, const float *scale, const float *offset,
+                      size_t period, size_t count, lks_type type);
   void (*input_features)(void *y, const float *x, const float *scale, const float *offset, size_t count,
                          lks_type type);
 } lks_elementwise_kernels;
