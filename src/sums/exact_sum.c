@@ -10,8 +10,12 @@ enum {
   LOWEST_EXPONENT = 1023 + FRACTION_BITS - 112 /* biased: of doubles whose last bit is worth 2^-112 */
 };
 
-/* A sum of accumulators may be as large as 2^111: two digits more, the last for nothing but the sign. */
-enum { WIDE = LKS_EXACT_DIGITS + 2 };
+enum {
+  LAST_BIT = 112,                  /* of a sum is worth 2^-LAST_BIT */
+  WORDS = LKS_EXACT_DIGITS / 2 + 1 /* of 64 bits; a sum of accumulators may be as large as 2^111 */
+};
+
+__extension__ typedef __int128 wide_integer;
 
 static inline uint64_t bits_of(double value)
 {
@@ -70,65 +74,96 @@ int64_t lks_exact_sum_flaws(const int64_t *limbs, size_t count)
   return flaws;
 }
 
-/* magnitude[0..1] are zero, so that three digits can be read below any leading one; returns whether the sum
- * is negative. A limb holds at most 2^31 addends of at most 2^32 - 1, so there is just room for the carry
- * from below. */
-static bool carry(uint32_t magnitude[2 + WIDE], const int64_t digits[WIDE])
+/* The sum in units of 2^-112, in two's complement. A limb holds at most 2^31 addends of at most 2^32 - 1, so
+ * there is room for the carry from below, and for a sum of 2^111. */
+static void carry(uint64_t word[WORDS], const int64_t *limbs)
 {
-  magnitude[0] = magnitude[1] = 0;
-  int64_t carried = 0;
-  for (int i = 0; i < WIDE; i++) {
-    int64_t total = digits[i] + carried;
-    magnitude[2 + i] = (uint32_t)total;
-    carried = total >> 32;
+  wide_integer carried = 0;
+  for (int i = 0; i < LKS_EXACT_DIGITS / 2; i++) {
+    carried += limbs[2 * i] + (wide_integer)limbs[2 * i + 1] * ((wide_integer)1 << 32);
+    word[i] = (uint64_t)carried;
+    carried >>= 64;
   }
-  if (carried >= 0) return false;
-  uint64_t complement = 1;
-  for (int i = 0; i < WIDE; i++) {
-    complement += (uint32_t)~magnitude[2 + i];
-    magnitude[2 + i] = (uint32_t)complement;
-    complement >>= 32;
-  }
-  return true;
+  word[WORDS - 1] = (uint64_t)carried;
 }
 
-static double round_to_double(const int64_t digits[WIDE])
+/* Leaves the magnitude; returns whether the sum is negative. */
+static bool take_sign(uint64_t word[WORDS])
 {
-  uint32_t magnitude[2 + WIDE];
-  bool negative = carry(magnitude, digits);
-  int top = 1 + WIDE;
-  while (top > 1 && magnitude[top] == 0) top--;
-  if (top == 1) return 0;
-  int lead = __builtin_clz(magnitude[top]);
-  uint64_t head = (uint64_t)magnitude[top] << 32 | magnitude[top - 1], next = magnitude[top - 2];
-  head = head << lead | next >> (32 - lead);
-  bool rest = (uint32_t)(next << lead) != 0;
-  for (int i = 0; i < top - 2; i++) rest = rest || magnitude[i] != 0;
-  /* 64 bits, the last one sticky: the conversion to 53 rounds the whole sum correctly. */
-  double rounded = ldexp((double)(head | rest), 32 * (top - 2 - 1) - lead - 112);
-  return negative ? -rounded : rounded;
+  bool negative = word[WORDS - 1] >> 63, more = negative;
+  for (int i = 0; i < WORDS && negative; i++) {
+    word[i] = ~word[i] + more;
+    more = more && word[i] == 0;
+  }
+  return negative;
+}
+
+static double power_of_two(int exponent)
+{
+  uint64_t bits = (uint64_t)(1023 + exponent) << FRACTION_BITS;
+  double power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
+/* Rounded to nearest, ties to even: 64 bits, the last one sticky, whose conversion to 53 rounds all of them
+ * correctly. */
+static double round_to_double(const uint64_t word[WORDS])
+{
+  int top = WORDS - 1;
+  while (top >= 0 && word[top] == 0) top--;
+  if (top < 0) return 0;
+  const int lead = __builtin_clzll(word[top]);
+  const uint64_t next = top > 0 ? word[top - 1] : 0;
+  const uint64_t head = word[top] << lead | (lead ? next >> (64 - lead) : 0);
+  bool rest = next << lead != 0;
+  for (int i = 0; i < top - 1; i++) rest = rest || word[i] != 0;
+  return (double)(head | rest) * power_of_two(64 * top - lead - LAST_BIT);
+}
+
+/* Takes the bits of a positive double away; those below the last bit are zeros then. */
+static void subtract(uint64_t word[WORDS], double value)
+{
+  const uint64_t bits = bits_of(value);
+  const uint64_t significand = (bits & ((UINT64_C(1) << FRACTION_BITS) - 1)) | UINT64_C(1) << FRACTION_BITS;
+  const int shift = (int)exponent_of(bits) - LOWEST_EXPONENT;
+  if (shift < 0) {
+    word[0] -= significand >> -shift;
+    return;
+  }
+  const int at = shift / 64, low = shift % 64;
+  const uint64_t parts[2] = {significand << low, low ? significand >> (64 - low) : 0};
+  uint64_t borrow = 0;
+  for (int i = at; i < WORDS; i++) {
+    const uint64_t part = i < at + 2 ? parts[i - at] : 0, before = word[i];
+    word[i] = before - part - borrow;
+    borrow = before < part || (before == part && borrow);
+  }
 }
 
 double lks_exact_sum_value(const int64_t *limbs)
 {
+  uint64_t word[WORDS];
   if (limbs[LKS_EXACT_FLAW] != 0) return NAN;
-  int64_t digits[WIDE] = {0};
-  memcpy(digits, limbs, LKS_EXACT_DIGITS * sizeof digits[0]);
-  return round_to_double(digits);
+  carry(word, limbs);
+  const bool negative = take_sign(word);
+  const double rounded = round_to_double(word);
+  return negative ? -rounded : rounded;
 }
 
 void lks_exact_sum_value_pair(double *high, double *low, const int64_t *limbs)
 {
-  *high = *low = lks_exact_sum_value(limbs);
-  if (isnan(*high)) return;
-  uint32_t magnitude[2 + WIDE];
-  int64_t digits[WIDE] = {0};
-  memcpy(digits, limbs, LKS_EXACT_DIGITS * sizeof digits[0]);
-  bool negative = carry(magnitude, digits);
-  /* Carried digits leave room for one more addend, however full the limbs were. */
-  for (int i = 0; i < WIDE; i++) digits[i] = negative ? -(int64_t)magnitude[2 + i] : magnitude[2 + i];
-  spread(digits, bits_of(-*high));
-  *low = round_to_double(digits);
+  uint64_t word[WORDS];
+  *high = *low = NAN;
+  if (limbs[LKS_EXACT_FLAW] != 0) return;
+  carry(word, limbs);
+  const bool negative = take_sign(word);
+  const double rounded = round_to_double(word);
+  if (rounded > 0) subtract(word, rounded);
+  const bool rounded_up = take_sign(word);
+  const double rest = round_to_double(word);
+  *high = negative ? -rounded : rounded;
+  *low = negative != rounded_up && rest > 0 ? -rest : rest;
 }
 
 /* A number as high + low. Products are split rather than fused: the baseline instruction set has no fma.
