@@ -11,16 +11,30 @@ void lks_log_enable(bool enable)
   atomic_store(&enabled, enable);
 }
 
+/* One call prints the whole line, so that lines of several processes do not mix. */
+__attribute__((format(printf, 2, 0))) static void print_to_error(const char *kind, const char *format,
+                                                                 va_list arguments)
+{
+  char text[2048];
+  if (!atomic_load(&enabled)) return;
+  vsnprintf(text, sizeof text, format, arguments);
+  fprintf(stderr, "lockstep: %s%s\n", kind, text);
+}
+
 void lks_warn(const char *format, ...)
 {
-  if (!atomic_load(&enabled)) return;
-  /* One call prints the whole line, so that lines of several processes do not mix. */
-  char text[2048];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  print_to_error("warning: ", format, arguments);
   va_end(arguments);
-  fprintf(stderr, "lockstep: warning: %s\n", text);
+}
+
+void lks_note(const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  print_to_error("", format, arguments);
+  va_end(arguments);
 }
 
 void lks_say(const char *format, ...)

@@ -9,6 +9,9 @@ void lks_log_enable(bool enabled);
 /** One line to standard error, "lockstep: warning: ...". Local. */
 void lks_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** One line to standard error, "lockstep: ...": what takes long begins. Local. */
+void lks_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /** One line to standard output. Local. */
 void lks_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -95,6 +95,9 @@ static lks_status make(const char *path, lks_dataset_file *file)
     if (check(path, file) == LKS_OK) return LKS_OK;
     lks_warn("%s is not what the dataset holds; it is made again", path);
   }
+  lks_section section[LKS_SECTIONS];
+  lks_note("unpacking %.0f MB of samples into %s, once",
+           1e-6 * (double)lks_layout_sections(section, &lks_dataset_file_header(file)->layout), path);
   lks_status status = write_samples(path, file);
   if (status) return status;
   status = check(path, file);

@@ -19,6 +19,7 @@ static void printed(char text[256], FILE *stream, int enabled)
   dup2(ends[1], fileno(stream));
   lks_log_enable(enabled);
   lks_warn("%d ranks", 7);
+  lks_note("%d MB are read", 5);
   lks_say("step %d", 3);
   lks_error_print("no such file");
   lks_log_enable(true);
@@ -36,7 +37,7 @@ static void test_log_lines(void **state)
   (void)state;
   char text[256];
   printed(text, stderr, 1);
-  assert_string_equal(text, "lockstep: warning: 7 ranks\nlockstep: error: no such file\n");
+  assert_string_equal(text, "lockstep: warning: 7 ranks\nlockstep: 5 MB are read\nlockstep: error: no such file\n");
   printed(text, stderr, 0);
   assert_string_equal(text, "lockstep: error: no such file\n");
   printed(text, stdout, 1);
