@@ -173,6 +173,8 @@ int main(int argc, char **argv)
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
   int level;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+  if (chosen != NULL && chosen->stoppable)
+    lks_stop_handlers_install(); /* MPICH has taken SIGUSR1 for itself */
   lks_comm *comm = NULL;
   lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
   bool speaks = comm == NULL || lks_comm_rank(comm) == 0;

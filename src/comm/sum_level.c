@@ -12,9 +12,10 @@ enum { UNIT = 16, CHUNK = 2048 };
 static int blocks_of(lks_tree_block block[LKS_TREE_MAX_BLOCKS], const lks_sum_level *level, size_t leaves,
                      int member)
 {
-  size_t ranks = (size_t)level->ranks, from = (size_t)(level->first + member * level->span);
-  size_t begin = lks_partition_begin(leaves, ranks, from);
-  size_t end = lks_partition_begin(leaves, ranks, from + (size_t)level->span);
+  size_t ranks = (size_t)level->ranks, span = (size_t)level->span;
+  size_t from = (size_t)level->first + (size_t)member * span;
+  size_t begin = lks_partition_begin(leaves, ranks, from),
+         end = lks_partition_begin(leaves, ranks, from + span);
   return lks_tree_blocks(block, begin, end - begin);
 }
 

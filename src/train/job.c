@@ -88,7 +88,7 @@ lks_status lks_job_describe_all(char text[LKS_TEXT_MAX], lks_comm *comm)
                                      lks_comm_handle(comm)) != MPI_SUCCESS)
     status = lks_fail(LKS_ERR_RANK, "the ranks cannot tell where they stand: MPI_Gather failed");
   memset(text, 0, LKS_TEXT_MAX);
-  if (status == LKS_OK && root) {
+  if (status == LKS_OK && places != NULL) {
     describe_job(text);
     describe_places(text, places, size);
   }

@@ -19,7 +19,7 @@ in_mid_epoch() {
 
 killed_and_resumed_on_other_ranks() {
   train killed 3 "${long_run[@]}" &
-  wait_for killed/checkpoint-20.h5
+  wait_for killed/last.h5
   ranks_of killed | xargs kill -9
   wait
   in_mid_epoch killed
@@ -34,7 +34,7 @@ killed_and_resumed_on_other_ranks() {
 signal_ends_the_step() {
   local pid frozen_at last
   train signalled 0 "${long_run[@]}" --checkpoint-every 1 &
-  wait_for signalled/checkpoint-20.h5
+  wait_for signalled/checkpoint-5.h5
   pid=$(ranks_of signalled)
   kill -STOP "$pid"
   frozen_at=$(newest_step signalled)
@@ -49,7 +49,7 @@ signal_ends_the_step() {
 
 signal_through_mpirun_then_resumed() {
   train forwarded 2 "${long_run[@]}" &
-  wait_for forwarded/checkpoint-15.h5
+  wait_for forwarded/checkpoint-5.h5
   pgrep -f "^$MPIEXEC .* --output forwarded " | xargs kill -USR1
   wait
   ended forwarded 75
@@ -59,9 +59,9 @@ signal_through_mpirun_then_resumed() {
 }
 
 stopped_by_the_clock_twice() {
-  train clock 1 "${long_run[@]}" --max-time 0.1
+  train clock 1 "${long_run[@]}" --max-time 0.03
   ended clock 75
-  run clock 4 train --resume --output clock --max-time 0.1
+  run clock 4 train --resume --output clock --max-time 0.03
   ended clock 75
   run clock 2 train --resume --output clock --max-time 0
   ended clock 0

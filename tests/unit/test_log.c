@@ -37,7 +37,8 @@ static void test_log_lines(void **state)
   (void)state;
   char text[256];
   printed(text, stderr, 1);
-  assert_string_equal(text, "lockstep: warning: 7 ranks\nlockstep: 5 MB are read\nlockstep: error: no such file\n");
+  assert_string_equal(text,
+                      "lockstep: warning: 7 ranks\nlockstep: 5 MB are read\nlockstep: error: no such file\n");
   printed(text, stderr, 0);
   assert_string_equal(text, "lockstep: error: no such file\n");
   printed(text, stdout, 1);
