@@ -59,7 +59,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
                             const char *data, const lks_evaluate_options *options);
 
 /** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
- * MPI_Init. */
+ * MPI_Init, for a signal may come early, and again after it, for MPICH takes SIGUSR1 for itself. */
 void lks_stop_handlers_install(void);
 
 #endif

@@ -128,8 +128,8 @@ lks_status lks_bench_runner_create_all(lks_bench_runner **runner, lks_comm *comm
   }
   r->comm = comm;
   lks_config own = *config;
-  if (!own.threads) own.threads = (size_t)lks_threads_default(comm);
-  r->threads = (int)own.threads;
+  r->threads = lks_setup_threads(comm, config);
+  own.threads = (size_t)r->threads;
   const lks_setup_input input = {source->text,
                                  own.model,
                                  source->shape,

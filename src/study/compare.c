@@ -81,7 +81,7 @@ static lks_run_result result_of(const lks_train_summary *summary, const lks_conf
                            .images_per_second = summary->images_per_second,
                            .bn_share = summary->bn_share,
                            .ranks = lks_comm_size(comm),
-                           .threads = config->threads ? (int)config->threads : lks_threads_default(comm),
+                           .threads = lks_setup_threads(comm, config),
                            .hosts = lks_comm_node_count(comm)};
   memcpy(result.fingerprint, summary->fingerprint, sizeof result.fingerprint);
   return result;
@@ -274,8 +274,7 @@ lks_status lks_compare_all(lks_comm *comm, lks_comparison *comparison, const lks
   if (!status) settle_holdout(&d);
   if (!status) status = lks_comm_agree_all(comm, root ? lks_comparison_open(comparison) : LKS_OK);
   if (!status) announce(&d);
-  const size_t threads = comparison->base.threads;
-  if (!status) status = lks_job_warn_all(comm, threads ? (int)threads : lks_threads_default(comm));
+  if (!status) status = lks_job_warn_all(comm, lks_setup_threads(comm, &comparison->base));
   if (!status) status = tune_all(&d, part);
   if (!status) status = runs_all(&d, part);
   lks_dataset_close_all(&d.dataset);

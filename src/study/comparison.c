@@ -137,25 +137,14 @@ void lks_comparison_run_config(lks_config *config, const lks_comparison *compari
   lks_comparison_run_folder(config->output, comparison, arm, seed);
 }
 
-/* Settings of how a run is executed, which may change from one job to the next. The dataset and the epochs,
- * which a run that is continued may change, count here. */
-bool lks_comparison_setting_counts(const char *name)
-{
-  static const char *const names[] = {"output",   "resume",      "threads", "max-time", "checkpoint-every",
-                                      "progress", "stall-limit", "keep",    "noise",    "stop-margin",
-                                      "cache",    NULL};
-  for (const char *const *of_execution = names; *of_execution != NULL; of_execution++)
-    if (strcmp(name, *of_execution) == 0) return false;
-  return true;
-}
-
+/* The dataset and the epochs, which a run that is continued may change, count here. */
 lks_status lks_comparison_same_settings(const lks_config *there, const lks_config *here, const char *where)
 {
   size_t count;
   const lks_option *option = lks_config_options(&count);
   for (size_t i = 0; i < count; i++) {
     char a[LKS_VALUE_MAX], b[LKS_VALUE_MAX];
-    if (!lks_comparison_setting_counts(option[i].name)) continue;
+    if (lks_config_is_execution(option[i].name)) continue;
     lks_config_value_print(a, there, &option[i]);
     lks_config_value_print(b, here, &option[i]);
     if (strcmp(a, b) != 0)
@@ -220,8 +209,7 @@ static void print_train_options(FILE *stream, const lks_comparison *comparison)
   given.microbatch = given_microbatch(&given);
   for (size_t i = 0; i < count; i++) {
     char value[LKS_VALUE_MAX], usual[LKS_VALUE_MAX];
-    if (!lks_comparison_setting_counts(option[i].name) || is_of_the_runs(comparison, option[i].name))
-      continue;
+    if (lks_config_is_execution(option[i].name) || is_of_the_runs(comparison, option[i].name)) continue;
     lks_config_value_print(value, &given, &option[i]);
     lks_config_value_print(usual, &standard, &option[i]);
     if (strcmp(value, usual) == 0) continue;

@@ -55,9 +55,6 @@ void lks_comparison_run_folder(char path[LKS_TEXT_MAX], const lks_comparison *co
  * folder as output. lr is base's own, also when rates are tuned. */
 void lks_comparison_run_config(lks_config *config, const lks_comparison *comparison, size_t arm, size_t seed);
 
-/** Local. Whether a setting changes what runs come out with, not just how they are executed. */
-bool lks_comparison_setting_counts(const char *name);
-
 /** Local. LKS_ERR_USAGE "WHERE has KEY = A, not B" for the first setting that differs and is about more than
  * how a run is executed; both are checked (lks_config_check). */
 lks_status lks_comparison_same_settings(const lks_config *there, const lks_config *here, const char *where);

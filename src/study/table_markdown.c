@@ -107,8 +107,7 @@ static void print_configuration(FILE *stream, const lks_table *table, const lks_
   for (size_t i = 0; i < count; i++) {
     char value[LKS_VALUE_MAX];
     const char *name = option[i].name;
-    if (!lks_comparison_setting_counts(name) || strcmp(name, "bn") == 0 || strcmp(name, "seed") == 0)
-      continue;
+    if (lks_config_is_execution(name) || strcmp(name, "bn") == 0 || strcmp(name, "seed") == 0) continue;
     lks_config_value_print(value, &comparison->base, &option[i]);
     if (comparison->rates > 0 && strcmp(name, "lr") == 0)
       lks_table_print_rates(stream, table);

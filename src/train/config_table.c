@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "lockstep/config.h"
 
@@ -109,4 +110,14 @@ const lks_option *lks_config_options(size_t *count)
 {
   *count = sizeof table / sizeof *table;
   return table;
+}
+
+bool lks_config_is_execution(const char *name)
+{
+  static const char *const names[] = {"output",   "resume",      "threads", "max-time", "checkpoint-every",
+                                      "progress", "stall-limit", "keep",    "noise",    "stop-margin",
+                                      "cache",    NULL};
+  for (const char *const *of_execution = names; *of_execution; of_execution++)
+    if (strcmp(name, *of_execution) == 0) return true;
+  return false;
 }

@@ -15,17 +15,11 @@
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
 
-/* Settings that change no bit of the result, or (epochs) nothing of what is done already. The content of the
- * dataset is compared by its hash, elsewhere. */
-static const char *const free_settings[] = {
-    "data",     "epochs",      "output", "resume", "threads",     "max-time", "checkpoint-every",
-    "progress", "stall-limit", "keep",   "noise",  "stop-margin", "cache",    NULL};
-
+/* Settings of execution, and epochs, which change nothing of what is done already. The content of the dataset
+ * is compared by its hash, elsewhere. */
 static bool is_free(const char *name)
 {
-  for (const char *const *setting = free_settings; *setting; setting++)
-    if (strcmp(name, *setting) == 0) return true;
-  return false;
+  return lks_config_is_execution(name) || strcmp(name, "data") == 0 || strcmp(name, "epochs") == 0;
 }
 
 static bool is_run_file(const char *name)

@@ -16,6 +16,11 @@ int lks_threads_default(const lks_comm *comm)
   return threads > 1 ? (int)threads : 1;
 }
 
+int lks_setup_threads(const lks_comm *comm, const lks_config *config)
+{
+  return config->threads ? (int)config->threads : lks_threads_default(comm);
+}
+
 lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path)
 {
   bool root = lks_comm_rank(comm) == 0;
@@ -86,8 +91,7 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
   status = lks_comm_agree_all(comm, status);
   if (!status) status = agree_on_isa_all(comm);
   if (!status && s) {
-    int threads = config->threads ? (int)config->threads : lks_threads_default(comm);
-    const lks_network_options options = lks_setup_options(config, threads);
+    const lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));
     status = lks_network_create_all(&s->network, s->model, comm, &options);
   }
   if (status) lks_setup_destroy_all(setup);

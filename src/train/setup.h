@@ -39,4 +39,7 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
 /** Local. Cores that this rank may use: those it is bound to, or its part of the node's. At least 1. */
 int lks_threads_default(const lks_comm *comm);
 
+/** Local. Threads of this rank: what the configuration says, or the default. */
+int lks_setup_threads(const lks_comm *comm, const lks_config *config);
+
 #endif

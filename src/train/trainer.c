@@ -236,8 +236,7 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   if (status) return status;
   if (!t->hooks.quiet) {
     lks_trainer_announce(t, resume_from);
-    size_t threads = t->config.threads;
-    status = lks_job_warn_all(t->comm, threads ? (int)threads : lks_threads_default(t->comm));
+    status = lks_job_warn_all(t->comm, lks_setup_threads(t->comm, &t->config));
     if (status) return status;
   }
   lks_profile_start(&t->profile);

@@ -31,15 +31,10 @@ static lks_status create_loaders(lks_trainer *t)
   return t->lr ? LKS_OK : LKS_ERR_RANK;
 }
 
-static int threads_of(const lks_trainer *t)
-{
-  return t->config.threads ? (int)t->config.threads : lks_threads_default(t->comm);
-}
-
 static lks_status create_optimizer(lks_trainer *t)
 {
   lks_config config = t->config;
-  config.threads = (size_t)threads_of(t);
+  config.threads = (size_t)lks_setup_threads(t->comm, &t->config);
   return lks_optimizer_create(&t->optimizer, &config, t->setup->network);
 }
 
@@ -129,7 +124,8 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
 {
   lks_shape shape = lks_dataset_shape(t->dataset);
   const lks_config *c = &t->config;
-  int threads = threads_of(t), ranks = lks_comm_size(t->comm), hosts = lks_comm_node_count(t->comm);
+  int threads = lks_setup_threads(t->comm, &t->config), ranks = lks_comm_size(t->comm),
+      hosts = lks_comm_node_count(t->comm);
   lks_say("data     %s: %zu training and %zu %s samples of %zux%zux%zu, %zu classes", c->data,
           lks_loader_samples(t->train), lks_loader_samples(t->test), c->holdout ? "held-out" : "test",
           shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
