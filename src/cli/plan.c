@@ -91,9 +91,7 @@ static lks_status make_options(lks_plan_options *options, const settings *s)
                                 .test = s->test,
                                 .ranks = s->ranks,
                                 .hosts = s->hosts,
-                                .between = {.latency = 1e-6 * s->latency,
-                                            .second_byte = 1e-9 / s->bandwidth,
-                                            .overhead = 1e-6 * s->latency / 4},
+                                .between = lks_cost_link_assumed(1e-6 * s->latency, 1e9 * s->bandwidth),
                                 .seconds = s->seconds};
   return lks_shape_read(&options->shape, s->shape);
 }

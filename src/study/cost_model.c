@@ -23,6 +23,11 @@ static double reduce_on(const lks_cost_link *link, double ranks, double bytes)
   return fmin(whole, halves);
 }
 
+lks_cost_link lks_cost_link_assumed(double latency, double bandwidth)
+{
+  return (lks_cost_link){.latency = latency, .second_byte = 1 / bandwidth, .overhead = latency / 4};
+}
+
 static bool is_crowded(const lks_cost_machine *m, size_t ranks, size_t hosts)
 {
   return (double)ranks / (double)hosts > m->host_ranks;

@@ -49,6 +49,9 @@ typedef struct lks_cost {
   double forward; /* of an evaluation of the same mini-batch instead */
 } lks_cost;
 
+/** Local. A link that nobody measured, from seconds and bytes a second. */
+lks_cost_link lks_cost_link_assumed(double latency, double bandwidth);
+
 /** Local. Seconds of a reduction of `bytes` bytes over so many ranks on so many hosts. */
 double lks_cost_reduction(const lks_cost_machine *machine, size_t ranks, size_t hosts, double bytes);
 

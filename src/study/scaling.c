@@ -148,10 +148,9 @@ static void prepare(predicting *p, const lks_scaling_options *options)
   p->predict->samples = options->samples ? options->samples : (p->bench->batch + ranks - 1) / ranks;
   if (p->predict->samples < p->bench->microbatch) p->predict->samples = p->bench->microbatch;
   p->predict->between_measured = p->bench->hosts > 1;
-  p->predict->machine = (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
-                                           .between = {.latency = options->latency,
-                                                       .second_byte = 1 / options->bandwidth,
-                                                       .overhead = options->latency / 4}};
+  p->predict->machine =
+      (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
+                         .between = lks_cost_link_assumed(options->latency, options->bandwidth)};
 }
 
 lks_status lks_scaling_predict_all(lks_scaling **predict, lks_comm *comm, const lks_bench *bench,

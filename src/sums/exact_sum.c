@@ -6,12 +6,9 @@
 
 enum {
   FRACTION_BITS = 52,
-  LIMIT_EXPONENT = 1023 + 80,                  /* biased: of 2^80 */
-  LOWEST_EXPONENT = 1023 + FRACTION_BITS - 112 /* biased: of doubles whose last bit is worth 2^-112 */
-};
-
-enum {
-  LAST_BIT = 112,                  /* of a sum is worth 2^-LAST_BIT */
+  LIMIT_EXPONENT = 1023 + 80,                        /* biased: of 2^80 */
+  LAST_BIT = 112,                                    /* of a sum is worth 2^-LAST_BIT */
+  LOWEST_EXPONENT = 1023 + FRACTION_BITS - LAST_BIT, /* biased: of doubles whose last bit is worth as much */
   WORDS = LKS_EXACT_DIGITS / 2 + 1 /* of 64 bits; a sum of accumulators may be as large as 2^111 */
 };
 
@@ -29,11 +26,17 @@ static inline unsigned exponent_of(uint64_t bits)
   return bits >> FRACTION_BITS & 0x7ff;
 }
 
+/* Of a normal number; the leading one is not among the bits. */
+static inline uint64_t significand_of(uint64_t bits)
+{
+  return (bits & ((UINT64_C(1) << FRACTION_BITS) - 1)) | UINT64_C(1) << FRACTION_BITS;
+}
+
 /* Adds a double to the two or three digits that its bits touch. Zeros and subnormals need no case of their
  * own: they are shifted out. Below 2^80 the third digit is zero where it would fall on the flaw limb. */
 static inline void spread(int64_t *digits, uint64_t bits)
 {
-  uint64_t significand = (bits & ((UINT64_C(1) << FRACTION_BITS) - 1)) | UINT64_C(1) << FRACTION_BITS;
+  uint64_t significand = significand_of(bits);
   int shift = (int)exponent_of(bits) - LOWEST_EXPONENT;
   if (shift < 0) {
     significand = shift > -64 ? significand >> -shift : 0;
@@ -124,8 +127,7 @@ static double round_to_double(const uint64_t word[WORDS])
 /* Takes the bits of a positive double away; those below the last bit are zeros then. */
 static void subtract(uint64_t word[WORDS], double value)
 {
-  const uint64_t bits = bits_of(value);
-  const uint64_t significand = (bits & ((UINT64_C(1) << FRACTION_BITS) - 1)) | UINT64_C(1) << FRACTION_BITS;
+  const uint64_t bits = bits_of(value), significand = significand_of(bits);
   const int shift = (int)exponent_of(bits) - LOWEST_EXPONENT;
   if (shift < 0) {
     word[0] -= significand >> -shift;
