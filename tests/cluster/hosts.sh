@@ -11,23 +11,9 @@ source "$source_folder/hosts_in_namespaces.sh"
 # shellcheck source=jobs/setup.sh
 source "$source_folder/../../jobs/setup.sh"
 
-if [ -z "${INSIDE_NAMESPACES:-}" ]; then
-  [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
-  install_packages iproute2 procps
-  [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
-  export LOCKSTEP
-fi
-enter_namespaces "${BASH_SOURCE[0]}" "$@"
-
-mount --bind "$root" /mnt
-rm -rf /mnt/build/hosts
-mkdir -p /mnt/build/hosts
-folder=/mnt/build/hosts
-cp "$LOCKSTEP" "$folder/lockstep"
-cd "$folder"
-declare -A host_process
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-export LOCKSTEP=$folder/lockstep SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent
+packages=()
+begin hosts "${BASH_SOURCE[0]}" "$@"
+export SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 
 # What takes the place of ssh: agent HOST COMMAND...

@@ -9,6 +9,29 @@ skip() {
   exit 77
 }
 
+# begin FOLDER SCRIPT ARGUMENT...: installs what the array `packages` names, enters the namespaces, and goes to build/FOLDER of
+# the project ($folder), where a copy of the program is. The hosts' own /tmp must not hide the project, so all of it is seen
+# below /mnt.
+begin() {
+  if [ -z "${INSIDE_NAMESPACES:-}" ]; then
+    [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
+    # shellcheck disable=SC2154 # the array is the sourcing script's, root is of jobs/setup.sh
+    install_packages "${packages[@]}" iproute2 procps
+    [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
+    export LOCKSTEP
+  fi
+  enter_namespaces "${@:2}"
+  folder=/mnt/build/$1
+  mount --bind "$root" /mnt
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$LOCKSTEP" "$folder/lockstep"
+  cd "$folder" || exit
+  LOCKSTEP=$folder/lockstep
+  declare -gA host_process
+  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+}
+
 # enter_namespaces SCRIPT ARGUMENT...: runs the script again as process 1 of its own world, where the project is /mnt.
 enter_namespaces() {
   local script=$1
@@ -18,7 +41,6 @@ enter_namespaces() {
     ip link set lo up
     return
   fi
-  [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
   command -v ip >/dev/null || skip "there is no ip (Debian's iproute2)"
   unshare --mount --net --uts --ipc --pid --fork --mount-proc true 2>/dev/null || skip "this machine allows no namespaces"
   INSIDE_NAMESPACES=yes exec unshare --mount --net --uts --ipc --pid --fork --mount-proc --kill-child bash "$script" "$@"

@@ -9,23 +9,8 @@ source "$source_folder/hosts_in_namespaces.sh"
 # shellcheck source=jobs/setup.sh
 source "$source_folder/../../jobs/setup.sh"
 
-if [ -z "${INSIDE_NAMESPACES:-}" ]; then
-  [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
-  install_packages slurm-wlm munge iproute2 procps
-  [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
-  export LOCKSTEP
-fi
-enter_namespaces "${BASH_SOURCE[0]}" "$@"
-
-# The hosts' own /tmp must not hide the project, so all of it is seen below /mnt.
-mount --bind "$root" /mnt
-rm -rf /mnt/build/cluster
-mkdir -p /mnt/build/cluster
-folder=/mnt/build/cluster
-cp "$LOCKSTEP" "$folder/lockstep"
-cd "$folder"
-declare -A host_process
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+packages=(slurm-wlm munge)
+begin cluster "${BASH_SOURCE[0]}" "$@"
 
 write_slurm_conf() {
   cat >slurm.conf <<END
@@ -95,7 +80,7 @@ wait_for_end() {
     esac
     sleep 0.1
   done
-  complain "$2: job $1 is $state after $SECONDS s" "$(find . -maxdepth 1 -name "lockstep*-$1*.log" | head -n 1)" slurmctld.log
+  complain "$2: job $1 is $state after $SECONDS s" "$(scontrol -o show job "$1" | sed -n 's/.* StdOut=\([^ ]*\).*/\1/p' | head -n 1)" slurmctld.log
 }
 
 # wait_for FILE
