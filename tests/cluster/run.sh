@@ -105,7 +105,7 @@ submit() {
   job=$(sbatch --parsable --output "$name.out" "${options[@]}" /mnt/jobs/train.sbatch "$@" --output "$name")
 }
 
-export LOCKSTEP_HOME=/mnt LOCKSTEP=$folder/lockstep OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export LOCKSTEP_HOME=/mnt OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 export OMPI_MCA_btl_tcp_if_include=10.76.0.0/24 OMPI_MCA_oob_tcp_if_include=10.76.0.0/24
 
@@ -169,7 +169,8 @@ wait_for_end "$signalled" "the run that got a signal" 120
 same_fingerprint long-here.out signalled.out
 grep -q "goes back to the queue" signalled.out || complain "signalled was not requeued" signalled.out
 
-# A host is lost: its link is cut in the middle of the run.
+# A host is lost: its link is cut in the middle of the run. It comes back with what was left running there, which a lost host
+# would not; Slurm ends that by the number of its step, which is the new one's as well, so the job waits until it is gone.
 submit lost --nodes 2 --ntasks 2 -- "${long[@]}"
 lost=$job
 wait_for lost/last.h5
@@ -179,7 +180,13 @@ for _ in $(seq 900); do
   sleep 0.1
 done
 [ "$(state_of "$lost")" = "PENDING " ] || complain "lost: the job was not requeued" lost.out slurmctld.log
+scontrol hold "$lost"
 mend_link 2
+for _ in $(seq 600); do
+  if ! pgrep -f "slurmstepd: \[$lost\.|train .*--output lost( |$)" >/dev/null && [ "$(sinfo -h -n n2 -o %T)" = idle ]; then break; fi
+  sleep 0.1
+done
+scontrol release "$lost"
 wait_for_end "$lost" "the run that lost a host" 120
 same_fingerprint long-here.out lost.out
 
