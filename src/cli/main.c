@@ -9,6 +9,7 @@
 #include "cli/manual.h"
 #include "dataset/hdf5_version.h"
 #include "kernels/onednn.h"
+#include "lockstep/fork_server.h"
 #include "lockstep/model.h"
 #include "lockstep/trainer.h"
 
@@ -171,6 +172,8 @@ int main(int argc, char **argv)
   if (answered(argc, argv)) return (int)flush(LKS_OK);
   const command *chosen = argc < 2 ? NULL : find(argv[1]);
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
+  lks_fork_server_start(); /* if this fails, the first file that is read tries again, and all ranks hear of it
+                            */
   int level;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
   if (chosen != NULL && chosen->stoppable)
@@ -183,5 +186,6 @@ int main(int argc, char **argv)
   if (speaks) report(status);
   lks_comm_destroy_all(&comm);
   MPI_Finalize();
+  lks_fork_server_stop();
   return (int)status;
 }

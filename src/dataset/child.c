@@ -6,121 +6,96 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-
-/* Shared with the child, which cannot return anything else than an exit code. */
-typedef struct lks_verdict {
-  bool finished;
-  lks_status status;
-  char message[1024];
-} lks_verdict;
+#include "dataset/fork_server.h"
 
 struct lks_child {
-  pid_t pid; /* 0 once it has been waited for */
-  int input;
-  lks_verdict *verdict;
-  lks_status status;
+  int input, control;
+  bool ended;
+  lks_status status; /* once it has ended */
+  size_t bytes;      /* of memory */
+  lks_fork_memory *memory;
 };
 
-/* MPI's and our own handlers stay behind: a crash ends the child at once, without a core file or a second
- * report. */
-static void settle_in(unsigned cpu_seconds)
+static int share(lks_child *child, const void *argument, size_t bytes)
 {
-  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  setrlimit(RLIMIT_CPU, &(struct rlimit){cpu_seconds, cpu_seconds + 1});
-  int nowhere = open("/dev/null", O_WRONLY);
-  if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
+  const int file = memfd_create("lockstep-reader", MFD_CLOEXEC);
+  if (file < 0 || ftruncate(file, (off_t)child->bytes) != 0) return file;
+  void *memory = mmap(NULL, child->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory == MAP_FAILED) return file;
+  child->memory = memory;
+  memcpy(child->memory->argument, argument, bytes);
+  return file;
 }
 
-static _Noreturn void live(lks_verdict *verdict, int output, lks_child_function function,
-                           const void *argument, unsigned cpu_seconds)
+static void close_if_open(int descriptor)
 {
-  settle_in(cpu_seconds);
-  verdict->status = function(output, argument);
-  strncpy(verdict->message, lks_message(), sizeof verdict->message - 1);
-  verdict->finished = true;
-  _exit(0); /* no handlers of exit: they are the parent's, and so is what stands in its output buffers */
+  if (descriptor >= 0) close(descriptor);
 }
 
-static lks_child *create(void)
+/* Opens both sides of what ties the processes together; false with errno when something failed. */
+static bool tie(lks_child *child, int descriptor[], const void *argument, size_t bytes)
 {
-  lks_child *child = lks_new(1, sizeof *child);
-  if (!child) return NULL;
-  child->input = -1;
-  void *page = mmap(NULL, sizeof(lks_verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page != MAP_FAILED) {
-    child->verdict = page;
-    return child;
-  }
-  lks_fail(LKS_ERR_RANK, "no memory is left to share with a reading process: %s", strerror(errno));
-  lks_free(child);
-  return NULL;
+  int control[2] = {-1, -1}, output[2] = {-1, -1};
+  child->bytes = sizeof *child->memory + bytes;
+  descriptor[LKS_FORK_MEMORY] = share(child, argument, bytes);
+  descriptor[LKS_FORK_FOLDER] = child->memory ? open(".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+  const bool tied = descriptor[LKS_FORK_FOLDER] >= 0 &&
+                    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) == 0 &&
+                    pipe2(output, O_CLOEXEC) == 0;
+  child->control = control[0];
+  descriptor[LKS_FORK_CONTROL] = control[1];
+  child->input = output[0];
+  descriptor[LKS_FORK_OUTPUT] = output[1];
+  return tied;
 }
 
-/* No handler of ours may run in the child before it has put them off. */
-static pid_t fork_quietly(void)
-{
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pid_t pid = fork();
-  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pid;
-}
-
-lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument,
+lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument, size_t bytes,
                            unsigned cpu_seconds)
 {
-  int ends[2] = {-1, -1}, error = 0;
-  lks_child *made = *child = create();
+  lks_child *made = *child = lks_new(1, sizeof *made);
   if (!made) return LKS_ERR_RANK;
-  if (pipe2(ends, O_CLOEXEC) != 0) error = errno;
-  made->input = ends[0];
-  if (!error) {
-    made->pid = fork_quietly();
-    if (made->pid == 0) live(made->verdict, ends[1], function, argument, cpu_seconds);
-    if (made->pid < 0) error = errno;
-    close(ends[1]);
-  }
-  if (!error) return LKS_OK;
-  made->pid = 0;
-  lks_child_destroy(child);
-  return lks_fail(LKS_ERR_RANK, "a reading process cannot be started: %s; raise the limits (ulimit -u, -n)",
-                  strerror(error));
+  int descriptor[LKS_FORK_DESCRIPTORS];
+  lks_status status = tie(made, descriptor, argument, bytes) ? LKS_OK : lks_fork_server_fail(errno);
+  if (!status) status = lks_fork_server_send(&(lks_fork_task){function, bytes, cpu_seconds}, descriptor);
+  for (int i = 0; i < LKS_FORK_DESCRIPTORS; i++) close_if_open(descriptor[i]);
+  made->ended = status != LKS_OK;
+  if (status) lks_child_destroy(child);
+  return status;
 }
 
-static lks_status judge(const lks_verdict *verdict, int how)
+static lks_status judge(const lks_fork_memory *memory, int how)
 {
-  if (verdict->finished && verdict->status == LKS_OK) return LKS_OK;
-  if (verdict->finished) return lks_fail(verdict->status, "%.1000s", verdict->message);
+  if (memory->finished && memory->status == LKS_OK) return LKS_OK;
+  if (memory->finished) return lks_fail(memory->status, "%.1000s", memory->message);
   int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
   if (number == SIGXCPU)
     return lks_fail(LKS_ERR_DATA,
                     "damaged: the HDF5 library does not come to an end with it; copy or make it again");
-  if (number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP)
+  if (number == SIGKILL)
     return lks_fail(LKS_ERR_IO, "its reading process was ended by signal %d (%s); is memory short?", number,
                     strsignal(number));
   return lks_fail(LKS_ERR_DATA, "damaged: the HDF5 library crashes on it; copy or make it again");
 }
 
+/* Without a word about its end, the process that would have told was ended itself. */
+static lks_status await_end(lks_child *child)
+{
+  lks_fork_end end;
+  ssize_t got;
+  while ((got = recv(child->control, &end, sizeof end, MSG_WAITALL)) < 0 && errno == EINTR) continue;
+  if (got != sizeof end) return judge(child->memory, SIGKILL);
+  return end.error ? lks_fork_server_fail(end.error) : judge(child->memory, end.how);
+}
+
 lks_status lks_child_finish(lks_child *child)
 {
-  if (child->pid) {
-    int how = 0;
-    while (waitpid(child->pid, &how, 0) < 0 && errno == EINTR) continue;
-    child->pid = 0;
-    child->status = judge(child->verdict, how);
-  }
+  if (!child->ended) child->status = await_end(child);
+  child->ended = true;
   return child->status;
 }
 
@@ -142,12 +117,14 @@ lks_status lks_child_receive(lks_child *child, void *data, size_t bytes)
 void lks_child_destroy(lks_child **child)
 {
   if (!*child) return;
-  if ((*child)->pid) {
-    kill((*child)->pid, SIGKILL);
-    while (waitpid((*child)->pid, NULL, 0) < 0 && errno == EINTR) continue;
+  if (!(*child)->ended) {
+    char last[sizeof(lks_fork_end)];
+    shutdown((*child)->control, SHUT_WR);
+    while (recv((*child)->control, last, sizeof last, MSG_WAITALL) < 0 && errno == EINTR) continue;
   }
-  if ((*child)->input >= 0) close((*child)->input);
-  if ((*child)->verdict) munmap((*child)->verdict, sizeof(lks_verdict));
+  close_if_open((*child)->input);
+  close_if_open((*child)->control);
+  if ((*child)->memory) munmap((*child)->memory, (*child)->bytes);
   lks_free(*child);
   *child = NULL;
 }

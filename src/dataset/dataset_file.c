@@ -38,7 +38,8 @@ static lks_status file_bytes(size_t *bytes, const char *path)
 static lks_status start(lks_child **child, size_t *bytes, const char *path, lks_child_function function)
 {
   lks_status status = file_bytes(bytes, path);
-  return status ? status : lks_child_start(child, function, path, 10 + (unsigned)(*bytes >> 20));
+  return status ? status
+                : lks_child_start(child, function, path, strlen(path) + 1, 10 + (unsigned)(*bytes >> 20));
 }
 
 static lks_status check_statistics(const lks_dataset_file *file)

@@ -275,8 +275,9 @@ static lks_status send_statistics(int output, hid_t file, size_t count)
   return status ? status : lks_child_send(output, values, 2 * count * sizeof *values);
 }
 
-lks_status lks_dataset_hdf5_send(int output, const void *path)
+lks_status lks_dataset_hdf5_send(int output, const void *path, size_t bytes)
 {
+  (void)bytes;
   hid_t file = H5I_INVALID_HID;
   array data[LKS_SECTIONS] = {0};
   lks_dataset_header header = {0};
@@ -291,8 +292,9 @@ lks_status lks_dataset_hdf5_send(int output, const void *path)
   return status;
 }
 
-lks_status lks_kind_hdf5_send(int output, const void *path)
+lks_status lks_kind_hdf5_send(int output, const void *path, size_t bytes)
 {
+  (void)bytes;
   hid_t file = H5I_INVALID_HID;
   char kind_text[64] = "";
   lks_status status = open_file(&file, path);

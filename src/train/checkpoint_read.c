@@ -48,32 +48,34 @@ lks_status lks_checkpoint_header_unpack(lks_checkpoint_header *header, const cha
   return LKS_OK;
 }
 
-typedef struct request {
-  const char *image;
-  size_t bytes;
-  bool whole; /* or the header alone */
-} request;
-
 /** In the child, whose memory ends with it. */
-static lks_status serve(int output, const void *argument)
+static lks_status serve(int output, const char *image, size_t image_bytes, bool whole)
 {
-  const request *asked = argument;
   lks_checkpoint_header header;
   lks_snapshot snapshot;
   char *block;
   size_t bytes;
-  lks_status status =
-      lks_checkpoint_parse(&header, asked->whole ? &snapshot : NULL, asked->image, asked->bytes);
+  lks_status status = lks_checkpoint_parse(&header, whole ? &snapshot : NULL, image, image_bytes);
   if (status == LKS_OK) status = lks_checkpoint_header_pack(&block, &bytes, &header);
   if (status == LKS_OK) status = lks_child_send(output, &bytes, sizeof bytes);
   if (status == LKS_OK) status = lks_child_send(output, block, bytes);
-  if (status != LKS_OK || !asked->whole) return status;
+  if (status != LKS_OK || !whole) return status;
   status = lks_child_send(output, &snapshot, sizeof snapshot);
   if (status == LKS_OK)
     status = lks_child_send(output, snapshot.array, snapshot.arrays * sizeof *snapshot.array);
   if (status == LKS_OK)
     status = lks_child_send(output, snapshot.block, snapshot.elements * sizeof *snapshot.block);
   return status;
+}
+
+static lks_status serve_header(int output, const void *image, size_t bytes)
+{
+  return serve(output, image, bytes, false);
+}
+
+static lks_status serve_whole(int output, const void *image, size_t bytes)
+{
+  return serve(output, image, bytes, true);
 }
 
 static lks_status receive_header(lks_checkpoint_header *header, lks_child *child)
@@ -106,19 +108,16 @@ static lks_status receive_snapshot(lks_snapshot *snapshot, lks_child *child)
   return status;
 }
 
-static lks_status parse_in_child(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *image,
-                                 size_t bytes)
+static lks_status start(lks_child **child, bool whole, const char *path)
 {
-  const request asked = {image, bytes, snapshot != NULL};
-  lks_child *child = NULL;
-  lks_status status =
-      lks_child_start(&child, serve, &asked, (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
+  char *image = NULL;
+  size_t bytes = 0;
+  lks_status status = lks_file_read(&image, &bytes, path);
   if (status != LKS_OK) return status;
-  status = receive_header(header, child);
-  if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
-  if (status == LKS_OK) status = lks_child_finish(child);
-  lks_child_destroy(&child);
-  return status;
+  status = lks_child_start(child, whole ? serve_whole : serve_header, image, bytes,
+                           (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
+  lks_free(image);
+  return status ? lks_fail_in(status, "%s: ", path) : LKS_OK;
 }
 
 static lks_status verify(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
@@ -138,12 +137,13 @@ lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snap
 {
   memset(header, 0, sizeof *header);
   if (snapshot) *snapshot = (lks_snapshot){0};
-  char *image = NULL;
-  size_t bytes = 0;
-  lks_status status = lks_file_read(&image, &bytes, path);
+  lks_child *child = NULL;
+  lks_status status = start(&child, snapshot != NULL, path);
   if (status != LKS_OK) return status;
-  status = parse_in_child(header, snapshot, image, bytes);
-  lks_free(image);
+  status = receive_header(header, child);
+  if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
+  if (status == LKS_OK) status = lks_child_finish(child);
+  lks_child_destroy(&child);
   if (status == LKS_OK && snapshot) status = verify(header, snapshot);
   if (status == LKS_OK) return LKS_OK;
   lks_checkpoint_header_clear(header);

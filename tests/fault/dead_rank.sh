@@ -19,7 +19,7 @@ strike() {
   kill -"$signal" "$victim"
   wait
   [ "$SECONDS" -le 20 ] || complain "$name: took $SECONDS seconds to end"
-  if ranks_of "$name" >left; then complain "$name: processes were left behind" left; fi
+  nothing_left "train --output $name "
   [ "$(newest_step "$name")" -lt "$long_run_steps" ] || complain "$name: the run was over before it could be struck"
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "lockstep/fork_server.h"
 
 enum { STALL_SECONDS = 60 };
 
@@ -98,6 +99,7 @@ int dlclose(void *handle)
 
 int lks_mpi_test_main(int *argc, char ***argv, const lks_mpi_test *tests, size_t count)
 {
+  lks_fork_server_start();
   int level;
   MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level);
   int failures = run_world(tests, count);

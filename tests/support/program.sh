@@ -32,10 +32,20 @@ complain() {
   failures=$((failures + 1))
 }
 
-finish() {
+# nothing_left [ARGUMENTS]: no process of the program (with these arguments) is left. The fork server of a rank that was
+# killed gets a moment to see it.
+nothing_left() {
   local left
-  left=$(pgrep -f "^$program" || true)
-  [ -z "$left" ] || complain "processes were left behind: $left"
+  for _ in $(seq 50); do
+    left=$(pgrep -f "^$program${1:+ $1}" || true)
+    if [ -z "$left" ]; then return; fi
+    sleep 0.1
+  done
+  complain "processes were left behind: $left"
+}
+
+finish() {
+  nothing_left
   echo "$failures failures"
   exit $((failures > 0))
 }
@@ -113,9 +123,12 @@ wait_for() {
   complain "$1 did not appear"
 }
 
-# ranks_of DIRECTORY: the processes that train into it, lowest number first; not mpirun.
+# ranks_of DIRECTORY: the processes that train into it, lowest number first; neither mpirun nor their fork servers.
 ranks_of() {
-  pgrep -f "^$program train --output $1 "
+  local pid
+  for pid in $(pgrep -f "^$program train --output $1 "); do
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = lockstep ]; then echo "$pid"; fi
+  done
 }
 
 # contents_of DIRECTORY: to tell whether anything in it was changed.

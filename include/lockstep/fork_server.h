@@ -1,0 +1,15 @@
+#ifndef LOCKSTEP_FORK_SERVER_H
+#define LOCKSTEP_FORK_SERVER_H
+
+#include "lockstep/status.h"
+
+/** Local. Forks the process that will start the processes which read HDF5 files. Called before MPI_Init, and
+ * before there are threads: a process with threads, or with memory that a network card writes into, should
+ * not be forked. Does nothing if there is one; without this call the first file that is read makes it. It
+ * ends with this process, whatever ends that. LKS_ERR_RANK when no process can be made. */
+lks_status lks_fork_server_start(void);
+
+/** Local. Ends it and waits for its end; nothing may be read from a file meanwhile. */
+void lks_fork_server_stop(void);
+
+#endif
