@@ -34,7 +34,7 @@ room_of_public() {
   exact_sum.h | sum_tree.h) echo sums ;;
   comm.h) echo comm ;;
   batch.h | model.h | network.h) echo model ;;
-  dataset.h) echo dataset ;;
+  dataset.h | fork_server.h) echo dataset ;;
   config.h | checkpoint.h | trainer.h) echo train ;;
   study.h | compare.h | report.h) echo study ;;
   *) echo "unknown to tests/style.sh" ;;

@@ -28,7 +28,7 @@ static int share(lks_child *child, const void *argument, size_t bytes)
   void *memory = mmap(NULL, child->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (memory == MAP_FAILED) return file;
   child->memory = memory;
-  memcpy(child->memory->argument, argument, bytes);
+  if (bytes > 0) memcpy(child->memory->argument, argument, bytes);
   return file;
 }
 
