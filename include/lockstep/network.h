@@ -63,8 +63,7 @@ typedef struct lks_tensor {
   int dimensions;               /* 1, 2 or 4 */
   size_t extent[4];             /* PyTorch's order: OIHW, (out,in), or (channels) */
   size_t offset, elements;      /* in the flat array that its kind belongs to */
-  lks_shape
-      image; /* dense on an image: its shape, columns being H,W,C here and C,H,W in files; else height 0 */
+  lks_shape image;              /* that a dense layer is on, else height 0 */
 } lks_tensor;
 
 /** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the
@@ -105,7 +104,13 @@ size_t lks_network_running_count(const lks_network *network);
 int64_t lks_network_batches_tracked(const lks_network *network);
 void lks_network_batches_tracked_set(lks_network *network, int64_t count);
 
-/** Local. Copies between a tensor and PyTorch's layout of it (only a dense layer on an image differs). */
+/** Local. Copies a tensor's values, or those of a moment of it, from here to PyTorch's layout, and back. Only
+ * the weights of dense layers differ: (out,in) there and (in,out) here; on an image, the inputs are C,H,W
+ * there and H,W,C here. */
+void lks_tensor_export(float *out, const float *in, const lks_tensor *tensor);
+void lks_tensor_import(float *out, const float *in, const lks_tensor *tensor);
+
+/** Local. The same with the values of the network. */
 void lks_network_export(float *out, const lks_network *network, const lks_tensor *tensor);
 void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in);
 

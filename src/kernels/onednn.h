@@ -25,7 +25,9 @@ typedef struct lks_window {
   size_t pad_top, pad_left, pad_bottom, pad_right;
 } lks_window;
 
-/** A layer with weights: y = conv(x, w) + b, or y = x w^T + b. */
+/** A layer with weights: y = conv(x, w) + b, or y = x w + b. Weights of a convolution are OIHW, those of a
+ * dense layer (in,out): the primitives keep runs of outputs together, so in fp32 they come into their layouts
+ * and back three times as fast as (out,in) would. */
 typedef struct lks_linear lks_linear;
 
 typedef enum lks_linear_kind { LKS_LINEAR_CONV, LKS_LINEAR_DENSE } lks_linear_kind;
@@ -36,7 +38,7 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
                              bool need_dx, lks_type type, lks_type y_type, int threads);
 void lks_linear_destroy(lks_linear **linear);
 
-/** Elements of w: OIHW, or (out,in). Local. */
+/** Elements of w. Local. */
 size_t lks_linear_weights(const lks_linear *linear);
 /** Bytes of w in the layouts that the primitives like best. Local. */
 size_t lks_linear_packed_bytes(const lks_linear *linear);
@@ -45,9 +47,9 @@ size_t lks_linear_gradient_elements(const lks_linear *linear);
 /** Bytes of one thread. Local. */
 size_t lks_linear_scratch_bytes(const lks_linear *linear);
 
-/** Local. packed [lks_linear_packed_bytes] out; w OIHW or (out,in) in, fp32. Once a step. */
+/** Local. packed [lks_linear_packed_bytes] out; w in, fp32. Once a step. */
 lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear);
-/** Local. dw OIHW or (out,in), db [out] (NULL without bias) out; gradient packed in. Once a step. */
+/** Local. dw as w, db [out] (NULL without bias) out; gradient packed in. Once a step. */
 lks_status lks_linear_unpack_gradient(float *dw, float *db, const float *gradient, lks_linear *linear);
 
 /** Local. y [samples,out_h,out_w,out_c] out; x in; b [out_c] or NULL. */

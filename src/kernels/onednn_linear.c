@@ -36,8 +36,8 @@ static lks_window as_convolution(lks_linear_kind kind, const lks_window *w)
   return (lks_window){1, 1, w->samples, inputs, 1, w->samples, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
 }
 
-static lks_status describe_layouts(linear_layouts *l, const lks_window *w, bool bias, lks_type type,
-                                   lks_type y_type)
+static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, const lks_window *w, bool bias,
+                                   lks_type type, lks_type y_type)
 {
   const dnnl_dim_t samples = (dnnl_dim_t)w->samples, in = (dnnl_dim_t)w->in_channels,
                    out = (dnnl_dim_t)w->out_channels;
@@ -50,7 +50,8 @@ static lks_status describe_layouts(linear_layouts *l, const lks_window *w, bool 
   lks_status status = lks_onednn_layout(&l->x, 4, x, type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->y, 4, y, y_type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->dy, 4, y, type, dnnl_nhwc);
-  if (!status) status = lks_onednn_layout(&l->w, 4, weights, LKS_FP32, dnnl_oihw);
+  const dnnl_format_tag_t parameters = kind == LKS_LINEAR_CONV ? dnnl_oihw : dnnl_iohw;
+  if (!status) status = lks_onednn_layout(&l->w, 4, weights, LKS_FP32, parameters);
   if (!status) status = lks_onednn_layout(&l->w_any, 4, weights, type, dnnl_format_tag_any);
   if (!status) status = lks_onednn_layout(&l->dw_any, 4, weights, LKS_FP32, dnnl_format_tag_any);
   if (!status && bias) status = lks_onednn_layout(&l->b, 1, (const dnnl_dims_t){out}, LKS_FP32, dnnl_x);
@@ -134,7 +135,7 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
   linear_layouts layouts;
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
-  if (!status) status = describe_layouts(&layouts, &w, bias, type, y_type);
+  if (!status) status = describe_layouts(&layouts, kind, &w, bias, type, y_type);
   if (!status) status = create_operations(made, &layouts, need_dx);
   lks_onednn_threads_swap(before);
   if (status) lks_linear_destroy(&made);

@@ -117,9 +117,13 @@ static void draw_weights(lks_network *network)
     lks_random_key key =
         lks_random_key_make(network->options.seed, LKS_RANDOM_WEIGHTS, linear_number(network, layer), 0, 0);
     float *w = network->parameters + unit->weight;
+    float *drawn = network->gradients + unit->weight; /* which are not in use yet */
     float deviation = (float)sqrt(variance_gain(network, unit->op) / (double)fan_in);
-    lks_random_normal(w, count, &key);
-    for (size_t i = 0; i < count; i++) w[i] *= deviation;
+    size_t rows = layer->kind == LKS_LAYER_CONV ? 1 : layer->out.channels, columns = count / rows;
+    lks_random_normal(drawn, count, &key);
+    for (size_t row = 0; row < rows; row++)
+      for (size_t j = 0; j < columns; j++) w[j * rows + row] = drawn[row * columns + j] * deviation;
+    memset(drawn, 0, count * sizeof *drawn);
   }
 }
 
@@ -160,37 +164,40 @@ static float *tensor_data(const lks_network *network, const lks_tensor *tensor)
   return (running ? network->running : network->parameters) + tensor->offset;
 }
 
-/* Column of the file (C,H,W order) that column `column` (H,W,C order) of a dense layer on an image stands in.
- */
-static size_t file_column(lks_shape image, size_t column)
+static void copy(float *out, const float *in, const lks_tensor *tensor, bool exported)
 {
-  size_t c = column % image.channels, pixel = column / image.channels;
-  return c * image.height * image.width + pixel;
+  if (tensor->kind != LKS_TENSOR_WEIGHT || tensor->dimensions != 2) {
+    memcpy(out, in, tensor->elements * sizeof *out);
+    return;
+  }
+  const size_t rows = tensor->extent[0], columns = tensor->extent[1];
+  const lks_shape image = tensor->image.height ? tensor->image : (lks_shape){1, 1, columns};
+  const size_t pixels = image.height * image.width;
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t c = 0; c < image.channels; c++)
+      for (size_t row = 0; row < rows; row++) {
+        const size_t here = (p * image.channels + c) * rows + row, there = row * columns + c * pixels + p;
+        out[exported ? there : here] = in[exported ? here : there];
+      }
+}
+
+void lks_tensor_export(float *out, const float *in, const lks_tensor *tensor)
+{
+  copy(out, in, tensor, true);
+}
+
+void lks_tensor_import(float *out, const float *in, const lks_tensor *tensor)
+{
+  copy(out, in, tensor, false);
 }
 
 void lks_network_export(float *out, const lks_network *network, const lks_tensor *tensor)
 {
-  const float *data = tensor_data(network, tensor);
-  if (!tensor->image.height) {
-    memcpy(out, data, tensor->elements * sizeof *out);
-    return;
-  }
-  size_t columns = tensor->extent[1];
-  for (size_t row = 0; row < tensor->extent[0]; row++)
-    for (size_t j = 0; j < columns; j++)
-      out[row * columns + file_column(tensor->image, j)] = data[row * columns + j];
+  lks_tensor_export(out, tensor_data(network, tensor), tensor);
 }
 
 void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in)
 {
-  float *data = tensor_data(network, tensor);
+  lks_tensor_import(tensor_data(network, tensor), in, tensor);
   lks_network_parameters_changed(network);
-  if (!tensor->image.height) {
-    memcpy(data, in, tensor->elements * sizeof *in);
-    return;
-  }
-  size_t columns = tensor->extent[1];
-  for (size_t row = 0; row < tensor->extent[0]; row++)
-    for (size_t j = 0; j < columns; j++)
-      data[row * columns + j] = in[row * columns + file_column(tensor->image, j)];
 }

@@ -39,24 +39,6 @@ static bool is_parameter(const lks_tensor *tensor)
   return tensor->kind <= LKS_TENSOR_BETA;
 }
 
-/** out[tensor] = in[tensor] between our layout and PyTorch's: they differ in the columns of a dense layer on
- * an image, which are H,W,C here and C,H,W there. */
-static void copy_tensor(float *out, const float *in, const lks_tensor *tensor, bool to_file)
-{
-  const lks_shape image = tensor->image;
-  if (image.height == 0) {
-    memcpy(out, in, tensor->elements * sizeof *out);
-    return;
-  }
-  const size_t pixels = image.height * image.width, columns = pixels * image.channels;
-  for (size_t row = 0; row < tensor->elements; row += columns)
-    for (size_t p = 0; p < pixels; p++)
-      for (size_t c = 0; c < image.channels; c++) {
-        const size_t here = row + p * image.channels + c, there = row + c * pixels + p;
-        out[to_file ? there : here] = in[to_file ? here : there];
-      }
-}
-
 /** Where a tensor, or a moment of it, lies. */
 static float *live_data(lks_network *network, lks_optimizer *optimizer, const lks_tensor *tensor, int moment)
 {
@@ -104,7 +86,7 @@ lks_status lks_snapshot_take(lks_snapshot *snapshot, lks_network *network, lks_o
   for (size_t a = 0; status == LKS_OK && a < snapshot->arrays; a++) {
     lks_snapshot_array *array = &snapshot->array[a];
     const lks_tensor *tensor = lks_network_find(network, array->name);
-    copy_tensor(array->data, live_data(network, optimizer, tensor, array->moment), tensor, true);
+    lks_tensor_export(array->data, live_data(network, optimizer, tensor, array->moment), tensor);
   }
   if (status != LKS_OK) lks_snapshot_clear(snapshot);
   return status;
@@ -116,7 +98,7 @@ void lks_snapshot_put(const lks_snapshot *snapshot, lks_network *network, lks_op
     const lks_snapshot_array *array = &snapshot->array[a];
     if (array->moment != LKS_NO_MOMENT && !optimizer) continue;
     const lks_tensor *tensor = lks_network_find(network, array->name);
-    copy_tensor(live_data(network, optimizer, tensor, array->moment), array->data, tensor, false);
+    lks_tensor_import(live_data(network, optimizer, tensor, array->moment), array->data, tensor);
   }
   lks_network_batches_tracked_set(network, snapshot->batches_tracked);
   if (optimizer) lks_optimizer_steps_set(optimizer, snapshot->steps);

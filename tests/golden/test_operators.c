@@ -72,14 +72,17 @@ static void check_linear(golden *g, lks_linear_kind kind, lks_window window)
   float *gradient = golden_room(g, lks_linear_gradient_elements(linear));
   float *scratch = golden_room(g, lks_linear_scratch_bytes(linear) / sizeof(float) + 1);
   float *y = golden_room(g, out), *dx = golden_room(g, in), *dw = golden_room(g, weights),
-        *db = golden_room(g, outputs);
+        *db = golden_room(g, outputs), *w_here = golden_room(g, weights), *dw_here = golden_room(g, weights);
+  const bool dense = kind == LKS_LINEAR_DENSE; /* whose weights are (in,out) here */
   const float *x = golden_floats(g, "x"), *w = golden_floats(g, "w"), *b = golden_floats(g, "b");
   const float *dy = golden_floats(g, "dy");
-  CHECK(lks_linear_pack(packed, w, linear));
+  naive_transpose(w_here, w, dense ? outputs : 1, dense ? weights / outputs : weights);
+  CHECK(lks_linear_pack(packed, w_here, linear));
   CHECK(lks_linear_forward(y, x, packed, b, linear, 0, scratch));
   CHECK(lks_linear_backward_data(dx, dy, packed, linear, 0, scratch));
   CHECK(lks_linear_backward_weights(gradient, x, dy, linear, 0, scratch));
-  CHECK(lks_linear_unpack_gradient(dw, db, gradient, linear));
+  CHECK(lks_linear_unpack_gradient(dw_here, db, gradient, linear));
+  naive_transpose(dw, dw_here, dense ? weights / outputs : 1, dense ? outputs : weights);
 
   naive_sum *y_sum = sums(out), *dx_sum = sums(in), *dw_sum = sums(weights), *db_sum = sums(outputs);
   naive_conv_forward(y_sum, x, w, b, &window);

@@ -326,8 +326,8 @@ static void test_import_and_export(lks_comm *comm)
     lks_network_import(s.network, tensor, file);
     lks_network_export(back, s.network, tensor);
     const float *w = lks_network_parameters(s.network) + tensor->offset;
-    /* column (pixel 1, channel 2) of H,W,C is column 2*20 + 1 of C,H,W */
-    ok = !memcmp(file, back, sizeof file) && w[1 * 3 + 2] == 41;
+    /* input (pixel 1, channel 2) of H,W,C is input 2*20 + 1 of C,H,W; (in,out) here, (out,in) there */
+    ok = !memcmp(file, back, sizeof file) && w[(1 * 3 + 2) * CLASSES + 3] == 3 * 60 + 41;
   }
   subject_destroy(&s);
   lks_assert_all(comm, ok);

@@ -160,3 +160,9 @@ void naive_average_pool(naive_sum *y, naive_sum *dx, const float *x, const float
 {
   pool(y, dx, x, dy, window, false);
 }
+
+void naive_transpose(float *out, const float *in, size_t rows, size_t columns)
+{
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) out[j * rows + i] = in[i * columns + j];
+}

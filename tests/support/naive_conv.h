@@ -25,6 +25,9 @@ void naive_conv_forward(naive_sum *y, const float *x, const float *w, const floa
 void naive_conv_backward(naive_sum *dx, naive_sum *dw, naive_sum *db, const float *dy, const float *x,
                          const float *w, const lks_window *window);
 
+/** Swaps the axes of weights: out [columns,rows], in [rows,columns]. */
+void naive_transpose(float *out, const float *in, size_t rows, size_t columns);
+
 /** y and dx; the first of equal values takes the gradient of a maximum, and padding never counts. */
 void naive_max_pool(naive_sum *y, naive_sum *dx, const float *x, const float *dy, const lks_window *window);
 void naive_average_pool(naive_sum *y, naive_sum *dx, const float *x, const float *dy,

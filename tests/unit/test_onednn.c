@@ -162,11 +162,20 @@ static void check_layer(lks_linear_kind kind, lks_window window, bool bias, lks_
   CHECK(layer_run(&l, 0));
   CHECK(lks_linear_unpack_gradient(l.dw, l.db, l.gradient, l.linear));
   float *y_got = widened(l.y, l.out, type), *dx_got = widened(l.dx, l.in, type);
+  float *dw_got = floats(l.weights);
+  memcpy(dw_got, l.dw, l.weights * sizeof *dw_got);
+  if (kind == LKS_LINEAR_DENSE) { /* (in,out), and the naive twin's are (out,in) */
+    float *swapped = floats(l.weights);
+    naive_transpose(swapped, rounded, l.weights / window.out_channels, window.out_channels);
+    memcpy(rounded, swapped, l.weights * sizeof *rounded);
+    naive_transpose(dw_got, l.dw, l.weights / window.out_channels, window.out_channels);
+    free(swapped);
+  }
   naive_sum *y = sums(l.out), *dx = sums(l.in), *dw = sums(l.weights), *db = sums(window.out_channels);
   naive_conv_forward(y, x, rounded, l.b, &window);
   naive_conv_backward(dx, dw, db, dy, x, rounded, &window);
   bool good[] = {naive_close(y_got, y, l.out, type), naive_close(dx_got, dx, l.in, type),
-                 naive_close(l.dw, dw, l.weights, LKS_FP32),
+                 naive_close(dw_got, dw, l.weights, LKS_FP32),
                  !bias || naive_close(l.db, db, window.out_channels, LKS_FP32)};
   for (int i = 0; i < 4; i++)
     if (!good[i])
@@ -177,7 +186,7 @@ static void check_layer(lks_linear_kind kind, lks_window window, bool bias, lks_
   /* The comparison can fail: one part in 2^12, and in bf16 in 2^7, is seen. */
   y_got[0] += (type == LKS_BF16 ? 0x1p-7f : 0x1p-12f) * (float)y[0].magnitude;
   assert_false(naive_close(y_got, y, l.out, type) && y[0].terms < 2048);
-  free(x), free(dy), free(w), free(rounded), free(y_got), free(dx_got);
+  free(x), free(dy), free(w), free(rounded), free(y_got), free(dx_got), free(dw_got);
   free(y), free(dx), free(dw), free(db);
   layer_free(&l);
 }
