@@ -32,8 +32,8 @@ complain() {
   failures=$((failures + 1))
 }
 
-# nothing_left [ARGUMENTS]: no process of the program (with these arguments) is left. The fork server of a rank that was
-# killed gets a moment to see it.
+# nothing_left ARGUMENTS: no process of the program with these arguments (empty: with any) is left. The fork server of a
+# rank that was killed gets a moment to see it.
 nothing_left() {
   local left
   for _ in $(seq 50); do
@@ -45,7 +45,7 @@ nothing_left() {
 }
 
 finish() {
-  nothing_left
+  nothing_left ""
   echo "$failures failures"
   exit $((failures > 0))
 }
