@@ -132,3 +132,13 @@ void lks_input_features(void *y, const float *x, const float *scale, const float
 {
   lks_vector()->elementwise->input_features(y, x, scale, offset, count, type);
 }
+
+void lks_bf16_of(uint16_t *y, const float *x, size_t count)
+{
+  lks_vector()->elementwise->bf16_of(y, x, count);
+}
+
+void lks_bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count)
+{
+  lks_vector()->elementwise->bf16_pairs(y, a, b, count);
+}

@@ -37,4 +37,10 @@ void lks_input_image(void *y, const uint8_t *x, const float *scale, const float 
 void lks_input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
                         lks_type type);
 
+/** y [count] = x, rounded as lks_bf16_from_float does. */
+void lks_bf16_of(uint16_t *y, const float *x, size_t count);
+/** y [count]: a rounded to bf16 in the lower half, b in the upper one, so that in memory they stand in turns.
+ * b may be NULL: zeros. */
+void lks_bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count);
+
 #endif

@@ -40,7 +40,7 @@ void lks_linear_destroy(lks_linear **linear);
 
 /** Elements of w. Local. */
 size_t lks_linear_weights(const lks_linear *linear);
-/** Bytes of w in the layouts that the primitives like best. Local. */
+/** Bytes of w in the layouts that the primitives like best, and of room to bring it there. Local. */
 size_t lks_linear_packed_bytes(const lks_linear *linear);
 /** Floats of dw in its packed layout, padding included, then db if there is a bias. Local. */
 size_t lks_linear_gradient_elements(const lks_linear *linear);

@@ -50,6 +50,20 @@ size_t lks_onednn_bytes(const lks_onednn_op *op, int argument);
 /** Local. Executes the operation on this thread alone. pointers: as the list given at creation. */
 lks_status lks_onednn_run(lks_onednn_op *op, int thread, const void *const *pointers);
 
+/** How the parameters of a layer come into a primitive's layout of its weights. */
+typedef struct lks_onednn_pack {
+  lks_onednn_op reorder; /* of the parameters, or of pairs of them */
+  size_t words;          /* pairs; 0 if there are none */
+  size_t out, in;
+  int axis; /* that pairs are along */
+} lks_onednn_pack;
+
+/** Local. from: OIHW of fp32; or (in,out) if dense, the layout IOHW; to: of either type. */
+lks_status lks_onednn_pack_create(lks_onednn_pack *pack, const lks_onednn_host *host, bool dense,
+                                  const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+/** Local, on thread 0. packed out; w in; words [pack->words] is room to work in. */
+lks_status lks_onednn_pack_run(lks_onednn_pack *pack, void *packed, const float *w, uint32_t *words);
+
 /** Sets the number of OpenMP threads that this thread's next parallel region would have; returns the one
  * before. oneDNN splits sums by that number both when it creates and when it executes. Local. */
 int lks_onednn_threads_swap(int threads);

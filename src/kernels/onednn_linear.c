@@ -5,10 +5,10 @@
 
 struct lks_linear {
   lks_onednn_host host;
-  lks_onednn_op forward, backward_data, backward_weights;
-  lks_onednn_op pack, pack_data, unpack; /* pack_data: none if the layout is the forward pass's */
+  lks_onednn_op forward, backward_data, backward_weights, unpack;
+  lks_onednn_pack pack, pack_data; /* pack_data: none if the layout is the forward pass's */
   size_t weights, outputs;
-  size_t data_offset; /* bytes of `packed` before the weights of backward_data */
+  size_t data_offset, words_offset; /* bytes of `packed` before the weights of backward_data, and the words */
   size_t packed_bytes;
   size_t dw, dw_rounded; /* floats of dw in its layout; and up to where db starts */
   bool bias;
@@ -93,32 +93,35 @@ static lks_status create_backward_weights(lks_linear *linear, const linear_layou
 }
 
 /* Where everything lies in `packed` and in a gradient, and the reorders that lead there and back. */
-static lks_status create_packing(lks_linear *linear, const linear_layouts *l)
+static lks_status create_packing(lks_linear *linear, const linear_layouts *l, bool dense)
 {
   const dnnl_memory_desc_t *w = lks_onednn_md(&linear->forward, DNNL_ARG_WEIGHTS);
-  lks_status status = lks_onednn_reorder_create(&linear->pack, &linear->host, &l->w, w);
+  lks_status status = lks_onednn_pack_create(&linear->pack, &linear->host, dense, &l->w, w);
   linear->packed_bytes = round_up(dnnl_memory_desc_get_size(w), 64);
   if (!status && linear->backward_data.desc) {
     const dnnl_memory_desc_t *w_data = lks_onednn_md(&linear->backward_data, DNNL_ARG_WEIGHTS);
     if (!dnnl_memory_desc_equal(w, w_data)) {
       linear->data_offset = linear->packed_bytes;
       linear->packed_bytes += round_up(dnnl_memory_desc_get_size(w_data), 64);
-      status = lks_onednn_reorder_create(&linear->pack_data, &linear->host, &l->w, w_data);
+      status = lks_onednn_pack_create(&linear->pack_data, &linear->host, dense, &l->w, w_data);
     }
   }
   if (status) return status;
+  const size_t words = linear->pack.words, words_data = linear->pack_data.words;
+  linear->words_offset = linear->packed_bytes;
+  linear->packed_bytes += round_up((words > words_data ? words : words_data) * sizeof(uint32_t), 64);
   const dnnl_memory_desc_t *dw = lks_onednn_md(&linear->backward_weights, DNNL_ARG_DIFF_WEIGHTS);
   linear->dw = dnnl_memory_desc_get_size(dw) / sizeof(float);
   linear->dw_rounded = round_up(linear->dw, 16);
   return lks_onednn_reorder_create(&linear->unpack, &linear->host, dw, &l->w);
 }
 
-static lks_status create_operations(lks_linear *linear, const linear_layouts *l, bool need_dx)
+static lks_status create_operations(lks_linear *linear, const linear_layouts *l, bool dense, bool need_dx)
 {
   lks_status status = create_forward(linear, l);
   if (!status && need_dx) status = create_backward_data(linear, l);
   if (!status) status = create_backward_weights(linear, l);
-  if (!status) status = create_packing(linear, l);
+  if (!status) status = create_packing(linear, l, dense);
   return status;
 }
 
@@ -136,7 +139,7 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
   if (!status) status = describe_layouts(&layouts, kind, &w, bias, type, y_type);
-  if (!status) status = create_operations(made, &layouts, need_dx);
+  if (!status) status = create_operations(made, &layouts, kind == LKS_LINEAR_DENSE, need_dx);
   lks_onednn_threads_swap(before);
   if (status) lks_linear_destroy(&made);
   *linear = made;
@@ -147,8 +150,8 @@ void lks_linear_destroy(lks_linear **linear)
 {
   if (!*linear) return;
   lks_linear *l = *linear;
-  lks_onednn_op *ops[] = {&l->forward, &l->backward_data, &l->backward_weights,
-                          &l->pack,    &l->pack_data,     &l->unpack};
+  lks_onednn_op *ops[] = {&l->forward,      &l->backward_data,     &l->backward_weights,
+                          &l->pack.reorder, &l->pack_data.reorder, &l->unpack};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) lks_onednn_op_destroy(ops[i]);
   lks_onednn_host_close(&l->host);
   lks_free(l);
@@ -181,9 +184,10 @@ size_t lks_linear_scratch_bytes(const lks_linear *linear)
 
 lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear)
 {
-  lks_status status = lks_onednn_run(&linear->pack, 0, (const void *[]){w, packed});
+  uint32_t *words = (uint32_t *)((char *)packed + linear->words_offset);
+  lks_status status = lks_onednn_pack_run(&linear->pack, packed, w, words);
   if (status || linear->data_offset == 0) return status;
-  return lks_onednn_run(&linear->pack_data, 0, (const void *[]){w, (char *)packed + linear->data_offset});
+  return lks_onednn_pack_run(&linear->pack_data, (char *)packed + linear->data_offset, w, words);
 }
 
 lks_status lks_linear_unpack_gradient(float *dw, float *db, const float *gradient, lks_linear *linear)

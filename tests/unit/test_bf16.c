@@ -106,6 +106,44 @@ static void test_rounding_is_to_nearest_even(void **state)
   }
 }
 
+typedef struct rounded {
+  uint16_t one[MAX], pairs[2 * MAX], half_pairs[2 * MAX];
+} rounded;
+
+static void run_rounding(void *out, void *context)
+{
+  rounded *r = out;
+  const float *wide = context;
+  lks_bf16_of(r->one, wide, b.count);
+  lks_bf16_pairs((uint32_t *)r->pairs, wide, wide + MAX, b.count);
+  lks_bf16_pairs((uint32_t *)r->half_pairs, wide, NULL, b.count);
+}
+
+/* Any bits, infinities and subnormal numbers among them. */
+static void test_rounding_of_arrays(void **state)
+{
+  (void)state;
+  static float wide[2 * MAX];
+  static rounded got;
+  for (uint32_t i = 0; i < 2 * MAX; ++i) {
+    const uint32_t bits = i * 2654435761u;
+    memcpy(wide + i, &bits, sizeof bits);
+  }
+  for (size_t shape = 0; shape < SHAPES; ++shape) {
+    batch_make(shape, 0, 1);
+    assert_true(kernel_test_same_bits(run_rounding, wide, sizeof got));
+    run_rounding(&got, wide);
+    for (size_t i = 0; i < b.count; ++i) {
+      const uint16_t first = lks_bf16_from_float(wide[i]), second = lks_bf16_from_float(wide[MAX + i]);
+      assert_int_equal(got.one[i], first);
+      assert_int_equal(got.pairs[2 * i], first);
+      assert_int_equal(got.pairs[2 * i + 1], second);
+      assert_int_equal(got.half_pairs[2 * i], first);
+      assert_int_equal(got.half_pairs[2 * i + 1], 0);
+    }
+  }
+}
+
 enum { RELU, RELU_BACKWARD, SIGMOID, SIGMOID_BACKWARD, ADD, DROPOUT, FEATURES, IMAGE, ELEMENTWISE };
 
 static const lks_random_key key = {.seed = 7, .purpose = 3, .step = 5, .sample = 9};
@@ -360,6 +398,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rounding_is_to_nearest_even),
+      cmocka_unit_test(test_rounding_of_arrays),
       cmocka_unit_test(test_elementwise),
       cmocka_unit_test(test_input_and_dropout_are_those_of_fp32),
       cmocka_unit_test(test_sums),

@@ -138,6 +138,31 @@ static void input_features(void *y, const float *x, const float *scale, const fl
   if (i < count) scaled(y, x, scale, offset, i, count - i, type);
 }
 
+static void bf16_of(uint16_t *y, const float *x, size_t count)
+{
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL)
+    lks_store(y, i, lks_load(x, i, LKS_FULL, LKS_FP32), LKS_FULL, LKS_BF16);
+  if (i < count) lks_store(y, i, lks_load(x, i, count - i, LKS_FP32), count - i, LKS_BF16);
+}
+
+LKS_INLINE void pair(uint32_t *y, const float *a, const float *b, size_t at, size_t lanes)
+{
+  const lks_full lower = lks_from_halves(lks_to_halves(lks_load(a, at, lanes, LKS_FP32)));
+  lks_full upper = {0};
+  if (b) upper = lks_from_halves(lks_to_halves(lks_load(b, at, lanes, LKS_FP32)));
+  const lks_full_bits both = (lks_full_bits)lower >> 16 | (lks_full_bits)upper;
+  memcpy(y + at, &both, lanes * sizeof *y);
+}
+
+static void bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count)
+{
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL) pair(y, a, b, i, LKS_FULL);
+  if (i < count) pair(y, a, b, i, count - i);
+}
+
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {
-    relu_forward, relu_backward, sigmoid_backward, add_forward, dropout, input_bytes, input_features,
+    relu_forward, relu_backward,  sigmoid_backward, add_forward, dropout,
+    input_bytes,  input_features, bf16_of,          bf16_pairs,
 };

@@ -39,6 +39,8 @@ typedef struct lks_elementwise_kernels {
                       size_t period, size_t count, lks_type type);
   void (*input_features)(void *y, const float *x, const float *scale, const float *offset, size_t count,
                          lks_type type);
+  void (*bf16_of)(uint16_t *y, const float *x, size_t count);
+  void (*bf16_pairs)(uint32_t *y, const float *a, const float *b, size_t count);
 } lks_elementwise_kernels;
 
 typedef struct lks_exp_kernels {
