@@ -103,6 +103,7 @@ static size_t reserve_norms(lks_network *network)
     lks_arena_reserve(network->arena, &unit->local, network->groups_max * columns * LKS_EXACT_LIMBS,
                       sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->mean, network->groups_max * columns, sizeof(double));
+    lks_arena_reserve(network->arena, &unit->moments, columns, sizeof(double));
     lks_arena_reserve(network->arena, &unit->pooled_forward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->pooled_backward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->precise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));

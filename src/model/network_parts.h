@@ -39,9 +39,10 @@ typedef struct lks_norm_unit {
   lks_batch_norm_form *form; /* [local groups] */
   double *mean;              /* [local groups][2*channels]: means of dy and of dy*x_hat over a group */
   int64_t *pooled_forward, *pooled_backward; /* a set each, over the whole mini-batch once known */
-  lks_batch_norm_form running;               /* for LKS_PASS_RUNNING */
-  int64_t *precise;                          /* a set, over the mini-batches of LKS_PASS_PRECISE */
-  int64_t *noise; /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
+  double *moments; /* [2*channels]: mean and biased variance of the whole mini-batch, once known */
+  lks_batch_norm_form running; /* for LKS_PASS_RUNNING */
+  int64_t *precise;            /* a set, over the mini-batches of LKS_PASS_PRECISE */
+  int64_t *noise;              /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
   double noise_steps, mean_noise, variance_noise; /* sums over steps */
 } lks_norm_unit;
 

@@ -95,16 +95,23 @@ void lks_norm_moments(double *moments, const int64_t *set, size_t channels, doub
                       set + (channels + c) * LKS_EXACT_LIMBS, n);
 }
 
+static double pooled_count(const lks_pass_context *context, const lks_norm_unit *unit)
+{
+  return (double)(context->plan->samples * unit->pixels);
+}
+
 static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
 {
   lks_network *network = context->network;
   const float *gamma = network->parameters + unit->gamma, *beta = network->parameters + unit->beta;
   for (size_t g = 0; g < context->plan->local_groups; g++) {
-    double n = group_count(context, unit, g);
-    lks_norm_moments(network->moments, group_set(context, unit, g), unit->channels, n);
-    if (lks_noise_measured(context))
-      lks_noise_add_group(context, unit, g, network->moments + unit->channels, n);
-    lks_batch_norm_form_set(&unit->form[g], network->moments, network->moments + unit->channels, gamma, beta,
+    double n = group_count(context, unit, g), *moments = unit->moments;
+    if (!lks_norm_pooled_known(context->plan)) {
+      moments = network->moments;
+      lks_norm_moments(moments, group_set(context, unit, g), unit->channels, n);
+    }
+    if (lks_noise_measured(context)) lks_noise_add_group(context, unit, g, moments + unit->channels, n);
+    lks_batch_norm_form_set(&unit->form[g], moments, moments + unit->channels, gamma, beta,
                             network->options.epsilon, unit->channels);
   }
 }
@@ -122,8 +129,11 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
     if (status) return status;
   }
   for (int u = first; u < end; u++) {
-    form_groups(context, &network->unit_norm[u]);
-    take_pooled(context, &network->unit_norm[u], network->unit_norm[u].pooled_forward);
+    lks_norm_unit *unit = &network->unit_norm[u];
+    take_pooled(context, unit, unit->pooled_forward);
+    if (lks_norm_pooled_known(context->plan))
+      lks_norm_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
+    form_groups(context, unit);
   }
   return LKS_OK;
 }
@@ -183,27 +193,26 @@ void lks_norm_running_forms(lks_network *network)
   network->running_formed = true;
 }
 
-/* moments: mean and unbiased variance of n values. */
-static void unbiased_moments(double *moments, const int64_t *set, size_t channels, double n)
+/* Makes the biased variance of n values unbiased. */
+static double unbiased(double n)
 {
-  lks_norm_moments(moments, set, channels, n);
-  double correction = n > 1 ? n / (n - 1) : 1;
-  for (size_t c = channels; c < 2 * channels; c++) moments[c] *= correction;
+  return n > 1 ? n / (n - 1) : 1;
 }
 
 void lks_norm_update(const lks_pass_context *context)
 {
   lks_network *network = context->network;
-  double a = network->options.momentum, *moments = network->moments;
+  double a = network->options.momentum;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     size_t channels = unit->channels;
     float *mean = network->running + unit->running_mean, *var = network->running + unit->running_var;
-    unbiased_moments(moments, unit->pooled_forward, channels,
-                     (double)(context->plan->samples * unit->pixels));
+    double n = pooled_count(context, unit), correction = unbiased(n);
+    if (!lks_norm_pooled_known(context->plan))
+      lks_norm_moments(unit->moments, unit->pooled_forward, channels, n);
     for (size_t c = 0; c < channels; c++) {
-      mean[c] = (float)((1 - a) * mean[c] + a * moments[c]);
-      var[c] = (float)((1 - a) * var[c] + a * moments[channels + c]);
+      mean[c] = (float)((1 - a) * mean[c] + a * unit->moments[c]);
+      var[c] = (float)((1 - a) * var[c] + a * (unit->moments[channels + c] * correction));
       network->gradients[unit->beta + c] =
           (float)lks_exact_sum_value(unit->pooled_backward + c * LKS_EXACT_LIMBS);
       network->gradients[unit->gamma + c] =
@@ -229,11 +238,11 @@ lks_status lks_network_precise_set_all(lks_network *network)
     return lks_fail(LKS_ERR_DATA, "no training samples to recompute the statistics from");
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    unbiased_moments(network->moments, unit->precise, unit->channels,
-                     network->precise_samples * (double)unit->pixels);
+    double n = network->precise_samples * (double)unit->pixels, *moments = network->moments;
+    lks_norm_moments(moments, unit->precise, unit->channels, n);
     for (size_t c = 0; c < unit->channels; c++) {
-      network->running[unit->running_mean + c] = (float)network->moments[c];
-      network->running[unit->running_var + c] = (float)network->moments[unit->channels + c];
+      network->running[unit->running_mean + c] = (float)moments[c];
+      network->running[unit->running_var + c] = (float)(moments[unit->channels + c] * unbiased(n));
     }
   }
   network->running_formed = false;
