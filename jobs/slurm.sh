@@ -21,7 +21,7 @@ prepare() {
   export OMP_NUM_THREADS=$threads OMP_PLACES=cores
   if [ "$LAUNCH" = auto ]; then
     LAUNCH=mpirun
-    if srun --mpi=list 2>&1 | grep -qw pmix && [ "$PMIX" = yes ]; then LAUNCH=srun; fi
+    if srun --mpi=list 2>&1 | grep -w pmix >/dev/null && [ "$PMIX" = yes ]; then LAUNCH=srun; fi
   fi
   echo "$(date '+%F %T') $1: job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}, $ranks ranks x $threads threads on" \
     "${SLURM_JOB_NODELIST:-?} by $LAUNCH"

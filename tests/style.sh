@@ -72,6 +72,8 @@ text() {
   lines '\b(printf|puts|putchar)[[:space:]]*\(|\((stdout|stderr),' src |
     rule 'a library does not print' '^src/(cli/|base/log\.c:|train/progress\.c:)'
   lines '\b(TODO|FIXME|XXX)\b' include src tests | rule 'unfinished'
+  { grep -rnE '[^|]\| *grep -[a-z]*q' --include='*.sh' --include='*.sbatch' --include=run tests jobs .ci || true; } |
+    rule 'a pipe that grep -q leaves early, which pipefail takes for a failure'
   { grep -rnIE $'\t|[[:space:]]$' --include='*.[ch]' --include='*.sh' --include='*.py' --include='*.md' \
     --include='*.model' --include='*.cmake' --include=CMakeLists.txt --include=run CMakeLists.txt include src tests jobs data .ci || true; } |
     rule 'tab or blank at the end'

@@ -97,7 +97,7 @@ static _Noreturn void keep(const lks_fork_task *task, const int descriptor[])
   sigprocmask(SIG_BLOCK, &ends, NULL);
   const int control = descriptor[LKS_FORK_CONTROL];
   struct pollfd watched[] = {{control, POLLIN, 0}, {signalfd(-1, &ends, SFD_CLOEXEC), POLLIN, 0}};
-  const pid_t worker = fork();
+  const pid_t worker = watched[1].fd < 0 ? -1 : fork();
   if (worker == 0) work(task, descriptor);
   lks_fork_end end = {.error = worker < 0 ? errno : 0};
   close(descriptor[LKS_FORK_OUTPUT]); /* the worker's end is the end of its output */

@@ -9,12 +9,24 @@ make_long_run
 train whole 2 "${long_run[@]}"
 ended whole 0
 
+# forked_early NAME: each rank has its fork server, which has none of Open MPI's plugins in memory, as the rank has: it was
+# forked before MPI had threads.
+forked_early() {
+  local rank server
+  for rank in $(ranks_of "$1"); do
+    server=$(pgrep -P "$rank" -x lockstep-reader) || complain "$1: a rank has no fork server"
+    if grep -q /mca_ "/proc/$server/maps"; then complain "$1: the fork server of a rank was forked after MPI's start"; fi
+    [ "$hydra" = yes ] || grep -q /mca_ "/proc/$rank/maps" || complain "$1: MPI's plugins are not to be seen in memory"
+  done
+}
+
 # strike NAME RANKS RANK SIGNAL: trains, and sends a signal to one rank once there is a checkpoint in mid-epoch.
 strike() {
   local name=$1 ranks=$2 rank=$3 signal=$4 victim
   SECONDS=0
   train "$name" "$ranks" "${long_run[@]}" --stall-limit 3 &
   wait_for "$name/checkpoint-10.h5"
+  forked_early "$name"
   victim=$(ranks_of "$name" | sed -n "$((rank + 1))p")
   kill -"$signal" "$victim"
   wait

@@ -21,7 +21,7 @@ cd "$folder/work"
 # MPICH's mpiexec kills the other ranks of a job that ends itself, and then gives that signal's number for its code. When it
 # hands a signal on, it may lose the code of the ranks.
 hydra=no
-if "$MPIEXEC" --version 2>&1 | grep -q HYDRA; then hydra=yes; fi
+if "$MPIEXEC" --version 2>&1 | grep HYDRA >/dev/null; then hydra=yes; fi
 
 # complain WHAT [FILE]...: counts a failure, and shows files that tell more.
 complain() {
