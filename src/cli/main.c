@@ -172,8 +172,7 @@ int main(int argc, char **argv)
   if (answered(argc, argv)) return (int)flush(LKS_OK);
   const command *chosen = argc < 2 ? NULL : find(argv[1]);
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
-  lks_fork_server_start(); /* if this fails, the first file that is read tries again, and all ranks hear of it
-                            */
+  lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   int level;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
   if (chosen != NULL && chosen->stoppable)

@@ -149,19 +149,19 @@ lks_status lks_fork_server_fail(int error)
 lks_status lks_fork_server_start(void)
 {
   if (server.pid) return LKS_OK;
-  int ends[2], error = 0;
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) error = errno;
-  if (!error) {
-    server.pid = fork_quietly();
-    if (server.pid == 0) serve(ends[1]);
-    if (server.pid < 0) error = errno;
-    close(ends[1]);
-    server.socket = ends[0];
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return lks_fork_server_fail(errno);
+  const pid_t pid = fork_quietly();
+  if (pid == 0) serve(ends[1]);
+  const int error = errno;
+  close(ends[1]);
+  if (pid < 0) {
+    close(ends[0]);
+    return lks_fork_server_fail(error);
   }
-  if (!error) return LKS_OK;
-  if (server.pid < 0) close(server.socket);
-  server.pid = 0;
-  return lks_fork_server_fail(error);
+  server.pid = pid;
+  server.socket = ends[0];
+  return LKS_OK;
 }
 
 void lks_fork_server_stop(void)

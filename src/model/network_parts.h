@@ -160,8 +160,6 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context);
 /** Collective, without waiting / waiting: from the segments' sums to the groups' means of dy and dy*x_hat. */
 lks_status lks_norm_backward_start_all(const lks_pass_context *context);
 lks_status lks_norm_backward_finish_all(const lks_pass_context *context);
-/** Local. moments [2*channels] out: means, then biased variances, of n values whose sums are in `set`. */
-void lks_norm_moments(double *moments, const int64_t *set, size_t channels, double n);
 /** Local. Forms from the running statistics, if they have changed. */
 void lks_norm_running_forms(lks_network *network);
 /** Local. Whether a norm's pooled sums are known to all ranks without the last reduction. */
@@ -174,6 +172,7 @@ void lks_noise_begin(const lks_pass_context *context);
 /** variance [channels] and n: of one local group, as soon as they are known. */
 void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
                          const double *variance, double n);
+/** After lks_norm_update, whose moments of the whole mini-batch it takes. */
 void lks_noise_finish(const lks_pass_context *context);
 /** Whether this pass measures noise. */
 static inline bool lks_noise_measured(const lks_pass_context *context)

@@ -62,12 +62,10 @@ void lks_noise_finish(const lks_pass_context *context)
 {
   lks_network *network = context->network;
   const lks_batch_plan *plan = context->plan;
-  double *moments = network->moments, b = (double)plan->samples;
+  double b = (double)plan->samples;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    double n = (double)(plan->samples * unit->pixels);
-    lks_norm_moments(moments, unit->pooled_forward, unit->channels, n);
-    add_step(unit, moments + unit->channels, n);
+    add_step(unit, unit->moments + unit->channels, (double)(plan->samples * unit->pixels));
   }
   network->noise_steps++;
   network->noise_theory += b > 1 ? ((double)plan->groups - 1) / (b - 1) : 0;

@@ -88,7 +88,8 @@ static double group_count(const lks_pass_context *context, const lks_norm_unit *
   return (double)((begin[1] - begin[0]) * unit->pixels);
 }
 
-void lks_norm_moments(double *moments, const int64_t *set, size_t channels, double n)
+/* moments [2*channels] out: means, then biased variances, of n values whose sums are in `set`. */
+static void find_moments(double *moments, const int64_t *set, size_t channels, double n)
 {
   for (size_t c = 0; c < channels; c++)
     lks_exact_moments(&moments[c], &moments[channels + c], set + c * LKS_EXACT_LIMBS,
@@ -108,7 +109,7 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
     double n = group_count(context, unit, g), *moments = unit->moments;
     if (!lks_norm_pooled_known(context->plan)) {
       moments = network->moments;
-      lks_norm_moments(moments, group_set(context, unit, g), unit->channels, n);
+      find_moments(moments, group_set(context, unit, g), unit->channels, n);
     }
     if (lks_noise_measured(context)) lks_noise_add_group(context, unit, g, moments + unit->channels, n);
     lks_batch_norm_form_set(&unit->form[g], moments, moments + unit->channels, gamma, beta,
@@ -132,7 +133,7 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
     lks_norm_unit *unit = &network->unit_norm[u];
     take_pooled(context, unit, unit->pooled_forward);
     if (lks_norm_pooled_known(context->plan))
-      lks_norm_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
+      find_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
     form_groups(context, unit);
   }
   return LKS_OK;
@@ -208,8 +209,7 @@ void lks_norm_update(const lks_pass_context *context)
     size_t channels = unit->channels;
     float *mean = network->running + unit->running_mean, *var = network->running + unit->running_var;
     double n = pooled_count(context, unit), correction = unbiased(n);
-    if (!lks_norm_pooled_known(context->plan))
-      lks_norm_moments(unit->moments, unit->pooled_forward, channels, n);
+    if (!lks_norm_pooled_known(context->plan)) find_moments(unit->moments, unit->pooled_forward, channels, n);
     for (size_t c = 0; c < channels; c++) {
       mean[c] = (float)((1 - a) * mean[c] + a * unit->moments[c]);
       var[c] = (float)((1 - a) * var[c] + a * (unit->moments[channels + c] * correction));
@@ -239,7 +239,7 @@ lks_status lks_network_precise_set_all(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     double n = network->precise_samples * (double)unit->pixels, *moments = network->moments;
-    lks_norm_moments(moments, unit->precise, unit->channels, n);
+    find_moments(moments, unit->precise, unit->channels, n);
     for (size_t c = 0; c < unit->channels; c++) {
       network->running[unit->running_mean + c] = (float)moments[c];
       network->running[unit->running_var + c] = (float)(moments[unit->channels + c] * unbiased(n));

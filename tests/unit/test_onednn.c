@@ -162,18 +162,13 @@ static void check_layer(lks_linear_kind kind, lks_window window, bool bias, lks_
   CHECK(layer_run(&l, 0));
   CHECK(lks_linear_unpack_gradient(l.dw, l.db, l.gradient, l.linear));
   float *y_got = widened(l.y, l.out, type), *dx_got = widened(l.dx, l.in, type);
-  float *dw_got = floats(l.weights);
-  memcpy(dw_got, l.dw, l.weights * sizeof *dw_got);
-  if (kind == LKS_LINEAR_DENSE) { /* (in,out), and the naive twin's are (out,in) */
-    float *swapped = floats(l.weights);
-    naive_transpose(swapped, rounded, l.weights / window.out_channels, window.out_channels);
-    memcpy(rounded, swapped, l.weights * sizeof *rounded);
-    naive_transpose(dw_got, l.dw, l.weights / window.out_channels, window.out_channels);
-    free(swapped);
-  }
+  float *dw_got = floats(l.weights), *w_naive = floats(l.weights);
+  const size_t columns = kind == LKS_LINEAR_DENSE ? window.out_channels : 1, rows = l.weights / columns;
+  naive_transpose(w_naive, rounded, rows, columns); /* dense: (in,out), and the naive twin's are (out,in) */
+  naive_transpose(dw_got, l.dw, rows, columns);
   naive_sum *y = sums(l.out), *dx = sums(l.in), *dw = sums(l.weights), *db = sums(window.out_channels);
-  naive_conv_forward(y, x, rounded, l.b, &window);
-  naive_conv_backward(dx, dw, db, dy, x, rounded, &window);
+  naive_conv_forward(y, x, w_naive, l.b, &window);
+  naive_conv_backward(dx, dw, db, dy, x, w_naive, &window);
   bool good[] = {naive_close(y_got, y, l.out, type), naive_close(dx_got, dx, l.in, type),
                  naive_close(dw_got, dw, l.weights, LKS_FP32),
                  !bias || naive_close(l.db, db, window.out_channels, LKS_FP32)};
@@ -186,7 +181,7 @@ static void check_layer(lks_linear_kind kind, lks_window window, bool bias, lks_
   /* The comparison can fail: one part in 2^12, and in bf16 in 2^7, is seen. */
   y_got[0] += (type == LKS_BF16 ? 0x1p-7f : 0x1p-12f) * (float)y[0].magnitude;
   assert_false(naive_close(y_got, y, l.out, type) && y[0].terms < 2048);
-  free(x), free(dy), free(w), free(rounded), free(y_got), free(dx_got), free(dw_got);
+  free(x), free(dy), free(w), free(rounded), free(y_got), free(dx_got), free(dw_got), free(w_naive);
   free(y), free(dx), free(dw), free(db);
   layer_free(&l);
 }
