@@ -21,8 +21,11 @@ try()
   timeout -k 5 40 "${MPIEXEC:-mpirun}" -n "$1" "$folder/victim" "$2" "$3" >"$folder/output" 2>&1
   code=$?
   seconds=$SECONDS
-  sleep 0.2
-  if pgrep -f "$folder/victim" >"$folder/left"; then fail "-n $* left processes $(tr '\n' ' ' <"$folder/left")"; fi
+  for _ in $(seq 20); do
+    pgrep -f "$folder/victim" >"$folder/left" || return
+    sleep 0.1
+  done
+  fail "-n $* left processes $(tr '\n' ' ' <"$folder/left")"
 }
 
 # MPICH's mpiexec kills the other ranks, and gives that signal's number for its code.
@@ -36,7 +39,7 @@ for case in "2 0" "3 2" "4 1"; do
   messages=$(grep -c "^lockstep: error: " "$folder/output")
   [ "$code" -eq 6 ] || [ "$code" -eq "$expected" ] || fail "-n $size stop $rank ended with code $code, not $expected"
   [ "$messages" -eq 1 ] || fail "-n $size stop $rank gave $messages messages, not 1"
-  grep -q "waited 1 seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
+  grep -q "waited 2 seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
   [ "$seconds" -le 15 ] || fail "-n $size stop $rank took $seconds seconds"
 done
 

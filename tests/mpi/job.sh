@@ -73,12 +73,20 @@ end_in() {
   SLURM_JOB_END_TIME=$(($(date +%s) + seconds)) "$@"
 }
 
+# heeds_signals DIRECTORY: the process that trains into it has its handler of SIGUSR1 (bit 9 of what it catches).
+heeds_signals() {
+  local rank caught
+  rank=$(ranks_of "$1")
+  caught=$(sed -n 's/^SigCgt:\t//p' "/proc/${rank:-none}/status" 2>/dev/null)
+  [ $((0x${caught:-0} & 0x200)) -ne 0 ]
+}
+
 # A signal that comes before the first step ends the run as any other does, and loses nothing.
 early_signals_are_heeded() {
   local delay
-  for delay in 0.02 0.1; do
+  for delay in 0 0.1; do
     train "early-$delay" 0 "${long_run[@]}" &
-    until pgrep -f "^$program train --output early-$delay " >/dev/null; do sleep 0.01; done
+    until heeds_signals "early-$delay" || [ -z "$(jobs -rp)" ]; do sleep 0.01; done
     sleep "$delay"
     pkill -USR1 -f "^$program train --output early-$delay " || true
     wait
@@ -86,7 +94,7 @@ early_signals_are_heeded() {
     train "early-$delay" 0 --resume --max-time 0
     ended "early-$delay" 0
   done
-  same early-0.02 early-0.1
+  same early-0 early-0.1
 }
 
 early_signals_are_heeded
