@@ -43,7 +43,8 @@ static const lks_option own_options[] = {
      "between two hosts, when this run has but one"},
     {"bandwidth", "GB/S", LKS_OPTION_REAL, AT(bandwidth), "10", NULL, 1e-6, 1e6, "Prediction",
      "between two hosts, when this run has but one"},
-    {"layers", NULL, LKS_OPTION_SWITCH, AT(layers), "off", NULL, 0, 0, "Output", "a table of all layers too"},
+    {"layers", NULL, LKS_OPTION_SWITCH, AT(layers), "off", NULL, 0, 0, "Output",
+     "a table of all layers too; a sum, relu or max pool right behind a batch norm is a part of it"},
     {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, "Output",
      "print one JSON object, layers included"},
 };

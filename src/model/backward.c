@@ -16,20 +16,27 @@ static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t mi
   char *dx = lks_gradient(network, op->dx, microbatch);
   const char *g = lks_gradient(network, op->gradient[0], microbatch);
   const char *x = lks_value(network, op->input, microbatch);
-  size_t bytes = op->elements * lks_type_bytes(op->type);
+  size_t channels = unit->channels, bytes = unit->pixels * channels * lks_type_bytes(op->type);
+  float *coefficient = network->coefficient[thread];
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
-    size_t at = segment->offset * bytes, group = segment->group - plan->first_group;
-    const double *mean = unit->mean + group * 2 * unit->channels;
-    lks_batch_norm_backward(dx + at, g + at, x + at, &unit->form[group], mean, mean + unit->channels,
-                            network->coefficient[thread], segment->samples * unit->pixels, unit->channels,
-                            op->type);
+    size_t first = segment->offset, at = first * bytes, group = segment->group - plan->first_group;
+    const double *mean = unit->mean + group * 2 * channels;
+    if (op->pool)
+      lks_batch_norm_pool_backward(dx + at, g + first * op->elements * lks_type_bytes(op->type),
+                                   lks_winner(unit, microbatch, first), x + at, &unit->form[group], mean,
+                                   mean + channels, coefficient, &unit->grid, segment->samples, channels,
+                                   op->type);
+    else
+      lks_batch_norm_backward(dx + at, g + at, x + at, &unit->form[group], mean, mean + channels, coefficient,
+                              segment->samples * unit->pixels, channels, op->type);
   }
   size_t samples = lks_batch_plan_samples(plan, microbatch);
   memset(dx + samples * bytes, 0, (plan->microbatch - samples) * bytes);
 }
 
-/* First half of a batch norm's backward: the gradient before its activation, and its sums. */
+/* First half of a batch norm's backward: the gradient before its activation, and its sums. Where a pool is
+ * part of it, all is of the pool's size: places that did not win have no gradient and add nothing. */
 static void norm_backward_sums(const lks_pass_context *context, const lks_op *op, size_t microbatch)
 {
   lks_network *network = context->network;
@@ -38,14 +45,15 @@ static void norm_backward_sums(const lks_pass_context *context, const lks_op *op
   char *g = lks_gradient(network, op->gradient[0], microbatch);
   const char *dy2 = op->gradient[1] >= 0 ? lks_gradient(network, op->gradient[1], microbatch) : NULL;
   const char *y = op->relu ? lks_value(network, (int)(op - network->stages->op), microbatch) : NULL;
-  const char *x = lks_value(network, op->input, microbatch);
+  const char *x = op->pool ? lks_chosen(unit, microbatch, 0) : lks_value(network, op->input, microbatch);
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
     size_t at = segment->offset * op->elements * lks_type_bytes(op->type);
+    size_t rows = segment->samples * (op->elements / unit->channels);
     double *sums = unit->segment_sums + s * 2 * unit->channels;
     lks_batch_norm_backward_sums(sums, sums + unit->channels, g + at, g + at, dy2 ? dy2 + at : NULL,
                                  y ? y + at : NULL, x + at, &unit->form[segment->group - plan->first_group],
-                                 segment->samples * unit->pixels, unit->channels, op->type);
+                                 rows, unit->channels, op->type);
   }
 }
 

@@ -60,6 +60,25 @@ static lks_status linear_forward(const lks_pass_context *context, const lks_op *
   return lks_linear_forward(y, x, unit->packed, bias, unit->linear, thread, network->scratch[thread]);
 }
 
+/* `samples` samples of a microbatch, from `first` on */
+static void normalize(const lks_pass_context *context, const lks_norm_unit *unit,
+                      const lks_batch_norm_form *form, char *y, const char *x, const char *residual,
+                      size_t microbatch, size_t first, size_t samples)
+{
+  const lks_op *op = unit->op;
+  size_t bytes = lks_type_bytes(op->type), values = unit->pixels * unit->channels;
+  y += first * op->elements * bytes;
+  x += first * values * bytes;
+  if (residual) residual += first * values * bytes;
+  bool kept = context->pass == LKS_PASS_TRAIN; /* for the backward pass */
+  if (op->pool)
+    lks_batch_norm_pool_forward(y, kept ? lks_chosen(unit, microbatch, first) : NULL,
+                                kept ? lks_winner(unit, microbatch, first) : NULL, x, form, op->relu,
+                                &unit->grid, samples, unit->channels, op->type);
+  else
+    lks_batch_norm_forward(y, x, residual, form, op->relu, samples * unit->pixels, unit->channels, op->type);
+}
+
 /* The rows past the end of the mini-batch are normalized as the last group's. */
 static void norm_forward(const lks_pass_context *context, const lks_op *op, char *y, const char *x,
                          const char *residual, size_t microbatch)
@@ -68,18 +87,15 @@ static void norm_forward(const lks_pass_context *context, const lks_op *op, char
   const lks_norm_unit *unit = &context->network->unit_norm[op->unit];
   size_t all = plan->microbatch;
   if (context->pass == LKS_PASS_RUNNING) {
-    lks_batch_norm_forward(y, x, residual, &unit->running, op->relu, all * unit->pixels, unit->channels,
-                           op->type);
+    normalize(context, unit, &unit->running, y, x, residual, microbatch, 0, all);
     return;
   }
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const lks_segment *segment = &plan->segment[s];
     bool last = s + 1 == plan->segment_begin[microbatch + 1];
     size_t samples = last ? all - segment->offset : segment->samples;
-    size_t at = segment->offset * op->elements * lks_type_bytes(op->type);
-    lks_batch_norm_forward(y + at, x + at, residual ? residual + at : NULL,
-                           &unit->form[segment->group - plan->first_group], op->relu, samples * unit->pixels,
-                           unit->channels, op->type);
+    normalize(context, unit, &unit->form[segment->group - plan->first_group], y, x, residual, microbatch,
+              segment->offset, samples);
   }
 }
 

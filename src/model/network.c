@@ -81,6 +81,17 @@ static lks_status create_pools(lks_network *network, size_t *scratch)
   return LKS_OK;
 }
 
+static void reserve_winners(lks_network *network)
+{
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    if (!unit->op->pool) continue;
+    unit->winner_stride = (network->options.microbatch * unit->op->elements + 63) / 64 * 64;
+    lks_arena_reserve(network->arena, &unit->winner, network->shard_max, unit->winner_stride);
+    lks_arena_reserve(network->arena, &unit->chosen, network->shard_max, unit->op->stride);
+  }
+}
+
 static void reserve_form(lks_network *network, lks_batch_norm_form *form, size_t channels)
 {
   float **part[] = {&form->mean, &form->scale, &form->shift, &form->rstd, &form->offset};
@@ -264,6 +275,7 @@ static lks_status reserve_all(lks_network *network)
   if (!status) status = create_linears(network, &scratch);
   if (!status) status = create_pools(network, &scratch);
   if (status) return status;
+  reserve_winners(network);
   reserve_threads(network, scratch);
   book(network, &memory->workspaces);
   reserve_messages(network, reserve_norms(network));

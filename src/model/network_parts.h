@@ -33,7 +33,11 @@ typedef struct lks_norm_unit {
   size_t channels, pixels;          /* of one sample */
   size_t gamma, beta;               /* among the parameters */
   size_t running_mean, running_var; /* among the running statistics */
-  size_t message_begin;      /* sets of the norms before it in the reduction of its stage, in channels */
+  size_t message_begin; /* sets of the norms before it in the reduction of its stage, in channels */
+  lks_pool_grid grid;   /* of the pool that is part of it, if there is one; then there are also, of a */
+  char *chosen;         /* microbatch: inputs that won, as the output [microbatches][op->stride], */
+  uint8_t *winner;      /* and their places [microbatches][winner_stride] */
+  size_t winner_stride;
   double *segment_sums;      /* [segments][2*channels] */
   int64_t *local;            /* [local groups] sets: groups that lie on this rank alone */
   lks_batch_norm_form *form; /* [local groups] */
@@ -131,6 +135,18 @@ static inline void *lks_value(const lks_network *network, int op, size_t microba
 {
   const lks_op *o = &network->stages->op[op];
   return network->values + o->value * network->shard_max + o->stride * microbatch;
+}
+
+/* Of what the pool in a batch norm chose: from this sample of a microbatch on. */
+static inline char *lks_chosen(const lks_norm_unit *unit, size_t microbatch, size_t sample)
+{
+  size_t bytes = unit->op->elements * lks_type_bytes(unit->op->type);
+  return unit->chosen + microbatch * unit->op->stride + sample * bytes;
+}
+
+static inline uint8_t *lks_winner(const lks_norm_unit *unit, size_t microbatch, size_t sample)
+{
+  return unit->winner + microbatch * unit->winner_stride + sample * unit->op->elements;
 }
 
 static inline void *lks_gradient(const lks_network *network, int buffer, size_t microbatch)

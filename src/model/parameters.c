@@ -50,6 +50,9 @@ static void describe_norm(lks_network *network, lks_norm_unit *unit, const lks_o
   unit->op = op;
   unit->channels = layer->out.channels;
   unit->pixels = layer->out.height * layer->out.width;
+  if (op->pool)
+    unit->grid =
+        (lks_pool_grid){layer->out.height, layer->out.width, op->pool->kernel[0], op->pool->kernel[1]};
   unit->gamma = append(network, LKS_TENSOR_GAMMA, layer, "weight", 1, &unit->channels);
   unit->beta = append(network, LKS_TENSOR_BETA, layer, "bias", 1, &unit->channels);
   unit->running_mean = append(network, LKS_TENSOR_RUNNING_MEAN, layer, "running_mean", 1, &unit->channels);

@@ -59,21 +59,35 @@ static int sole_consumer(const layer_note *note, int l)
   return note[l].consumers == 1 ? note[l].consumer : -1;
 }
 
+/* Whether the windows lie side by side, and a byte can name a place in one. */
+static bool has_tiled_windows(const lks_layer *pool)
+{
+  return pool->stride[0] == pool->kernel[0] && pool->stride[1] == pool->kernel[1] && !pool->pad[0] &&
+         !pool->pad[1] && pool->kernel[0] * pool->kernel[1] <= UINT8_MAX;
+}
+
 /* A batch norm takes over the add and the relu that follow it, so that they cost no pass of their own over
  * memory. A block's main path comes before its shortcut and the add after both, so at the add's place all
- * inputs are there. */
+ * inputs are there. Without an add a max pool is taken over too: what it reads is then never written. */
 static void absorb_followers(layer_note *note, const lks_model *model)
 {
   for (int l = 0; l < (int)lks_model_layers(model); l++) {
     if (lks_model_layer(model, (size_t)l)->kind != LKS_LAYER_BATCH_NORM) continue;
     int end = l, next = sole_consumer(note, end);
-    if (next >= 0 && lks_model_layer(model, (size_t)next)->kind == LKS_LAYER_ADD &&
-        lks_model_layer(model, (size_t)next)->input[0] == end) {
+    bool added = next >= 0 && lks_model_layer(model, (size_t)next)->kind == LKS_LAYER_ADD &&
+                 lks_model_layer(model, (size_t)next)->input[0] == end;
+    if (added) {
       note[end].absorbed = true;
       end = next;
       next = sole_consumer(note, end);
     }
     if (next >= 0 && lks_model_layer(model, (size_t)next)->kind == LKS_LAYER_RELU) {
+      note[end].absorbed = true;
+      end = next;
+      next = sole_consumer(note, end);
+    }
+    if (next >= 0 && !added && lks_model_layer(model, (size_t)next)->kind == LKS_LAYER_MAX_POOL &&
+        has_tiled_windows(lks_model_layer(model, (size_t)next))) {
       note[end].absorbed = true;
       end = next;
     }
@@ -97,8 +111,10 @@ static lks_op make_op(const layer_note *note, const lks_model *model, const lks_
   if (norm >= 0) {
     op.kind = LKS_OP_NORM;
     op.layer = lks_model_layer(model, (size_t)norm);
-    op.relu = layer->kind == LKS_LAYER_RELU;
-    int add = layer->kind == LKS_LAYER_ADD ? l : op.relu ? layer->input[0] : -1;
+    if (layer->kind == LKS_LAYER_MAX_POOL) op.pool = layer;
+    const lks_layer *last = op.pool ? lks_model_layer(model, (size_t)op.pool->input[0]) : layer;
+    op.relu = last->kind == LKS_LAYER_RELU;
+    int add = layer->kind == LKS_LAYER_ADD ? l : op.relu ? last->input[0] : -1;
     if (add >= 0 && lks_model_layer(model, (size_t)add)->kind == LKS_LAYER_ADD)
       op.residual = note[lks_model_layer(model, (size_t)add)->input[1]].op;
   }
@@ -193,7 +209,8 @@ static bool contribute(lks_stages *s, int o, int buffer)
 
 /* Which buffer each operator of the backward pass writes. A batch norm changes its gradient in place, first
  * to that before the activation (stage of the operator), then to that of its input (the stage below). With a
- * residual the first one is also the gradient of the residual, so the second one gets a buffer of its own. */
+ * residual the first one is also the gradient of the residual, and with a pool it is smaller, so the second
+ * one gets a buffer of its own. */
 static void choose_gradient_buffer(lks_stages *s, lks_op *op)
 {
   int g = op->gradient[0];
@@ -207,7 +224,7 @@ static void choose_gradient_buffer(lks_stages *s, lks_op *op)
   switch (op->kind) {
   case LKS_OP_NORM:
     use_buffer(s, g, op->stage - 1);
-    op->dx = g;
+    op->dx = op->pool ? new_buffer(s, op->stage - 1, input) : g;
     if (op->residual >= 0) {
       if (contribute(s, op->residual, g)) op->dresidual = g;
       op->dx = new_buffer(s, op->stage - 1, input);

@@ -13,7 +13,7 @@
 typedef enum lks_op_kind {
   LKS_OP_INPUT,
   LKS_OP_LINEAR, /* convolution, dense */
-  LKS_OP_NORM,   /* batch norm, with the residual add and the relu that follow it */
+  LKS_OP_NORM,   /* batch norm, with the residual add, the relu and the max pool that follow it */
   LKS_OP_RELU,
   LKS_OP_SIGMOID,
   LKS_OP_POOL,
@@ -25,10 +25,11 @@ typedef struct lks_op {
   lks_op_kind kind;
   const lks_layer *layer; /* borrowed; of a NORM: the batch norm */
   int stage;
-  int unit;            /* number among the operators of its kind */
-  int input, residual; /* operators whose outputs it takes; -1: none */
-  bool relu;           /* NORM: the activation is part of it */
-  bool in_place;       /* the output takes the memory of the input */
+  int unit;              /* number among the operators of its kind */
+  int input, residual;   /* operators whose outputs it takes; -1: none */
+  bool relu;             /* NORM: the activation is part of it */
+  const lks_layer *pool; /* NORM: the max pool that is part of it, or NULL; borrowed */
+  bool in_place;         /* the output takes the memory of the input */
   lks_shape out;
   size_t elements;   /* of the output, a sample */
   int gradient[2];   /* buffers that hold the contributions to the gradient of the output, one a consumer; -1:

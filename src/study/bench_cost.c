@@ -13,14 +13,15 @@ static double linear_flops(const lks_op *op)
   return 2.0 * (double)(inputs * op->elements);
 }
 
-/* Arrays of the output's size that a batch norm reads or writes. */
-static size_t norm_passes(const lks_op *op, lks_work work)
+/* What a batch norm reads and writes; with a pool, what that chose and a byte each to say where. */
+static size_t norm_bytes(const lks_op *op, lks_work work, size_t in, size_t out, size_t element)
 {
+  size_t choice = op->pool ? 1 : 0;
   switch (work) {
-  case LKS_WORK_FORWARD: return 2 + (op->residual >= 0);
-  case LKS_WORK_SUMS: return 1;
-  case LKS_WORK_BACKWARD: return 3 + (op->gradient[1] >= 0) + op->relu;
-  case LKS_WORK_DX: return op->dx >= 0 ? 3 : 0;
+  case LKS_WORK_FORWARD: return (in + (1 + (op->residual >= 0) + choice) * out) * element + choice * out;
+  case LKS_WORK_SUMS: return in * element;
+  case LKS_WORK_BACKWARD: return (3 + (op->gradient[1] >= 0) + op->relu) * out * element;
+  case LKS_WORK_DX: return op->dx >= 0 ? (2 * in + out) * element + choice * out : 0;
   default: return 0;
   }
 }
@@ -41,7 +42,7 @@ lks_op_cost lks_op_cost_of(const lks_stages *stages, int number, lks_work work, 
   const lks_op *op = &stages->op[number];
   size_t out = op->elements, in = op->input >= 0 ? stages->op[op->input].elements : 0;
   bool forward = work == LKS_WORK_FORWARD, backward = work == LKS_WORK_BACKWARD;
-  if (op->kind == LKS_OP_NORM) return (lks_op_cost){0, (double)(norm_passes(op, work) * out * element)};
+  if (op->kind == LKS_OP_NORM) return (lks_op_cost){0, (double)norm_bytes(op, work, in, out, element)};
   if (op->kind == LKS_OP_INPUT) return (lks_op_cost){0, forward ? (double)(out * (element + input)) : 0};
   lks_op_cost cost = {0};
   if (backward && op->gradient[1] >= 0) cost.bytes += (double)(3 * out * element);

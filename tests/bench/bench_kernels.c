@@ -15,7 +15,7 @@ enum { MAX_ELEMENTS = 8 * 32 * 32 * 16, MAX_CHANNELS = 64 };
 
 typedef struct bench {
   lks_type type;
-  size_t rows, channels, count;
+  size_t rows, width, channels, count;
   float *a, *b, *c, *d, *coefficient;
   double *sum, *square_sum;
   lks_batch_norm_form form;
@@ -51,6 +51,23 @@ static void backward(bench *k)
 {
   lks_batch_norm_backward(k->a, k->a, k->b, &k->form, k->sum, k->sum, k->coefficient, k->rows, k->channels,
                           k->type);
+}
+/* windows of 2x2; the images are one above the other */
+static lks_pool_grid grid_of(const bench *k)
+{
+  return (lks_pool_grid){k->rows / k->width, k->width, 2, 2};
+}
+static void pool_forward(bench *k)
+{
+  const lks_pool_grid grid = grid_of(k);
+  lks_batch_norm_pool_forward(k->a, k->d, (uint8_t *)k->c, k->b, &k->form, true, &grid, 1, k->channels,
+                              k->type);
+}
+static void pool_backward(bench *k)
+{
+  const lks_pool_grid grid = grid_of(k);
+  lks_batch_norm_pool_backward(k->a, k->d, (const uint8_t *)k->c, k->b, &k->form, k->sum, k->sum,
+                               k->coefficient, &grid, 1, k->channels, k->type);
 }
 static void relu(bench *k)
 {
@@ -91,7 +108,7 @@ static void input(bench *k)
 static const struct kernel {
   const char *name;
   void (*run)(bench *);
-  int typed, bytes; /* read and written for an element: values of the type, and bytes besides */
+  double typed, bytes; /* read and written for an element: values of the type, and bytes besides */
 } kernels[] = {
     {"copy", copy, 2, 0},
     {"batch norm sums", sums, 1, 0},
@@ -100,6 +117,8 @@ static const struct kernel {
     {"batch norm backward sums, relu", backward_sums, 4, 0},
     {"... of two gradients", backward_sums_two, 5, 0},
     {"batch norm backward", backward, 3, 0},
+    {"batch norm forward, relu, pool", pool_forward, 1.5, 0.25},
+    {"batch norm backward, pool", pool_backward, 2.25, 0.25},
     {"relu", relu, 2, 0},
     {"relu backward", relu_backward, 3, 0},
     {"add", add, 3, 0},
@@ -113,8 +132,8 @@ static const struct kernel {
 /* GB/s, the best of some runs of about 2 ms */
 static double measure(const struct kernel *kernel, bench *k)
 {
-  const int bytes = kernel->typed * (int)lks_type_bytes(k->type) + kernel->bytes;
-  const lks_type type = kernel->typed ? k->type : LKS_FP32;
+  const double bytes = kernel->typed * (double)lks_type_bytes(k->type) + kernel->bytes;
+  const lks_type type = kernel->typed > 0 ? k->type : LKS_FP32;
   float *const arrays[] = {k->a, k->b, k->c, k->d};
   double best = 0;
   for (int run = 0; run < 8; ++run) {
@@ -153,17 +172,18 @@ static void table(bench *k)
 {
   static const struct {
     const char *name;
-    size_t rows, channels;
-  } shapes[] = {{"32x32x16", 8 * 32 * 32, 16}, {"16x16x32", 8 * 16 * 16, 32}, {"8x8x64", 8 * 8 * 8, 64}};
+    size_t width, channels;
+  } shapes[] = {{"32x32x16", 32, 16}, {"16x16x32", 16, 32}, {"8x8x64", 8, 64}};
   enum { SHAPES = sizeof shapes / sizeof *shapes };
   printf("%-32s", "GB/s");
   for (size_t s = 0; s < SHAPES; ++s) printf("%12s", shapes[s].name);
   printf("\n");
   for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
-    if (k->type != LKS_FP32 && !kernels[i].typed) continue;
+    if (k->type != LKS_FP32 && kernels[i].typed == 0) continue;
     printf("%-32s", kernels[i].name);
     for (size_t s = 0; s < SHAPES; ++s) {
-      k->rows = shapes[s].rows;
+      k->width = shapes[s].width;
+      k->rows = 8 * k->width * k->width;
       k->channels = shapes[s].channels;
       k->count = k->rows * k->channels;
       printf("%12.1f", measure(&kernels[i], k));

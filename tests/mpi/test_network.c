@@ -31,8 +31,8 @@ static bool agree(lks_comm *comm, const char *text, const char *norm, const char
 static void test_same_bits(lks_comm *comm)
 {
   static const char *const norms[] = {"sync", "5", "8", "13", "rank:3", "none", "3", "1"};
-  static const char *const texts[] = {residual_text, before_text};
-  for (size_t t = 0; t < 2; t++) {
+  static const char *const texts[] = {residual_text, before_text, pooled_text};
+  for (size_t t = 0; t < 3; t++) {
     for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) {
       if (t == 0 && n >= 6) continue; /* they leave groups of one sample, too few behind a dense layer */
       bool loss_equal, same = agree(comm, texts[t], norms[n], norms[n], 1 + (int)(n % 2), &loss_equal);
@@ -77,6 +77,35 @@ static void test_plain_reduction_is_close(lks_comm *comm)
   subject_destroy(&tree);
   subject_destroy(&plain);
   lks_assert_all(comm, size > 0 && difference <= 1e-10 * size);
+}
+
+/* An average over one place keeps a max pool from being a part of the batch norm before it. */
+static void test_a_pool_inside_a_batch_norm_is_one_behind_it(lks_comm *comm)
+{
+  static const char apart_text[] =
+      "conv 5 3x3\nbatchnorm\nrelu\navgpool 1x1\nmaxpool 3x2\nconv 18 1x1\nbatchnorm\navgpool 1x1\n"
+      "maxpool 1x2\nrelu\nconv 6 1x1\nbatchnorm\nrelu\nmaxpool 2x2 stride=1\ndense classes\n";
+  static const char *const norms[] = {"sync", "5"};
+  for (size_t n = 0; n < 2; n++) {
+    subject inside, apart;
+    lks_pass_result result = {0}, reference = {0};
+    lks_network_options o = options(norms[n], 1);
+    lks_assert_ok_all(comm, subject_create(&inside, comm, pooled_text, &o));
+    lks_assert_ok_all(comm, subject_create(&apart, comm, apart_text, &o));
+    lks_status status = pass(&inside, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+    if (!status) status = pass(&apart, &reference, LKS_PASS_TRAIN, 0, BATCH, 0);
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < lks_network_parameter_count(inside.network); i++) {
+      double g = lks_network_gradients(inside.network)[i];
+      difference += pow(g - lks_network_gradients(apart.network)[i], 2);
+      size += g * g;
+    }
+    bool smaller = lks_network_bytes(inside.network) < lks_network_bytes(apart.network);
+    subject_destroy(&inside);
+    subject_destroy(&apart);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, result.loss == reference.loss && size > 0 && difference <= 1e-12 * size && smaller);
+  }
 }
 
 /* One Allreduce a batch norm and direction at most, none where no group spans ranks, and one at the end that
@@ -340,6 +369,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_other_normalization_batches_differ),
       LKS_MPI_TEST(test_rank_is_the_shards_of_this_run),
       LKS_MPI_TEST(test_plain_reduction_is_close),
+      LKS_MPI_TEST(test_a_pool_inside_a_batch_norm_is_one_behind_it),
       LKS_MPI_TEST(test_reductions_of_a_step),
       LKS_MPI_TEST(test_gradient_by_finite_differences),
       LKS_MPI_TEST(test_evaluation),

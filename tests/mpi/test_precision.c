@@ -19,8 +19,8 @@ static lks_network_options bf16(const char *norm, int threads)
 static void test_same_bits(lks_comm *comm)
 {
   static const char *const norms[] = {"sync", "5", "rank:3", "none"};
-  static const char *const texts[] = {residual_text, before_text};
-  for (size_t i = 0; i < 8; i++) {
+  static const char *const texts[] = {residual_text, before_text, pooled_text};
+  for (size_t i = 0; i < 12; i++) {
     subject all, alone;
     lks_pass_result result = {0}, reference = {0};
     lks_network_options many = bf16(norms[i % 4], 1 + (int)(i % 2)), one = bf16(norms[i % 4], 1);

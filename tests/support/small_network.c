@@ -14,6 +14,9 @@ const char before_text[] =
     "conv 5 3x3\nresidual a\n batchnorm\n relu\n conv 5 3x3\n batchnorm\n relu\n conv 5 3x3\nend\n"
     "residual b\n batchnorm\n relu\n conv 8 3x3 stride=2\nend\nbatchnorm\nsigmoid\nglobalavgpool\n"
     "dense classes\n";
+const char pooled_text[] =
+    "conv 5 3x3\nbatchnorm\nrelu\nmaxpool 3x2\nconv 18 1x1\nbatchnorm\nmaxpool 1x2\nrelu\n"
+    "conv 6 1x1\nbatchnorm\nrelu\nmaxpool 2x2 stride=1\ndense classes\n";
 
 static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
 

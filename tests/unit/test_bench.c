@@ -65,9 +65,57 @@ static void test_costs(void **state)
   lks_model_destroy(&model);
 }
 
+/* As above, with a pool in the batch norm: it gives a quarter, and keeps a value and a byte of each. */
+static void test_costs_of_a_pool(void **state)
+{
+  (void)state;
+  lks_model *model;
+  lks_stages *stages;
+  const char *source = "conv 8 1x1\nconv 8 3x3\nbatchnorm\nrelu\nmaxpool 2x2\ndense classes\n";
+  const double in = 16 * 8, out = 4 * 8;
+  assert_int_equal(lks_model_parse(&model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
+  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
+  assert_int_equal(stages->ops, 5);
+  assert_int_equal(stages->op[3].elements, 4 * 8);
+  assert_true(lks_op_cost_of(stages, 3, LKS_WORK_FORWARD, 4, 1).bytes == 4 * (in + 2 * out) + out);
+  assert_true(lks_op_cost_of(stages, 3, LKS_WORK_SUMS, 4, 1).bytes == 4 * in);
+  assert_true(lks_op_cost_of(stages, 3, LKS_WORK_BACKWARD, 2, 1).bytes == 2 * 4 * out);
+  assert_true(lks_op_cost_of(stages, 3, LKS_WORK_DX, 2, 1).bytes == 2 * (2 * in + out) + out);
+  lks_stages_destroy(&stages);
+  lks_model_destroy(&model);
+}
+
+/* Windows that overlap or hang over the edge, averages, sums in between, and inputs that others want too. */
+static void test_pools_that_stay_apart(void **state)
+{
+  (void)state;
+  static const char *const sources[] = {
+      "conv 8 3x3\nbatchnorm\nmaxpool 2x2 stride=1\ndense classes\n",
+      "conv 8 3x3\nbatchnorm\nmaxpool 2x2 pad=1\ndense classes\n",
+      "conv 8 3x3\nbatchnorm\navgpool 2x2\ndense classes\n",
+      "conv 8 3x3\nresidual a\nbatchnorm\nend\nmaxpool 2x2\ndense classes\n",
+      "conv 8 3x3\nbatchnorm\nresidual a\nmaxpool 1x1\nend\ndense classes\n",
+  };
+  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+    lks_model *model;
+    lks_stages *stages;
+    assert_int_equal(lks_model_parse(&model, sources[i], "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
+    assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
+    assert_int_equal(stages->units[LKS_OP_POOL], 1);
+    for (int o = 0; o < stages->ops; o++) assert_null(stages->op[o].pool);
+    lks_stages_destroy(&stages);
+    lks_model_destroy(&model);
+  }
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_members_quotes_and_numbers),
-                                     cmocka_unit_test(test_quantiles), cmocka_unit_test(test_costs)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_members_quotes_and_numbers),
+      cmocka_unit_test(test_quantiles),
+      cmocka_unit_test(test_costs),
+      cmocka_unit_test(test_costs_of_a_pool),
+      cmocka_unit_test(test_pools_that_stay_apart),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,34 @@ LKS_INLINE lks_full lks_load_bytes(const uint8_t *p, size_t lanes)
 #endif
 }
 
+/* Numbers from 0 to 255, kept as bytes. */
+LKS_INLINE lks_full_mask lks_load_small(const uint8_t *p, size_t lanes)
+{
+#if defined(__AVX512F__)
+  __m128i bytes = _mm_setzero_si128();
+  memcpy(&bytes, p, lanes);
+  return (lks_full_mask)_mm512_cvtepu8_epi32(bytes);
+#elif defined(__AVX2__)
+  __m128i bytes = _mm_setzero_si128();
+  memcpy(&bytes, p, lanes);
+  return (lks_full_mask)_mm256_cvtepu8_epi32(bytes);
+#else
+  lks_bytes bytes = {0};
+  memcpy(&bytes, p, lanes);
+  return __builtin_convertvector(bytes, lks_full_mask);
+#endif
+}
+
+LKS_INLINE void lks_store_small(uint8_t *p, lks_full_mask v, size_t lanes)
+{
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm512_cvtepi32_epi8((__m512i)v);
+#else
+  const lks_bytes bytes = __builtin_convertvector(v, lks_bytes);
+#endif
+  memcpy(p, &bytes, lanes);
+}
+
 /* Elements at .. at+lanes-1 of an array of `type`. */
 LKS_INLINE lks_full lks_load(const void *p, size_t at, size_t lanes, lks_type type)
 {

@@ -26,6 +26,16 @@ typedef struct lks_batch_norm_sum_kernels {
                         size_t rows, size_t channels, lks_type type);
 } lks_batch_norm_sum_kernels;
 
+/* winner NULL: neither it nor chosen is wanted */
+typedef struct lks_batch_norm_pool_kernels {
+  void (*forward)(void *y, void *chosen, uint8_t *winner, const void *x, const lks_batch_norm_form *form,
+                  bool relu, const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
+  /* dx as that of batch_norm, g being that of the window where `winner` names the place, else 0 */
+  void (*backward)(void *dx, const void *g, const uint8_t *winner, const void *x,
+                   const lks_batch_norm_form *form, const float *slope, const float *level,
+                   const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
+} lks_batch_norm_pool_kernels;
+
 typedef struct lks_elementwise_kernels {
   void (*relu_forward)(void *y, const void *x, size_t count, lks_type type);
   void (*relu_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
@@ -59,6 +69,7 @@ typedef struct lks_optimizer_kernels {
 typedef struct lks_vector_kernels {
   const lks_batch_norm_kernels *batch_norm;
   const lks_batch_norm_sum_kernels *batch_norm_sums;
+  const lks_batch_norm_pool_kernels *batch_norm_pool;
   const lks_elementwise_kernels *elementwise;
   const lks_exp_kernels *exp;
   const lks_optimizer_kernels *optimizer;
@@ -80,6 +91,7 @@ void lks_vector_use(lks_isa isa);
 
 extern const lks_batch_norm_kernels LKS_OF_ISA(batch_norm);
 extern const lks_batch_norm_sum_kernels LKS_OF_ISA(batch_norm_sums);
+extern const lks_batch_norm_pool_kernels LKS_OF_ISA(batch_norm_pool);
 extern const lks_elementwise_kernels LKS_OF_ISA(elementwise);
 extern const lks_exp_kernels LKS_OF_ISA(exp);
 extern const lks_optimizer_kernels LKS_OF_ISA(optimizer);
