@@ -30,6 +30,12 @@ size_t lks_arena_bytes(const lks_arena *arena);
 /** Local. Frees all; takes NULL, sets NULL. */
 void lks_arena_destroy(lks_arena **arena);
 
+/** Bytes of the cache lines, of 64 each, that hold so many: rows of that length all begin on a line. */
+static inline size_t lks_whole_lines(size_t bytes)
+{
+  return (bytes + 63) / 64 * 64;
+}
+
 /** Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a message on
  * failure. */
 void *lks_new(size_t count, size_t size);

@@ -74,7 +74,7 @@ static lks_status create_pools(lks_network *network, size_t *scratch)
     lks_pool_kind kind = layer->kind == LKS_LAYER_MAX_POOL ? LKS_POOL_MAX : LKS_POOL_AVERAGE;
     lks_status status = lks_pool_create(&unit->pool, kind, &window, s->type, network->threads);
     if (status) return lks_fail_in(status, "layer %s: ", layer->name);
-    unit->workspace_stride = (lks_pool_workspace_bytes(unit->pool) + 63) / 64 * 64;
+    unit->workspace_stride = lks_whole_lines(lks_pool_workspace_bytes(unit->pool));
     lks_arena_reserve(network->arena, &unit->workspace, network->shard_max, unit->workspace_stride);
     *scratch = larger(*scratch, lks_pool_scratch_bytes(unit->pool));
   }
@@ -86,7 +86,7 @@ static void reserve_winners(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     if (!unit->op->pool) continue;
-    unit->winner_stride = (network->options.microbatch * unit->op->elements + 63) / 64 * 64;
+    unit->winner_stride = lks_whole_lines(network->options.microbatch * unit->op->elements);
     lks_arena_reserve(network->arena, &unit->winner, network->shard_max, unit->winner_stride);
     lks_arena_reserve(network->arena, &unit->chosen, network->shard_max, unit->op->stride);
   }

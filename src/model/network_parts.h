@@ -34,9 +34,9 @@ typedef struct lks_norm_unit {
   size_t gamma, beta;               /* among the parameters */
   size_t running_mean, running_var; /* among the running statistics */
   size_t message_begin; /* sets of the norms before it in the reduction of its stage, in channels */
-  lks_pool_grid grid;   /* of the pool that is part of it, if there is one; then there are also, of a */
-  char *chosen;         /* microbatch: inputs that won, as the output [microbatches][op->stride], */
-  uint8_t *winner;      /* and their places [microbatches][winner_stride] */
+  lks_pool_grid grid;   /* with a pool: its windows */
+  char *chosen;         /* with a pool: inputs that won [microbatches][op->stride] */
+  uint8_t *winner;      /* with a pool: their places [microbatches][winner_stride] */
   size_t winner_stride;
   double *segment_sums;      /* [segments][2*channels] */
   int64_t *local;            /* [local groups] sets: groups that lie on this rank alone */

@@ -18,7 +18,7 @@ static size_t shape_elements(lks_shape shape)
 /* Bytes of a microbatch of values of `type`, each on a cache line of its own. */
 static size_t stride_of(const lks_stages *s, size_t elements, lks_type type)
 {
-  return (s->microbatch * elements * lks_type_bytes(type) + 63) / 64 * 64;
+  return lks_whole_lines(s->microbatch * elements * lks_type_bytes(type));
 }
 
 static lks_op_kind op_kind(lks_layer_kind kind)
@@ -224,11 +224,8 @@ static void choose_gradient_buffer(lks_stages *s, lks_op *op)
   switch (op->kind) {
   case LKS_OP_NORM:
     use_buffer(s, g, op->stage - 1);
-    op->dx = op->pool ? new_buffer(s, op->stage - 1, input) : g;
-    if (op->residual >= 0) {
-      if (contribute(s, op->residual, g)) op->dresidual = g;
-      op->dx = new_buffer(s, op->stage - 1, input);
-    }
+    if (op->residual >= 0 && contribute(s, op->residual, g)) op->dresidual = g;
+    op->dx = op->residual >= 0 || op->pool ? new_buffer(s, op->stage - 1, input) : g;
     break;
   case LKS_OP_LINEAR:
   case LKS_OP_POOL: op->dx = new_buffer(s, op->stage, input); break;

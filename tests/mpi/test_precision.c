@@ -35,18 +35,6 @@ static void test_same_bits(lks_comm *comm)
   }
 }
 
-/* 0: the gradients of one step agree; 1: they have nothing to do with each other. */
-static double gradient_distance(subject *a, subject *b)
-{
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < lks_network_parameter_count(a->network); i++) {
-    double g = lks_network_gradients(a->network)[i], h = lks_network_gradients(b->network)[i];
-    difference += (g - h) * (g - h);
-    size += g * g;
-  }
-  return sqrt(difference / size);
-}
-
 /* bf16 has 8 bits: a value is off by 2^-8 of itself at most. That is a hundredth of the loss after some ten
  * layers, and more of the gradient, where a relu or a maximum is on its other side. */
 static void test_close_to_fp32(lks_comm *comm)

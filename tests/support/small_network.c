@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -108,4 +109,15 @@ bool same_bits(subject *a, subject *b)
          !memcmp(lks_network_gradients(a->network), lks_network_gradients(b->network),
                  parameters * sizeof(float)) &&
          !memcmp(lks_network_running(a->network), lks_network_running(b->network), running * sizeof(float));
+}
+
+double gradient_distance(subject *a, subject *b)
+{
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < lks_network_parameter_count(a->network); i++) {
+    double g = lks_network_gradients(a->network)[i], h = lks_network_gradients(b->network)[i];
+    difference += (g - h) * (g - h);
+    size += g * g;
+  }
+  return sqrt(difference / size);
 }

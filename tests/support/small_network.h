@@ -39,4 +39,8 @@ lks_status train(subject *s, lks_pass_result *result);
 /** Local. Whether parameters, gradients and running statistics agree to the bit. */
 bool same_bits(subject *a, subject *b);
 
+/** Local. Between the gradients of two networks of equal parameters, in units of a's: 0: they agree; 1: they
+ * have nothing to do with each other; no finite number when a's are all 0. */
+double gradient_distance(subject *a, subject *b);
+
 #endif

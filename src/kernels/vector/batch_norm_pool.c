@@ -24,10 +24,11 @@ typedef struct forward_arrays {
 /* channels c .. c + vectors*LKS_FULL - 1, or `lanes` of them when vectors is 1; the window is height x width
  */
 LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, const size_t width, bool relu,
-                                bool keep, size_t c, const size_t vectors, size_t lanes, lks_type type)
+                                size_t c, const size_t vectors, size_t lanes, lks_type type)
 {
   const size_t line = a->grid->in_width * a->channels;
   const size_t high = a->grid->in_height / height, wide = a->grid->in_width / width;
+  const bool keep = a->winner != NULL;
   lks_full mean[MOST], scale[MOST], shift[MOST];
   for (size_t i = 0; i < vectors; ++i) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
@@ -61,22 +62,22 @@ LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, co
 }
 
 LKS_INLINE void forward_blocks(const forward_arrays *a, const size_t height, const size_t width, bool relu,
-                               bool keep, lks_type type)
+                               lks_type type)
 {
   size_t c = 0;
   for (; c + MOST * LKS_FULL <= a->channels; c += MOST * LKS_FULL)
-    forward_columns(a, height, width, relu, keep, c, MOST, LKS_FULL, type);
+    forward_columns(a, height, width, relu, c, MOST, LKS_FULL, type);
   for (; c + LKS_FULL <= a->channels; c += LKS_FULL)
-    forward_columns(a, height, width, relu, keep, c, 1, LKS_FULL, type);
-  if (c < a->channels) forward_columns(a, height, width, relu, keep, c, 1, a->channels - c, type);
+    forward_columns(a, height, width, relu, c, 1, LKS_FULL, type);
+  if (c < a->channels) forward_columns(a, height, width, relu, c, 1, a->channels - c, type);
 }
 
-LKS_INLINE void forward_of_type(const forward_arrays *a, bool relu, bool keep, lks_type type)
+LKS_INLINE void forward_of_type(const forward_arrays *a, bool relu, lks_type type)
 {
   if (a->grid->window_height == 2 && a->grid->window_width == 2)
-    forward_blocks(a, 2, 2, relu, keep, type);
+    forward_blocks(a, 2, 2, relu, type);
   else
-    forward_blocks(a, a->grid->window_height, a->grid->window_width, relu, keep, type);
+    forward_blocks(a, a->grid->window_height, a->grid->window_width, relu, type);
 }
 
 static void forward(void *y, void *chosen, uint8_t *winner, const void *x, const lks_batch_norm_form *form,
@@ -84,9 +85,9 @@ static void forward(void *y, void *chosen, uint8_t *winner, const void *x, const
 {
   const forward_arrays a = {y, chosen, winner, x, form, grid, samples, channels};
   if (type == LKS_BF16)
-    forward_of_type(&a, relu, winner != NULL, LKS_BF16);
+    forward_of_type(&a, relu, LKS_BF16);
   else
-    forward_of_type(&a, relu, winner != NULL, LKS_FP32);
+    forward_of_type(&a, relu, LKS_FP32);
 }
 
 typedef struct backward_arrays {

@@ -140,24 +140,6 @@ LKS_INLINE void lks_store_halves(void *p, size_t at, lks_halves h, size_t lanes)
   memcpy((uint16_t *)p + at, &h, lanes * sizeof(uint16_t));
 }
 
-/* Bytes as floats. */
-LKS_INLINE lks_full lks_load_bytes(const uint8_t *p, size_t lanes)
-{
-#if defined(__AVX512F__)
-  __m128i bytes = _mm_setzero_si128();
-  memcpy(&bytes, p, lanes);
-  return (lks_full)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
-#elif defined(__AVX2__)
-  __m128i bytes = _mm_setzero_si128();
-  memcpy(&bytes, p, lanes);
-  return (lks_full)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
-#else
-  lks_bytes bytes = {0};
-  memcpy(&bytes, p, lanes);
-  return __builtin_convertvector(bytes, lks_full);
-#endif
-}
-
 /* Numbers from 0 to 255, kept as bytes. */
 LKS_INLINE lks_full_mask lks_load_small(const uint8_t *p, size_t lanes)
 {
@@ -184,6 +166,12 @@ LKS_INLINE void lks_store_small(uint8_t *p, lks_full_mask v, size_t lanes)
   const lks_bytes bytes = __builtin_convertvector(v, lks_bytes);
 #endif
   memcpy(p, &bytes, lanes);
+}
+
+/* Bytes as floats. */
+LKS_INLINE lks_full lks_load_bytes(const uint8_t *p, size_t lanes)
+{
+  return __builtin_convertvector(lks_load_small(p, lanes), lks_full);
 }
 
 /* Elements at .. at+lanes-1 of an array of `type`. */
