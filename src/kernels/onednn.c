@@ -170,37 +170,6 @@ lks_status lks_onednn_run(lks_onednn_op *op, int thread, const void *const *poin
   return lks_onednn_check(status, "executing a primitive");
 }
 
-static const struct {
-  dnnl_cpu_isa_t isa;
-  const char *name;
-} isa_table[] = {
-    [LKS_ISA_BASELINE] = {dnnl_cpu_isa_sse41, "SSE4.1"},
-    [LKS_ISA_AVX2] = {dnnl_cpu_isa_avx2, "AVX2"},
-    [LKS_ISA_AVX512] = {dnnl_cpu_isa_avx512_core, "AVX-512"},
-    [LKS_ISA_AVX512_VNNI] = {dnnl_cpu_isa_avx512_core_vnni, "AVX-512 VNNI"},
-    [LKS_ISA_AVX512_BF16] = {dnnl_cpu_isa_avx512_core_bf16, "AVX-512 BF16"},
-    [LKS_ISA_AMX] = {dnnl_cpu_isa_avx512_core_amx, "AMX"},
-};
-
-lks_status lks_onednn_isa_set(lks_isa isa)
-{
-  /* Refused once oneDNN works: then what it works with decides. */
-  dnnl_set_max_cpu_isa(isa_table[isa].isa);
-  if (dnnl_get_effective_cpu_isa() == isa_table[isa].isa) return LKS_OK;
-  return lks_fail(
-      LKS_ERR_RANK,
-      "oneDNN: asked to use %s, but works with %s; the instruction set must be set once, at the start",
-      isa_table[isa].name, lks_onednn_isa());
-}
-
-const char *lks_onednn_isa(void)
-{
-  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-  for (size_t i = 0; i < sizeof isa_table / sizeof isa_table[0]; i++)
-    if (isa_table[i].isa == isa) return isa_table[i].name;
-  return "another instruction set";
-}
-
 const char *lks_onednn_version(void)
 {
   static _Thread_local char text[32];
