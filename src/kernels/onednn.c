@@ -22,12 +22,35 @@ lks_status lks_onednn_check(dnnl_status_t status, const char *what)
   return lks_fail(LKS_ERR_RANK, "oneDNN %s: %s: %s", lks_onednn_version(), what, status_word(status));
 }
 
-lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent, lks_type type,
+lks_status lks_onednn_accept(const dnnl_version_t *library)
+{
+  if (library->major != DNNL_VERSION_MAJOR)
+    return lks_fail(
+        LKS_ERR_RANK,
+        "oneDNN %d.%d.%d was loaded, but this program is compiled for oneDNN %d: let it find that "
+        "library (LD_LIBRARY_PATH), or compile it again",
+        library->major, library->minor, library->patch, DNNL_VERSION_MAJOR);
+  if (library->cpu_runtime == DNNL_RUNTIME_OMP || library->cpu_runtime == DNNL_RUNTIME_SEQ) return LKS_OK;
+  const char *runtime = library->cpu_runtime == DNNL_RUNTIME_TBB          ? "TBB"
+                        : library->cpu_runtime == DNNL_RUNTIME_THREADPOOL ? "thread pools"
+                        : library->cpu_runtime == DNNL_RUNTIME_SYCL       ? "SYCL"
+                                                                          : "an unknown runtime";
+  return lks_fail(LKS_ERR_RANK,
+                  "oneDNN %d.%d.%d was loaded, which computes with %s: Lockstep needs one that is built for "
+                  "OpenMP or for one thread (ONEDNN_CPU_RUNTIME=OMP or SEQ)",
+                  library->major, library->minor, library->patch, runtime);
+}
+
+lks_status lks_onednn_library(void)
+{
+  return lks_onednn_accept(dnnl_version());
+}
+
+lks_status lks_onednn_layout(lks_layout *layout, int dimensions, const dnnl_dims_t extent, lks_type type,
                              dnnl_format_tag_t tag)
 {
   dnnl_data_type_t element = type == LKS_BF16 ? dnnl_bf16 : dnnl_f32;
-  return lks_onednn_check(dnnl_memory_desc_init_by_tag(md, dimensions, extent, element, tag),
-                          "layout of an array");
+  return lks_onednn_check(lks_layout_create(layout, dimensions, extent, element, tag), "layout of an array");
 }
 
 int lks_onednn_threads_swap(int threads)
@@ -40,6 +63,8 @@ int lks_onednn_threads_swap(int threads)
 lks_status lks_onednn_host_open(lks_onednn_host *host, int threads)
 {
   *host = (lks_onednn_host){.threads = threads};
+  lks_status usable = lks_onednn_library();
+  if (usable) return usable;
   host->stream = lks_new((size_t)threads, sizeof(dnnl_stream_t));
   if (!host->stream) return LKS_ERR_RANK;
   dnnl_status_t status = dnnl_engine_create(&host->engine, dnnl_cpu, 0);
@@ -57,15 +82,15 @@ void lks_onednn_host_close(lks_onednn_host *host)
   *host = (lks_onednn_host){0};
 }
 
-const dnnl_memory_desc_t *lks_onednn_md(const lks_onednn_op *op, int argument)
+lks_layout_view lks_onednn_layout_of(const lks_onednn_op *op, int argument)
 {
   return dnnl_primitive_desc_query_md(op->desc, dnnl_query_exec_arg_md, argument);
 }
 
 size_t lks_onednn_bytes(const lks_onednn_op *op, int argument)
 {
-  const dnnl_memory_desc_t *md = op->desc ? lks_onednn_md(op, argument) : NULL;
-  return md ? dnnl_memory_desc_get_size(md) : 0;
+  lks_layout_view layout = op->desc ? lks_onednn_layout_of(op, argument) : NULL;
+  return layout ? dnnl_memory_desc_get_size(layout) : 0;
 }
 
 static dnnl_status_t create_memories(lks_onednn_op *op)
@@ -74,8 +99,8 @@ static dnnl_status_t create_memories(lks_onednn_op *op)
     for (int i = 0; i < op->arguments; i++) {
       dnnl_exec_arg_t *a = &op->argument[t * op->arguments + i];
       a->arg = op->argument[i].arg;
-      dnnl_status_t status =
-          dnnl_memory_create(&a->memory, lks_onednn_md(op, a->arg), op->host->engine, DNNL_MEMORY_NONE);
+      dnnl_status_t status = dnnl_memory_create(&a->memory, lks_onednn_layout_of(op, a->arg),
+                                                op->host->engine, DNNL_MEMORY_NONE);
       if (status != dnnl_success) return status;
     }
   return dnnl_success;
@@ -109,21 +134,21 @@ static dnnl_status_t create_attributes(dnnl_primitive_attr_t *attributes)
   return status;
 }
 
-lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const_dnnl_op_desc_t desc,
+lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const lks_task *task,
                                 const lks_onednn_op *hint, const int *list, int count)
 {
   *op = (lks_onednn_op){.host = host};
   dnnl_primitive_attr_t attributes = NULL;
   dnnl_status_t status = create_attributes(&attributes);
   if (status == dnnl_success)
-    status = dnnl_primitive_desc_create(&op->desc, desc, attributes, host->engine, hint ? hint->desc : NULL);
+    status = lks_task_choose(&op->desc, task, 0, host->engine, attributes, hint ? hint->desc : NULL);
   if (attributes) dnnl_primitive_attr_destroy(attributes);
   if (status != dnnl_success) return lks_onednn_check(status, "choosing a primitive");
   return finish_op(op, list, count);
 }
 
-lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host,
-                                     const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host, lks_layout_view from,
+                                     lks_layout_view to)
 {
   *op = (lks_onednn_op){.host = host};
   dnnl_status_t status =

@@ -85,6 +85,10 @@ lks_status lks_pool_backward(void *dx, const void *dy, const void *workspace, lk
  * processor lacks them, or when oneDNN already works with others. */
 lks_status lks_onednn_isa_set(lks_isa isa);
 
+/** Local. LKS_ERR_RANK unless the oneDNN that was loaded is of the major version that this was compiled for,
+ * and computes with OpenMP or one thread: only there is a primitive for one thread to be had. */
+lks_status lks_onednn_library(void);
+
 /** "2.6.3" and the instruction set in use. Local. */
 const char *lks_onednn_version(void);
 const char *lks_onednn_isa(void);

@@ -1,12 +1,14 @@
 #ifndef LKS_KERNELS_ONEDNN_ENGINE_H
 #define LKS_KERNELS_ONEDNN_ENGINE_H
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include "kernels/onednn.h"
+#include "kernels/onednn_api.h"
 
 /** LKS_OK, or LKS_ERR_RANK with what was being done and oneDNN's word for the failure. Local. */
 lks_status lks_onednn_check(dnnl_status_t status, const char *what);
+
+/** What lks_onednn_library says of a library. Local. */
+lks_status lks_onednn_accept(const dnnl_version_t *library);
 
 /** The processor as oneDNN's engine, with a stream for each thread. */
 typedef struct lks_onednn_host {
@@ -31,19 +33,18 @@ typedef struct lks_onednn_op {
   const void **pointer;            /* [threads,arguments]: what the memory objects point at */
 } lks_onednn_op;
 
-/** Local. Creates the primitive that `desc` (an operation descriptor) describes, for one thread, with a
- * scratchpad of the caller. hint: the forward operation of a backward one, or NULL. list [count]: its
- * arguments (DNNL_ARG_...), in the order of lks_onednn_run's pointers; those that it does not have are passed
- * over. */
-lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const_dnnl_op_desc_t desc,
+/** Local. Creates the primitive for a task, for one thread, with a scratchpad of the caller. hint: the
+ * forward operation of a backward one, or NULL. list [count]: its arguments (DNNL_ARG_...), in the order of
+ * lks_onednn_run's pointers; those that it does not have are passed over. */
+lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const lks_task *task,
                                 const lks_onednn_op *hint, const int *list, int count);
 /** Local. The reorder from one layout to another; its pointers are (from, to). */
-lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host,
-                                     const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host, lks_layout_view from,
+                                     lks_layout_view to);
 void lks_onednn_op_destroy(lks_onednn_op *op);
 
-/** Local. Borrowed; a descriptor of no dimensions if the operation has no such argument. */
-const dnnl_memory_desc_t *lks_onednn_md(const lks_onednn_op *op, int argument);
+/** Local. Borrowed; NULL or a layout of no dimensions if the operation has no such argument. */
+lks_layout_view lks_onednn_layout_of(const lks_onednn_op *op, int argument);
 /** Bytes that an argument takes; 0 if the operation has no such argument. Local. */
 size_t lks_onednn_bytes(const lks_onednn_op *op, int argument);
 
@@ -53,14 +54,15 @@ lks_status lks_onednn_run(lks_onednn_op *op, int thread, const void *const *poin
 /** How the parameters of a layer come into a primitive's layout of its weights. */
 typedef struct lks_onednn_pack {
   lks_onednn_op reorder; /* of the parameters, or of pairs of them */
-  size_t words;          /* pairs; 0 if there are none */
+  size_t words;          /* pairs, with padding; 0 if there are none */
   size_t out, in;
-  int axis; /* that pairs are along */
+  size_t row; /* words of a row */
+  int axis;   /* that pairs are along */
 } lks_onednn_pack;
 
 /** Local. from: OIHW of fp32; or (in,out) if dense, the layout IOHW; to: of either type. */
 lks_status lks_onednn_pack_create(lks_onednn_pack *pack, const lks_onednn_host *host, bool dense,
-                                  const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+                                  const lks_window *window, lks_layout_view from, lks_layout_view to);
 /** Local, on thread 0. packed out; w in; words [pack->words] is room to work in. */
 lks_status lks_onednn_pack_run(lks_onednn_pack *pack, void *packed, const float *w, uint32_t *words);
 
@@ -68,8 +70,8 @@ lks_status lks_onednn_pack_run(lks_onednn_pack *pack, void *packed, const float 
  * before. oneDNN splits sums by that number both when it creates and when it executes. Local. */
 int lks_onednn_threads_swap(int threads);
 
-/** Local. A layout of values of `type`. */
-lks_status lks_onednn_layout(dnnl_memory_desc_t *md, int dimensions, const dnnl_dims_t extent, lks_type type,
+/** Local. layout out: one of values of `type`, to be destroyed. */
+lks_status lks_onednn_layout(lks_layout *layout, int dimensions, const dnnl_dims_t extent, lks_type type,
                              dnnl_format_tag_t tag);
 
 #endif

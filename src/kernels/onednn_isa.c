@@ -16,6 +16,8 @@ static const struct {
 
 lks_status lks_onednn_isa_set(lks_isa isa)
 {
+  lks_status usable = lks_onednn_library();
+  if (usable) return usable;
   /* Refused once oneDNN works: then what it works with decides. */
   dnnl_set_max_cpu_isa(isa_table[isa].isa);
   if (dnnl_get_effective_cpu_isa() == isa_table[isa].isa) return LKS_OK;

@@ -17,9 +17,14 @@ struct lks_linear {
 /* What the three passes are described by; dx is as x. w_any and dw_any let each primitive choose its layout;
  * w is that of the parameters. */
 typedef struct linear_layouts {
-  dnnl_dims_t stride, pad_begin, pad_end;
-  dnnl_memory_desc_t x, y, dy, b, w, w_any, dw_any;
+  lks_layout x, y, dy, b, w, w_any, dw_any;
 } linear_layouts;
+
+static void destroy_layouts(linear_layouts *l)
+{
+  lks_layout *all[] = {&l->x, &l->y, &l->dy, &l->b, &l->w, &l->w_any, &l->dw_any};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) lks_layout_destroy(all[i]);
+}
 
 static size_t round_up(size_t n, size_t unit)
 {
@@ -44,9 +49,6 @@ static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, cons
   const dnnl_dims_t x = {samples, in, (dnnl_dim_t)w->in_height, (dnnl_dim_t)w->in_width};
   const dnnl_dims_t y = {samples, out, (dnnl_dim_t)w->out_height, (dnnl_dim_t)w->out_width};
   const dnnl_dims_t weights = {out, in, (dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width};
-  *l = (linear_layouts){.stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
-                        .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
-                        .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
   lks_status status = lks_onednn_layout(&l->x, 4, x, type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->y, 4, y, y_type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->dy, 4, y, type, dnnl_nhwc);
@@ -58,70 +60,74 @@ static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, cons
   return status;
 }
 
-static lks_status create_forward(lks_linear *linear, const linear_layouts *l)
+static lks_task task_of(lks_task_kind kind, const lks_window *w, const linear_layouts *l)
 {
-  dnnl_convolution_desc_t desc;
-  dnnl_status_t status = dnnl_convolution_forward_desc_init(
-      &desc, dnnl_forward_training, dnnl_convolution_direct, &l->x, &l->w_any, linear->bias ? &l->b : NULL,
-      &l->y, l->stride, l->pad_begin, l->pad_end);
-  if (status != dnnl_success) return lks_onednn_check(status, "describing a forward pass");
+  return (lks_task){.kind = kind,
+                    .algorithm = dnnl_convolution_direct,
+                    .x = l->x,
+                    .w = kind == LKS_TASK_CONV_BACKWARD_WEIGHTS ? l->dw_any : l->w_any,
+                    .b = l->b,
+                    .y = kind == LKS_TASK_CONV_FORWARD ? l->y : l->dy,
+                    .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
+                    .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
+                    .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
+}
+
+static lks_status create_forward(lks_linear *linear, const lks_window *w, const linear_layouts *l)
+{
+  const lks_task task = task_of(LKS_TASK_CONV_FORWARD, w, l);
   static const int list[] = {DNNL_ARG_DST, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS,
                              DNNL_ARG_SCRATCHPAD};
-  return lks_onednn_op_create(&linear->forward, &linear->host, &desc, NULL, list, 5);
+  return lks_onednn_op_create(&linear->forward, &linear->host, &task, NULL, list, 5);
 }
 
-static lks_status create_backward_data(lks_linear *linear, const linear_layouts *l)
+static lks_status create_backward_data(lks_linear *linear, const lks_window *w, const linear_layouts *l)
 {
-  dnnl_convolution_desc_t desc;
-  dnnl_status_t status = dnnl_convolution_backward_data_desc_init(
-      &desc, dnnl_convolution_direct, &l->x, &l->w_any, &l->dy, l->stride, l->pad_begin, l->pad_end);
-  if (status != dnnl_success) return lks_onednn_check(status, "describing a gradient of the input");
+  const lks_task task = task_of(LKS_TASK_CONV_BACKWARD_DATA, w, l);
   static const int list[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_SCRATCHPAD};
-  return lks_onednn_op_create(&linear->backward_data, &linear->host, &desc, &linear->forward, list, 4);
+  return lks_onednn_op_create(&linear->backward_data, &linear->host, &task, &linear->forward, list, 4);
 }
 
-static lks_status create_backward_weights(lks_linear *linear, const linear_layouts *l)
+static lks_status create_backward_weights(lks_linear *linear, const lks_window *w, const linear_layouts *l)
 {
-  dnnl_convolution_desc_t desc;
-  dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(
-      &desc, dnnl_convolution_direct, &l->x, &l->dw_any, linear->bias ? &l->b : NULL, &l->dy, l->stride,
-      l->pad_begin, l->pad_end);
-  if (status != dnnl_success) return lks_onednn_check(status, "describing a gradient of the weights");
+  const lks_task task = task_of(LKS_TASK_CONV_BACKWARD_WEIGHTS, w, l);
   static const int list[] = {DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST,
                              DNNL_ARG_SCRATCHPAD};
-  return lks_onednn_op_create(&linear->backward_weights, &linear->host, &desc, &linear->forward, list, 5);
+  return lks_onednn_op_create(&linear->backward_weights, &linear->host, &task, &linear->forward, list, 5);
 }
 
 /* Where everything lies in `packed` and in a gradient, and the reorders that lead there and back. */
-static lks_status create_packing(lks_linear *linear, const linear_layouts *l, bool dense)
+static lks_status create_packing(lks_linear *linear, const lks_window *window, const linear_layouts *l,
+                                 bool dense)
 {
-  const dnnl_memory_desc_t *w = lks_onednn_md(&linear->forward, DNNL_ARG_WEIGHTS);
-  lks_status status = lks_onednn_pack_create(&linear->pack, &linear->host, dense, &l->w, w);
+  lks_layout_view w = lks_onednn_layout_of(&linear->forward, DNNL_ARG_WEIGHTS);
+  lks_status status = lks_onednn_pack_create(&linear->pack, &linear->host, dense, window, l->w, w);
   linear->packed_bytes = round_up(dnnl_memory_desc_get_size(w), 64);
   if (!status && linear->backward_data.desc) {
-    const dnnl_memory_desc_t *w_data = lks_onednn_md(&linear->backward_data, DNNL_ARG_WEIGHTS);
+    lks_layout_view w_data = lks_onednn_layout_of(&linear->backward_data, DNNL_ARG_WEIGHTS);
     if (!dnnl_memory_desc_equal(w, w_data)) {
       linear->data_offset = linear->packed_bytes;
       linear->packed_bytes += round_up(dnnl_memory_desc_get_size(w_data), 64);
-      status = lks_onednn_pack_create(&linear->pack_data, &linear->host, dense, &l->w, w_data);
+      status = lks_onednn_pack_create(&linear->pack_data, &linear->host, dense, window, l->w, w_data);
     }
   }
   if (status) return status;
   const size_t words = linear->pack.words, words_data = linear->pack_data.words;
   linear->words_offset = linear->packed_bytes;
   linear->packed_bytes += round_up((words > words_data ? words : words_data) * sizeof(uint32_t), 64);
-  const dnnl_memory_desc_t *dw = lks_onednn_md(&linear->backward_weights, DNNL_ARG_DIFF_WEIGHTS);
+  lks_layout_view dw = lks_onednn_layout_of(&linear->backward_weights, DNNL_ARG_DIFF_WEIGHTS);
   linear->dw = dnnl_memory_desc_get_size(dw) / sizeof(float);
   linear->dw_rounded = round_up(linear->dw, 16);
-  return lks_onednn_reorder_create(&linear->unpack, &linear->host, dw, &l->w);
+  return lks_onednn_reorder_create(&linear->unpack, &linear->host, dw, l->w);
 }
 
-static lks_status create_operations(lks_linear *linear, const linear_layouts *l, bool dense, bool need_dx)
+static lks_status create_operations(lks_linear *linear, const lks_window *window, const linear_layouts *l,
+                                    bool dense, bool need_dx)
 {
-  lks_status status = create_forward(linear, l);
-  if (!status && need_dx) status = create_backward_data(linear, l);
-  if (!status) status = create_backward_weights(linear, l);
-  if (!status) status = create_packing(linear, l, dense);
+  lks_status status = create_forward(linear, window, l);
+  if (!status && need_dx) status = create_backward_data(linear, window, l);
+  if (!status) status = create_backward_weights(linear, window, l);
+  if (!status) status = create_packing(linear, window, l, dense);
   return status;
 }
 
@@ -135,12 +141,13 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
   lks_window w = as_convolution(kind, window);
   made->outputs = w.out_channels;
   made->weights = w.out_channels * w.in_channels * w.kernel_height * w.kernel_width;
-  linear_layouts layouts;
+  linear_layouts layouts = {0};
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
   if (!status) status = describe_layouts(&layouts, kind, &w, bias, type, y_type);
-  if (!status) status = create_operations(made, &layouts, kind == LKS_LINEAR_DENSE, need_dx);
+  if (!status) status = create_operations(made, &w, &layouts, kind == LKS_LINEAR_DENSE, need_dx);
   lks_onednn_threads_swap(before);
+  destroy_layouts(&layouts);
   if (status) lks_linear_destroy(&made);
   *linear = made;
   return status;

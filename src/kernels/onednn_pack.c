@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "kernels/elementwise.h"
 #include "kernels/onednn_engine.h"
 
@@ -6,53 +8,96 @@
 
 enum { OUT, IN };
 
-/* The layout `md` of bf16 as one of pairs, and the axis that they are along; false if it has none. */
-static bool as_pairs(dnnl_memory_desc_t *words, int *axis, const dnnl_memory_desc_t *md)
+/* The layout of pairs as an array of many plain dimensions: those of the blocks, then those inside of them.
+ * `to` is where the primitive wants a word, `from` where it is in rows of inputs, padding included in both.
+ */
+typedef struct word_layout {
+  int dimensions;
+  dnnl_dims_t extent, to, from;
+} word_layout;
+
+/* The product of the inner blocks along an axis, from block `first` to before the last one: the pairs. */
+static dnnl_dim_t block_product(const lks_layout_blocks *b, int first, int axis)
 {
-  const dnnl_blocking_desc_t *from = &md->format_desc.blocking;
-  const int last = from->inner_nblks - 1;
-  if (md->data_type != dnnl_bf16 || md->format_kind != dnnl_blocked || md->extra.flags || last < 0)
-    return false;
-  if (from->inner_blks[last] != 2 || from->inner_idxs[last] > IN) return false;
-  *axis = (int)from->inner_idxs[last];
-  *words = *md;
-  words->data_type = dnnl_s32;
-  words->dims[*axis] = (md->dims[*axis] + 1) / 2;
-  words->padded_dims[*axis] /= 2;
-  words->format_desc.blocking.inner_nblks = last;
-  for (int d = 0; d < md->ndims; d++) words->format_desc.blocking.strides[d] /= 2;
-  return true;
+  dnnl_dim_t product = 1;
+  for (int i = first; i < b->inner - 1; i++)
+    if (axis < 0 || b->axis[i] == axis) product *= b->size[i];
+  return product;
 }
 
-static lks_status create_paired(lks_onednn_pack *pack, const lks_onednn_host *host,
-                                const dnnl_memory_desc_t *words)
+static void add_dimension(word_layout *words, dnnl_dim_t extent, dnnl_dim_t to, dnnl_dim_t from)
 {
-  dnnl_memory_desc_t plain;
-  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&plain, 4, words->dims, dnnl_s32, dnnl_iohw);
-  if (status != dnnl_success) return lks_onednn_check(status, "layout of pairs");
-  pack->words = (size_t)(words->dims[OUT] * words->dims[IN]);
-  return lks_onednn_reorder_create(&pack->reorder, host, &plain, words);
+  const int d = words->dimensions++;
+  words->extent[d] = extent, words->to[d] = to, words->from[d] = from;
+}
+
+/* Does the layout hold pairs, and nothing but them? */
+static bool has_pairs(lks_layout_blocks *b, lks_layout_view layout)
+{
+  if (!lks_layout_describe(b, layout) || b->type != dnnl_bf16 || b->inner == 0) return false;
+  const size_t bytes = (size_t)(b->padded[OUT] * b->padded[IN]) * sizeof(uint16_t);
+  return b->size[b->inner - 1] == 2 && b->axis[b->inner - 1] <= IN && b->inner + 1 <= DNNL_MAX_NDIMS &&
+         bytes == dnnl_memory_desc_get_size(layout);
+}
+
+static void describe_words(word_layout *words, lks_onednn_pack *pack, const lks_layout_blocks *b)
+{
+  pack->axis = (int)b->axis[b->inner - 1];
+  dnnl_dim_t count[] = {b->padded[OUT], b->padded[IN]};
+  count[pack->axis] /= 2;
+  pack->row = (size_t)count[OUT];
+  pack->words = (size_t)(count[OUT] * count[IN]);
+  const dnnl_dim_t step[] = {1, count[OUT]};
+  *words = (word_layout){0};
+  for (int axis = OUT; axis <= IN; axis++) {
+    const dnnl_dim_t block = block_product(b, 0, axis);
+    add_dimension(words, count[axis] / block, b->stride[axis] / 2, step[axis] * block);
+  }
+  for (int i = 0; i < b->inner - 1; i++) {
+    const int axis = (int)b->axis[i];
+    add_dimension(words, b->size[i], block_product(b, i + 1, -1), step[axis] * block_product(b, i + 1, axis));
+  }
+}
+
+static lks_status create_paired(lks_onednn_pack *pack, const lks_onednn_host *host, const word_layout *words)
+{
+  lks_layout from = NULL, to = NULL;
+  dnnl_status_t made =
+      lks_layout_create_strided(&from, words->dimensions, words->extent, dnnl_s32, words->from);
+  if (made == dnnl_success)
+    made = lks_layout_create_strided(&to, words->dimensions, words->extent, dnnl_s32, words->to);
+  lks_status status = lks_onednn_check(made, "layout of pairs");
+  if (!status) status = lks_onednn_reorder_create(&pack->reorder, host, from, to);
+  lks_layout_destroy(&from);
+  lks_layout_destroy(&to);
+  return status;
 }
 
 lks_status lks_onednn_pack_create(lks_onednn_pack *pack, const lks_onednn_host *host, bool dense,
-                                  const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+                                  const lks_window *window, lks_layout_view from, lks_layout_view to)
 {
-  dnnl_memory_desc_t words;
-  *pack = (lks_onednn_pack){.out = (size_t)to->dims[OUT], .in = (size_t)to->dims[IN]};
-  if (dense && as_pairs(&words, &pack->axis, to)) return create_paired(pack, host, &words);
-  return lks_onednn_reorder_create(&pack->reorder, host, from, to);
+  lks_layout_blocks blocks;
+  word_layout words;
+  *pack = (lks_onednn_pack){.out = window->out_channels, .in = window->in_channels};
+  if (!dense || !has_pairs(&blocks, to)) return lks_onednn_reorder_create(&pack->reorder, host, from, to);
+  describe_words(&words, pack, &blocks);
+  return create_paired(pack, host, &words);
 }
 
-/* w [in,out]; words [in/2,out] or [in,out/2], the last of an odd number paired with 0. */
+/* w [in,out]; words [rows,row]: of two inputs, or of two outputs; those that are but padding are 0. */
 static void pair(uint32_t *words, const float *w, const lks_onednn_pack *pack)
 {
-  const size_t in = pack->in, out = pack->out, half = (out + 1) / 2;
-  for (size_t i = 0; pack->axis == IN && i < in; i += 2)
-    lks_bf16_pairs(words + i / 2 * out, w + i * out, i + 1 < in ? w + (i + 1) * out : NULL, out);
-  for (size_t i = 0; pack->axis == OUT && i < in; i++) {
-    words[(i + 1) * half - 1] = 0;
-    lks_bf16_of((uint16_t *)(words + i * half), w + i * out, out);
+  const size_t in = pack->in, out = pack->out, row = pack->row;
+  const size_t pairs_in = pack->axis == IN ? 2 : 1, used = pack->axis == IN ? out : (out + 1) / 2;
+  uint32_t *end = words + pack->words;
+  for (size_t i = 0; i < in; i += pairs_in, words += row) {
+    memset(words + used - 1, 0, (row - used + 1) * sizeof *words);
+    if (pack->axis == IN)
+      lks_bf16_pairs(words, w + i * out, i + 1 < in ? w + (i + 1) * out : NULL, out);
+    else
+      lks_bf16_of((uint16_t *)words, w + i * out, out);
   }
+  memset(words, 0, (size_t)(end - words) * sizeof *words);
 }
 
 lks_status lks_onednn_pack_run(lks_onednn_pack *pack, void *packed, const float *w, uint32_t *words)

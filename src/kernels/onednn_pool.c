@@ -6,34 +6,40 @@ struct lks_pool {
   lks_onednn_op forward, backward;
 };
 
+static lks_status create_forward(lks_pool *pool, const lks_task *task)
+{
+  static const int list[] = {DNNL_ARG_DST, DNNL_ARG_WORKSPACE, DNNL_ARG_SRC, DNNL_ARG_SCRATCHPAD};
+  return lks_onednn_op_create(&pool->forward, &pool->host, task, NULL, list, 4);
+}
+
+static lks_status create_backward(lks_pool *pool, const lks_task *task)
+{
+  static const int list[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WORKSPACE, DNNL_ARG_SCRATCHPAD};
+  return lks_onednn_op_create(&pool->backward, &pool->host, task, &pool->forward, list, 4);
+}
+
 static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lks_window *w, lks_type type)
 {
-  const dnnl_alg_kind_t algorithm =
-      kind == LKS_POOL_MAX ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
   const dnnl_dim_t samples = (dnnl_dim_t)w->samples, channels = (dnnl_dim_t)w->in_channels;
   const dnnl_dims_t in = {samples, channels, (dnnl_dim_t)w->in_height, (dnnl_dim_t)w->in_width};
   const dnnl_dims_t out = {samples, channels, (dnnl_dim_t)w->out_height, (dnnl_dim_t)w->out_width};
-  const dnnl_dims_t kernel = {(dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width};
-  const dnnl_dims_t stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width};
-  const dnnl_dims_t begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left};
-  const dnnl_dims_t end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right};
-  dnnl_memory_desc_t x, y;
+  lks_layout x = NULL, y = NULL;
   lks_status status = lks_onednn_layout(&x, 4, in, type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&y, 4, out, type, dnnl_nhwc);
-  if (status) return status;
-
-  dnnl_pooling_desc_t forward, backward;
-  dnnl_status_t made = dnnl_pooling_forward_desc_init(&forward, dnnl_forward_training, algorithm, &x, &y,
-                                                      stride, kernel, begin, end);
-  if (made == dnnl_success)
-    made = dnnl_pooling_backward_desc_init(&backward, algorithm, &x, &y, stride, kernel, begin, end);
-  if (made != dnnl_success) return lks_onednn_check(made, "describing a pooling");
-  static const int forward_list[] = {DNNL_ARG_DST, DNNL_ARG_WORKSPACE, DNNL_ARG_SRC, DNNL_ARG_SCRATCHPAD};
-  static const int backward_list[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WORKSPACE,
-                                      DNNL_ARG_SCRATCHPAD};
-  status = lks_onednn_op_create(&pool->forward, &pool->host, &forward, NULL, forward_list, 4);
-  if (status) return status;
-  return lks_onednn_op_create(&pool->backward, &pool->host, &backward, &pool->forward, backward_list, 4);
+  lks_task task = {.kind = LKS_TASK_POOL_FORWARD,
+                   .algorithm = kind == LKS_POOL_MAX ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding,
+                   .x = x,
+                   .y = y,
+                   .kernel = {(dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width},
+                   .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
+                   .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
+                   .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
+  if (!status) status = create_forward(pool, &task);
+  task.kind = LKS_TASK_POOL_BACKWARD;
+  if (!status) status = create_backward(pool, &task);
+  lks_layout_destroy(&x);
+  lks_layout_destroy(&y);
+  return status;
 }
 
 lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, lks_type type,
