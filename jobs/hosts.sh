@@ -2,7 +2,8 @@
 # Runs Lockstep over several hosts without Slurm. The program and the data must have the same path on all of them, and ssh
 # must work without a password.
 # usage: jobs/hosts.sh HOSTFILE COMMAND [ARGUMENT]...    for example: jobs/hosts.sh hosts train DATA.h5 --resume -o DIR
-# HOSTFILE has a line a host: NAME slots=RANKS. SUBNET=10.0.0.0/24 names the network to use when hosts have several.
+# HOSTFILE has a line a host: NAME slots=RANKS. SUBNET=10.0.0.0/24 names the network to use when hosts have several (Open MPI).
+# MPIRUN=PATH is the mpirun of the MPI that Lockstep was built with, if it is not the first.
 # kill -USR1 ends a run with a checkpoint and code 75; the same command with --resume goes on, or says that all is done.
 set -euo pipefail
 
@@ -15,13 +16,30 @@ fail() {
 hosts=$1
 shift
 [ -r "$hosts" ] || fail "$hosts cannot be read: it should have a line a host, NAME slots=RANKS"
-: "${LOCKSTEP:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/lockstep}"
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+: "${LOCKSTEP:=$home/build/lockstep}" "${MPIRUN:=mpirun}"
 [ -x "$LOCKSTEP" ] || fail "there is no program $LOCKSTEP: build it with jobs/setup.sh"
 
-# Without these a cut link leaves all hosts waiting for minutes: nothing is sent, so nothing is missed.
-options=(--mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3)
-if [ -n "${SUBNET:-}" ]; then options+=(--mca btl_tcp_if_include "$SUBNET" --mca oob_tcp_if_include "$SUBNET"); fi
-if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
-for name in $(compgen -e LOCKSTEP_); do options+=(-x "$name"); done # settings in the environment are those of all hosts
-exec mpirun --hostfile "$hosts" --map-by slot --report-bindings -x OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" "${options[@]}" \
-  "$LOCKSTEP" "$@"
+# shellcheck source=jobs/mpi.sh
+source "$home/jobs/mpi.sh"
+kind=$(mpi_kind "$MPIRUN")
+mapfile -t options < <(mpi_options_of "$kind")
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+case $kind in
+  openmpi*)
+    options+=(--hostfile "$hosts" --map-by slot)
+    if [ -n "${SUBNET:-}" ]; then
+      options+=(--mca btl_tcp_if_include "$SUBNET")
+      if [ "$kind" = openmpi4 ]; then options+=(--mca oob_tcp_if_include "$SUBNET"); else options+=(--prtemca prte_if_include "$SUBNET"); fi
+    fi
+    if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+    for name in OMP_NUM_THREADS $(compgen -e LOCKSTEP_); do options+=(-x "$name"); done # the environment's are those of all hosts
+    ;;
+  mpich | intel)
+    [ -z "${SUBNET:-}" ] || fail "SUBNET is for Open MPI; this mpirun takes the name of an interface: HYDRA_IFACE (or I_MPI_HYDRA_IFACE)"
+    list=$(sed -n 's/^ *\([^# ][^ ]*\) .*slots *= *\([0-9][0-9]*\).*/\1:\2/p' "$hosts")
+    options+=(-hosts "$(paste -sd, <<<"$list")" -n "$(awk -F: '{ ranks += $2 } END { print ranks }' <<<"$list")")
+    ;;
+  *) fail "$MPIRUN is no mpirun of Open MPI, MPICH or Intel MPI: name one in MPIRUN" ;;
+esac
+exec "$MPIRUN" "${options[@]}" "$LOCKSTEP" "$@"

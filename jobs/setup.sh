@@ -5,6 +5,9 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# shellcheck source=jobs/mpi.sh
+source "$root/jobs/mpi.sh"
+
 build_packages=(build-essential cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev
   librandom123-dev libxxhash-dev libinih-dev libpng-dev zlib1g-dev libcmocka-dev)
 
@@ -50,12 +53,6 @@ build_into() {
   timeout -k 10 1500 cmake --build "$folder" --target "$target" -j "$(nproc)" >"$folder.log" 2>&1 ||
     { cat "$folder.log" >&2; fail "$folder could not be built"; }
   rm -f "$folder.log"
-}
-
-# What mpirun wants to be told: root is meant, and more ranks than cores are fine.
-allow_mpi_anywhere() {
-  export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
-  if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

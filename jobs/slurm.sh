@@ -2,6 +2,9 @@
 # What the Slurm scripts of this folder share; each sources it below its block of site values. A script that wants its job
 # to go on after a signal or a time limit has set `trap 'stopping=yes' USR1` before anything else.
 
+# shellcheck source=jobs/mpi.sh
+source "$(dirname "${BASH_SOURCE[0]}")/mpi.sh"
+
 refuse() {
   printf '%s: %s\n' "$1" "$2" >&2
   exit 2
@@ -19,6 +22,10 @@ prepare() {
   threads=${SLURM_CPUS_PER_TASK:-1}
   ranks=${SLURM_NTASKS:-$((${SLURM_JOB_NUM_NODES:-1} * ${SLURM_CPUS_ON_NODE:-1} / threads))}
   export OMP_NUM_THREADS=$threads OMP_PLACES=cores
+  kind=$(mpi_kind "$MPIRUN")
+  if [ "$PMIX" = auto ]; then
+    case $kind in mpich | intel) PMIX=no ;; *) PMIX=yes ;; esac
+  fi
   if [ "$LAUNCH" = auto ]; then
     LAUNCH=mpirun
     if srun --mpi=list 2>&1 | grep -w pmix >/dev/null && [ "$PMIX" = yes ]; then LAUNCH=srun; fi
@@ -32,10 +39,11 @@ prepare() {
 launcher() {
   if [ "$LAUNCH" = srun ]; then
     echo srun --mpi=pmix --ntasks="$ranks" --cpus-per-task="$threads" --kill-on-bad-exit=1 --cpu-bind="$BIND"
-  else
-    echo mpirun -np "$ranks" --map-by "slot:PE=$threads" --report-bindings --mca oob_tcp_keepalive_time 3 \
-      --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3 "$MPIRUN_OPTIONS"
+    return
   fi
+  echo "$MPIRUN" -np "$ranks"
+  mpi_options_of "$kind"
+  if [ "$MPIRUN_OPTIONS" = auto ]; then mpi_binding_of "$kind" "$threads"; else echo "$MPIRUN_OPTIONS"; fi
 }
 
 # run_ranks ARGUMENT...: the program on all ranks. A signal to this script goes to the ranks, which then save and stop.

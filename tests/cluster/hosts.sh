@@ -13,8 +13,8 @@ source "$source_folder/../../jobs/setup.sh"
 
 packages=()
 begin hosts "${BASH_SOURCE[0]}" "$@"
-export SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+export SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent PRTE_MCA_plm_ssh_agent=$folder/agent
+allow_mpi_anywhere
 
 # What takes the place of ssh: agent HOST COMMAND...
 cat >agent <<END

@@ -105,9 +105,9 @@ submit() {
   job=$(sbatch --parsable --output "$name.out" "${options[@]}" /mnt/jobs/train.sbatch "$@" --output "$name")
 }
 
-export LOCKSTEP_HOME=/mnt OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
-export OMPI_MCA_btl_tcp_if_include=10.76.0.0/24 OMPI_MCA_oob_tcp_if_include=10.76.0.0/24
+allow_mpi_anywhere
+export LOCKSTEP_HOME=/mnt OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=10.76.0.0/24
+export OMPI_MCA_oob_tcp_if_include=10.76.0.0/24 PRTE_MCA_prte_if_include=10.76.0.0/24
 
 start_cluster
 echo "ok: Slurm $(sinfo --version | cut -d' ' -f2) is up on two hosts after $SECONDS s"

@@ -70,14 +70,29 @@ int main(int argc, char **argv)
   return MPI_Finalize();
 }
 END
+# ran PROGRAM: on two ranks.
+ran() {
+  timeout -k 5 60 "$MPIEXEC" -n 2 "$1" >user.out 2>&1 || complain "$1 fails" user.out
+  grep -q "rank 1 of 2" user.out || complain "$1 does not see its ranks" user.out
+}
+
 if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then
   echo "the library: not linked, it was built with sanitizers"
 else
   pc=$(dirname "$(find "$prefix" -name lockstep.pc)")
   flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs lockstep)
   # shellcheck disable=SC2086 # words
-  "${MPICC:-mpicc}" user.c -o user $flags >user.log 2>&1 || complain "a program cannot be built against the library" user.log
-  timeout -k 5 60 "$MPIEXEC" -n 2 ./user >user.out 2>&1 || complain "the program fails" user.out
-  grep -q "rank 1 of 2" user.out || complain "the program does not see its ranks" user.out
+  "${MPICC:-mpicc}" user.c -o by-pkg-config $flags >user.log 2>&1 || complain "pkg-config: a program cannot be built" user.log
+  ran ./by-pkg-config
+  cat >CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user C)
+find_package(lockstep 0.1 REQUIRED)
+add_executable(by-cmake user.c)
+target_link_libraries(by-cmake PRIVATE lockstep::lockstep)
+END
+  { cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="${MPICC:-mpicc}" && cmake --build by-cmake; } >user.log 2>&1 ||
+    complain "CMake: a program cannot be built" user.log
+  ran by-cmake/by-cmake
 fi
 finish

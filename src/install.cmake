@@ -1,0 +1,24 @@
+# For programs that use the library: lockstep.pc and a CMake package, side by side. There is no shared library, so both name all
+# that it was built with: nothing of that is private.
+include(CMakePackageConfigHelpers)
+
+set(pc_requires libxxhash inih zlib ${LOCKSTEP_HDF5_MODULE})
+set(pc_libraries ${DNNL_LIBRARY} ${OpenMP_C_LIBRARIES})
+list(FILTER pc_libraries EXCLUDE REGEX "/libpthread\\.") # OpenMP's module names it, and it is named below
+if(NOT LOCKSTEP_HDF5_MODULE)
+  list(PREPEND pc_libraries ${LOCKSTEP_HDF5_LIBRARIES})
+endif()
+string(JOIN " " pc_requires ${pc_requires})
+string(JOIN " " pc_libraries ${pc_libraries})
+file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(lockstep.pc.in ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/lockstep)
+configure_file(lockstepConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake @ONLY)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/lockstepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+set_target_properties(lockstep_library PROPERTIES EXPORT_NAME lockstep)
+install(TARGETS lockstep_library EXPORT lockstepTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT lockstepTargets NAMESPACE lockstep:: DESTINATION ${package_folder})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfigVersion.cmake
+  DESTINATION ${package_folder})
