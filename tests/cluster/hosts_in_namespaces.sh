@@ -3,9 +3,12 @@
 # The test that sources this file runs again inside namespaces of its own (network, mounts, processes): whatever happens to
 # it, all that it started ends with it, and the machine never sees any of it.
 
+# shellcheck source=tests/support/time.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/time.sh"
+
 # skip WHY: says so, where and how ctest and a reader expect it.
 skip() {
-  echo "skipped: $1"
+  echo "skipped: all of it, $1"
   exit 77
 }
 

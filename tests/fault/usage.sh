@@ -2,6 +2,9 @@
 # Wrong command lines: one message, the right exit code, no hang, nothing written; alone and on three ranks.
 set -euo pipefail
 
+# shellcheck source=tests/support/time.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/time.sh"
+
 : "${LOCKSTEP:?}" "${MPIEXEC:?}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -20,7 +23,7 @@ refused_when() {
   shift 3
   call="$* (${start:-alone})"
   # shellcheck disable=SC2086 # $start is words
-  timeout -k 5 60 $start "$LOCKSTEP" "$@" >output 2>all || got=$?
+  limited 60 $start "$LOCKSTEP" "$@" >output 2>all || got=$?
   grep '^lockstep: ' all >errors || true # mpirun adds its own remark on exit codes
   lines=$(wc -l <errors)
   [ "$got" -eq "$code" ] || complain "exit code $got instead of $code"
@@ -45,7 +48,7 @@ answered() {
   local pattern=$1
   shift
   call="$*"
-  timeout -k 5 60 "$LOCKSTEP" "$@" >output 2>errors || complain "exit code $?"
+  limited 60 "$LOCKSTEP" "$@" >output 2>errors || complain "exit code $?"
   [ ! -s errors ] || complain "something on standard error"
   grep -q -- "$pattern" output || complain "no answer with: $pattern"
 }

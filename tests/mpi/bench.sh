@@ -9,7 +9,7 @@ quick=(--repeats 2 --seconds 0.01s --threads 1)
 
 # holds NAME EXPRESSION: it is true of what that run printed, `d` in Python.
 holds() {
-  command -v python3 >/dev/null || return 0
+  has_tool python3 "what its JSON says" || return 0
   python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1.out" "$2" ||
     complain "$1: does not hold: $2" "$1.out"
 }

@@ -2,6 +2,9 @@
 # The way of a user through the commands: import or generate, info, train, resume, evaluate, predict; their answers agree.
 set -euo pipefail
 
+# shellcheck source=tests/support/time.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/time.sh"
+
 : "${LOCKSTEP:?}" "${MPIEXEC:?}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -13,7 +16,7 @@ fail() {
 }
 
 run() {
-  timeout -k 5 100 "$LOCKSTEP" "$@"
+  limited 100 "$LOCKSTEP" "$@"
 }
 
 # refused CODE PATTERN ARGUMENT...
@@ -61,7 +64,7 @@ other=$(run train --seed 8 --config whole/config.ini -o other | sed -n 's/^finge
 [ "$whole" != "$other" ] || fail "the command line does not win over the file"
 refused 2 "whole" "${train[@]}" -o whole
 stopped=0
-timeout -k 5 100 "$MPIEXEC" -n 2 "$LOCKSTEP" "${train[@]}" --epochs 4 --max-time 0.000001s -o halves >/dev/null 2>&1 ||
+limited 100 "$MPIEXEC" -n 2 "$LOCKSTEP" "${train[@]}" --epochs 4 --max-time 0.000001s -o halves >/dev/null 2>&1 ||
   stopped=$?
 [ "$stopped" -eq 75 ] || fail "a run without time ends with $stopped"
 halves=$(run train --resume -o halves --max-time 0 | sed -n 's/^fingerprint: //p')
@@ -73,7 +76,7 @@ run evaluate whole/last.h5 ramps.h5 --json | grep "\"accuracy\": $(awk "BEGIN { 
   fail "predict says $right of 4, evaluate says $(run evaluate whole/last.h5 ramps.h5)"
 [ "$right" -eq 4 ] || fail "two ramps are not told apart"
 for statistics in running precise batch; do
-  timeout -k 5 100 "$MPIEXEC" -n 2 "$LOCKSTEP" evaluate whole/last.h5 ramps.h5 --statistics "$statistics" |
+  limited 100 "$MPIEXEC" -n 2 "$LOCKSTEP" evaluate whole/last.h5 ramps.h5 --statistics "$statistics" |
     grep -q "(4 samples, $statistics statistics)" || fail "evaluate with $statistics statistics"
 done
 

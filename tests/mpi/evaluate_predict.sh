@@ -56,7 +56,7 @@ done
 # bf16 stays what a checkpoint is evaluated in, unless fp32 is asked for; a processor without it is told so.
 train bf16 2 data.h5 --model resnet8 --batch-size 64 --epochs 2 --lr 0.02 --bn 24 --precision bf16
 if grep -q "choose --precision fp32" bf16.err; then
-  echo "bf16: skipped, this processor has none"
+  skipped bf16 "this processor has none"
 else
   ended bf16 0
   evaluates bf16 running

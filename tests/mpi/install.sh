@@ -48,13 +48,11 @@ completes resnet20 lockstep train --model = resn
 completes cosine lockstep compare --schedule = c
 completes rank lockstep train --bn = ra
 completes trained lockstep info tra
-if command -v man >/dev/null; then
+if has_tool man "how manual pages are shown"; then
   for page in "$prefix"/share/man/man*/*; do
     man --warnings -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null 2>page.err || complain "$page cannot be shown" page.err
     [ ! -s page.err ] || complain "$page is not sound" page.err
   done
-else
-  echo "manual pages: not shown, there is no man"
 fi
 
 # A program of ten lines.
@@ -72,12 +70,12 @@ int main(int argc, char **argv)
 END
 # ran PROGRAM: on two ranks.
 ran() {
-  timeout -k 5 60 "$MPIEXEC" -n 2 "$1" >user.out 2>&1 || complain "$1 fails" user.out
+  limited 60 "$MPIEXEC" -n 2 "$1" >user.out 2>&1 || complain "$1 fails" user.out
   grep -q "rank 1 of 2" user.out || complain "$1 does not see its ranks" user.out
 }
 
 if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then
-  echo "the library: not linked, it was built with sanitizers"
+  skipped "a program of the library" "it was built with sanitizers"
 else
   pc=$(dirname "$(find "$prefix" -name lockstep.pc)")
   flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs lockstep)

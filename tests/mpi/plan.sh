@@ -10,7 +10,7 @@ quick=(--seconds 0.01s --threads 1)
 
 # holds NAME EXPRESSION: it is true of what that run printed, `d` in Python.
 holds() {
-  command -v python3 >/dev/null || return 0
+  has_tool python3 "what its JSON says" || return 0
   python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1.out" "$2" ||
     complain "$1: does not hold: $2" "$1.out"
 }
@@ -58,14 +58,16 @@ foretold() {
   shift 4
   run "$name" "$planning" plan "$data" --ranks "$ranks" --hosts 1 --json "${quick[@]}" "$@"
   ended "$name" 0
-  timeout -k 5 100 "$MPIEXEC" -n "$ranks" python3 peak.py "$name-run.peaks" "$program" train "$data" \
+  limited 100 "$MPIEXEC" -n "$ranks" python3 peak.py "$name-run.peaks" "$program" train "$data" \
     --epochs 2 --threads 1 --progress none --output "$name-run" "$@" >"$name-run.out" 2>&1 || complain "$name-run: failed" "$name-run.out"
   within "$name"
 }
 
 if [ "$LOCKSTEP_SANITIZE" = ON ]; then
-  echo "the sanitizers take memory of their own: nothing is compared"
-elif grep -qs RssFile /proc/self/status && command -v python3 >/dev/null; then
+  skipped "memory against the plan" "the sanitizers take memory of their own"
+elif ! grep -qs RssFile /proc/self/status; then
+  skipped "memory against the plan" "/proc/self/status has no RssFile"
+elif has_tool python3 "memory against the plan"; then
   for ranks in 1 2 3; do
     for model in mlp cnn resnet8; do foretold "$model-$ranks" "$ranks" "$ranks" "$digits" --model "$model"; done
   done
@@ -73,13 +75,11 @@ elif grep -qs RssFile /proc/self/status && command -v python3 >/dev/null; then
   foretold resnet20-2 2 2 data.h5 --model resnet20
   run bf16 0 plan data.h5 --model resnet20 --precision bf16 "${quick[@]}"
   if grep -q "choose --precision fp32" bf16.err; then
-    echo "bf16: skipped, this processor has none"
+    skipped bf16 "this processor has none"
   else
     foretold resnet20-2-bf16 2 2 data.h5 --model resnet20 --precision bf16
   fi
   foretold resnet20-2-alone 2 0 data.h5 --model resnet20 --optimizer adam --bn 32 --reduce mpi
-else
-  echo "no python3, or too little in /proc/self/status: nothing is compared"
 fi
 
 run shape 2 plan --model cnn --shape 28x28x1 --train 600 --test 100 --bn 16 --batch-size 64 --json "${quick[@]}"

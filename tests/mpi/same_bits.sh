@@ -17,6 +17,7 @@ modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
 sizes=(1 2 3 4 5 7)
 threads=(1 2)
 if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then sizes=(1 3) threads=(2); fi
+if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then modes=(sync 6 none) sizes=(1 3) threads=(1); fi
 
 # start NAME RANKS ARGUMENT...: in the background. Small runs wait more than they compute.
 start() {
@@ -50,7 +51,7 @@ if [ "$(<probe.code)" -eq 0 ]; then
   done
 else
   says probe "choose --precision fp32"
-  echo "bf16: skipped, this processor has none"
+  skipped bf16 "this processor has none"
 fi
 
 # Gradients summed inside nodes of two or three ranks first.

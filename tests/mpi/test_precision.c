@@ -149,7 +149,7 @@ int main(int argc, char **argv)
   make_data();
   if (lks_isa_best() < LKS_ISA_AVX512_BF16) {
     int failed = LKS_MPI_TEST_MAIN(argc, argv, refusal);
-    printf("skipped, but for the refusal: this processor has no bf16\n");
+    printf("skipped: bf16 but for its refusal, this processor has none\n");
     return failed ? failed : 77;
   }
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

@@ -9,7 +9,8 @@
  * program of tests/fault/stall.sh, in which that rank stops or dies and the others wait for it in an
  * agreement. */
 
-static const double LIMIT = 2; /* seconds; a machine may stop for most of one */
+static double
+    limit_seconds; /* 2, of the machine that the tests' times are made for: it may stop for most of one */
 
 static void sleep_seconds(double seconds)
 {
@@ -21,7 +22,7 @@ static void sleep_seconds(double seconds)
 static bool works(lks_comm *comm, double limit, double late, int times)
 {
   bool ok = true;
-  lks_comm_stall_limit(comm, LIMIT);
+  lks_comm_stall_limit(comm, limit_seconds);
   lks_comm_stall_limit(comm, limit);
   for (int i = 0; i < times; i++) {
     if (lks_comm_rank(comm) == 0) sleep_seconds(late);
@@ -35,7 +36,7 @@ static void test_waiting_below_the_limit(lks_comm *comm)
 {
   lks_comm *own;
   lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
-  lks_assert_all(comm, works(own, LIMIT, 0.6 * LIMIT, 2));
+  lks_assert_all(comm, works(own, limit_seconds, 0.6 * limit_seconds, 2));
   lks_comm_destroy_all(&own);
 }
 
@@ -44,8 +45,8 @@ static void test_working_beyond_the_limit(lks_comm *comm)
 {
   lks_comm *own;
   lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
-  lks_comm_stall_limit(own, LIMIT);
-  sleep_seconds(1.5 * LIMIT);
+  lks_comm_stall_limit(own, limit_seconds);
+  sleep_seconds(1.5 * limit_seconds);
   lks_assert_ok_all(comm, lks_comm_agree_all(own, LKS_OK));
   lks_comm_destroy_all(&own);
 }
@@ -54,7 +55,7 @@ static void test_limit_taken_back(lks_comm *comm)
 {
   lks_comm *own;
   lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
-  lks_assert_all(comm, works(own, 0, 1.5 * LIMIT, 1));
+  lks_assert_all(comm, works(own, 0, 1.5 * limit_seconds, 1));
   lks_comm_destroy_all(&own);
 }
 
@@ -70,7 +71,7 @@ static int run_victim(int signal_number, int victim)
   MPI_Init(NULL, NULL);
   if (lks_comm_create_all(&comm, MPI_COMM_WORLD) != LKS_OK) return EXIT_FAILURE;
   signal(SIGTERM, SIG_IGN); /* the worst case: a waiting rank that mpirun's first signal does not end */
-  lks_comm_stall_limit(comm, LIMIT);
+  lks_comm_stall_limit(comm, limit_seconds);
   lks_status status = lks_comm_agree_all(comm, LKS_OK);
   if (lks_comm_rank(comm) == victim) raise(signal_number);
   if (status == LKS_OK) status = lks_comm_agree_all(comm, LKS_OK);
@@ -81,6 +82,7 @@ static int run_victim(int signal_number, int victim)
 
 int main(int argc, char **argv)
 {
+  limit_seconds = lks_test_seconds(2);
   if (argc == 3 && strcmp(argv[1], "stop") == 0) return run_victim(SIGSTOP, atoi(argv[2]));
   if (argc == 3 && strcmp(argv[1], "kill") == 0) return run_victim(SIGKILL, atoi(argv[2]));
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

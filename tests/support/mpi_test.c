@@ -1,6 +1,7 @@
 #include "mpi_test.h"
 
 #include <dlfcn.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -75,7 +76,7 @@ static int run_world(const lks_mpi_test *tests, size_t count)
     fprintf(stderr, "%s\n", lks_message());
     return 1;
   }
-  lks_comm_stall_limit(world, STALL_SECONDS);
+  lks_comm_stall_limit(world, lks_test_seconds(STALL_SECONDS));
   lks_log_enable(lks_comm_rank(world) == 0);
   terminal_out = stdout;
   terminal_error = stderr;
@@ -87,6 +88,12 @@ static int run_world(const lks_mpi_test *tests, size_t count)
   if (nowhere != NULL) fclose(nowhere);
   lks_comm_destroy_all(&world);
   return failures + (lks_allocations_open() != 0);
+}
+
+double lks_test_seconds(double seconds)
+{
+  const char *slowness = getenv("LOCKSTEP_TEST_SLOWNESS");
+  return ceil(seconds * (slowness ? strtod(slowness, NULL) : 1));
 }
 
 /* Takes the place of the C library's: Open MPI's plugins stay loaded, so that the leak sanitizer can still

@@ -20,8 +20,8 @@
  *  - Assert with lks_assert_all wherever a collective call follows. A cmocka assertion that fails on one rank
  * alone takes that rank out of step; the program is then ended (MPI_Abort) with that rank's report, before
  * the next test.
- *  - `comm` covers all ranks, lives for the whole program and has a stall limit of 60 s: a hang ends with a
- * message. A reference that one process computes can use a communicator over MPI_COMM_SELF.
+ *  - `comm` covers all ranks, lives for the whole program and has a stall limit of lks_test_seconds(60): a
+ * hang ends with a message. A reference that one process computes can use a communicator over MPI_COMM_SELF.
  *  - Every test must free what it made: lks_allocations_open() is compared on every rank after each test.
  *
  *  Rank 0 alone prints cmocka's report; the exit code is 1 on all ranks if any test failed on any rank. */
@@ -40,6 +40,10 @@ typedef struct lks_mpi_test {
 /** Collective over MPI_COMM_WORLD. Starts MPI (MPI_THREAD_FUNNELED), runs the tests, ends MPI. Returns the
  * exit code. */
 int lks_mpi_test_main(int *argc, char ***argv, const lks_mpi_test *tests, size_t count);
+
+/** Local. That many seconds of a machine with two idle cores, on this one: LOCKSTEP_TEST_SLOWNESS times as
+ * many, in whole seconds, rounded up. */
+double lks_test_seconds(double seconds);
 
 /** Collective. Goes on if `condition` holds on every rank; fails the test on every rank otherwise, and the
  * report names the ranks (the first 64) on which it did not hold. */

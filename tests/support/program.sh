@@ -3,7 +3,10 @@
 # with its own copy of the program (so that no process of it can be missed), and ends with `finish`.
 set -euo pipefail
 
-: "${LOCKSTEP:?the program to be tested}" "${LOCKSTEP_SOURCE:?the source tree}" "${MPIEXEC:?mpirun}"
+# shellcheck source=tests/support/time.sh
+source "${LOCKSTEP_SOURCE:?the source tree}/tests/support/time.sh"
+
+: "${LOCKSTEP:?the program to be tested}" "${MPIEXEC:?mpirun}"
 folder=$(mktemp -d)
 failures=0
 program=$folder/bin/lockstep
@@ -32,11 +35,25 @@ complain() {
   failures=$((failures + 1))
 }
 
+# skipped WHAT WHY: a part of the test that cannot be done here; the summary of tests/run.sh has this line.
+skipped() {
+  echo "skipped: $1, $2"
+}
+
+# has_tool COMMAND WHAT: whether there is that command; if not, WHAT is skipped for lack of it, which is said once.
+has_tool() {
+  command -v "$1" >/dev/null && return
+  [ -e "$folder/log/without-$1" ] || skipped "$2" "there is no $1"
+  touch "$folder/log/without-$1"
+  return 1
+}
+
 # nothing_left ARGUMENTS: no process of the program with these arguments (empty: with any) is left. The fork server of a
 # rank that was killed gets a moment to see it.
 nothing_left() {
-  local left
-  for _ in $(seq 50); do
+  local left tries most
+  most=$(slowed 50)
+  for ((tries = 0; tries < most; tries++)); do
     left=$(pgrep -f "^$program${1:+ $1}" || true)
     if [ -z "$left" ]; then return; fi
     sleep 0.1
@@ -50,12 +67,13 @@ finish() {
   exit $((failures > 0))
 }
 
-# run NAME RANKS ARGUMENT...: the program, under mpirun unless RANKS is 0. Leaves NAME.out, NAME.err and NAME.code.
+# run NAME RANKS ARGUMENT...: the program, under mpirun unless RANKS is 0. Leaves NAME.out, NAME.err and NAME.code, which is 124 or
+# 137 if it did not come to an end.
 run() {
   local name=$1 ranks=$2 start=() code=0
   shift 2
   if [ "$ranks" -gt 0 ]; then start=("$MPIEXEC" -n "$ranks"); fi
-  timeout -k 5 100 "${start[@]}" "$program" "$@" >"$name.out" 2>"$name.err" || code=$?
+  limited 100 "${start[@]}" "$program" "$@" >"$name.out" 2>"$name.err" || code=$?
   echo "$code" >"$name.code"
 }
 
@@ -113,13 +131,14 @@ throttle() {
   while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n || true; done
 }
 
-# wait_for FILE: until it is there, or there is no hope.
+# wait_for FILE: until it is there, or there is no hope, as when nothing runs any more that could make it.
 wait_for() {
-  local tries
-  for ((tries = 0; tries < 3000; tries++)); do
+  local end=$((SECONDS + $(slowed 60)))
+  while [ -n "$(jobs -rp)" ] && [ "$SECONDS" -lt "$end" ]; do
     if [ -e "$1" ]; then return; fi
     sleep 0.01
   done
+  if [ -e "$1" ]; then return; fi
   complain "$1 did not appear"
 }
 
@@ -142,14 +161,29 @@ unchanged() {
   contents_of "$1" | diff before - >difference || complain "$1 was changed" difference
 }
 
-# make_long_run: data, model and arguments of a run that lasts long enough to be interrupted: 72 steps with augmentation,
-# dropout and a ragged last mini-batch, a checkpoint every 5 steps.
+# epochs_for SECONDS LEAST ARGUMENT...: prints how many epochs a run with these arguments trains in that time on this machine as it
+# is now: two of them are tried, on two ranks, and the second is counted, at least LEAST of them.
+epochs_for() {
+  local seconds=$1 least=$2 name=$folder/log/speed
+  shift 2
+  train "$name" 2 "$@" --epochs 2
+  LC_ALL=C awk -F, -v seconds="$seconds" -v least="$least" '
+    NR == 1 { for (column = 1; column <= NF; column++) if ($column == "seconds") break }
+    NR == 2 { first = $column }
+    NR == 3 { epochs = int(seconds / ($column - first)); print (epochs > least ? epochs : least) }' "$name/metrics.csv"
+}
+
+# make_long_run: data, model and arguments of a run that lasts long enough to be interrupted, on a fast machine as well:
+# epochs of 12 steps with augmentation, dropout and a ragged last mini-batch, a checkpoint every 5 steps.
 # shellcheck disable=SC2034 # what it sets is for the tests
 make_long_run() {
   run data 0 generate -o data.h5 --shape 16x16x3 --train 715 --test 61
   sed 's/^dense classes/dropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
-  epochs=6 steps_per_epoch=12 long_run_steps=72
-  long_run=(data.h5 --model dropout.model --crop 1 --flip --batch-size 64 --epochs "$epochs" --threads 1 --checkpoint-every 5)
+  long_run=(data.h5 --model dropout.model --crop 1 --flip --batch-size 64 --threads 1 --checkpoint-every 5)
+  epochs=$(epochs_for 1 4 "${long_run[@]}") steps_per_epoch=12
+  long_run_steps=$((epochs * steps_per_epoch))
+  long_run+=(--epochs "$epochs")
+  echo "a long run has $epochs epochs"
 }
 
 # newest_step DIRECTORY: of the checkpoint that last.h5 leads to.
