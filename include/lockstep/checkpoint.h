@@ -19,8 +19,8 @@
  *
  * It also holds /optimizer/MOMENT/NAME in the same layouts, /state, and as attributes of the file the
  * settings ("config", an INI text), the model text, the dataset's hash, mean and standard deviation, and the
- * fingerprint of its content, and the job that wrote it. Every array is one chunk with a checksum, and
- * reading recomputes the fingerprint, so that damage never goes unnoticed. */
+ * fingerprint of its content, and the job that wrote it with its instruction set ("isa"). Every array is one
+ * chunk with a checksum, and reading recomputes the fingerprint, so that damage never goes unnoticed. */
 
 struct lks_optimizer;
 
@@ -34,6 +34,7 @@ typedef struct lks_run_state {
   double seconds; /* spent training, all jobs together */
   size_t noises;  /* sums of lks_network_noise_save over the epoch under way */
   double noise[LKS_NOISE_STATE_MAX];
+  char isa[32];           /* instruction set of the job that wrote it; "": not known */
   char job[LKS_TEXT_MAX]; /* which wrote it: batch job and binding of its ranks, in words */
 } lks_run_state;
 

@@ -18,6 +18,7 @@ typedef struct lks_network_options {
   const char *norm;      /* "sync", "rank", "rank:R", "K", "none" */
   const char *reduce;    /* "tree" or "mpi" */
   const char *precision; /* of activations and their gradients: "fp32" or "bf16"; NULL: "fp32" */
+  const char *isa;       /* instruction set: its name, or "auto" or NULL for the best that all ranks have */
   double epsilon;        /* of batch norm */
   double momentum;       /* weight a of the newest value in the running statistics */
   double smoothing;      /* of labels */
@@ -67,7 +68,8 @@ typedef struct lks_tensor {
 } lks_tensor;
 
 /** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the
- * network. Parameters are initialized from the seed. LKS_ERR_USAGE for a bad option. */
+ * network. Parameters are initialized from the seed. LKS_ERR_USAGE for a bad option. A process works with one
+ * instruction set: that of its first network, which "auto" stands for in those that follow. */
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
                                   const lks_network_options *options);
 void lks_network_destroy_all(lks_network **network);

@@ -2,11 +2,13 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "kernels/isa.h"
 #include "lockstep/trainer.h"
 
 typedef struct settings {
   char statistics[LKS_TEXT_MAX];
   char precision[LKS_TEXT_MAX];
+  char isa[LKS_TEXT_MAX];
   char cache[LKS_TEXT_MAX];
   size_t threads;
   bool json;
@@ -24,6 +26,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "of one rank; 0: as in the checkpoint"},
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
        "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
+      {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, offsetof(settings, isa), "auto", LKS_ISA_CHOICES, 0, 0,
+       NULL, "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
       {"cache", "DIR", LKS_OPTION_TEXT, offsetof(settings, cache), "", NULL, 0, 0, NULL,
        "folder of each node's own disk that holds the samples instead of memory, as train has it"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
@@ -56,6 +60,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_evaluation result;
   const lks_evaluate_options options = {.statistics = statistics_of(s.statistics),
                                         .precision = strcmp(s.precision, "checkpoint") ? s.precision : NULL,
+                                        .isa = s.isa,
                                         .threads = s.threads,
                                         .cache = s.cache};
   status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1], &options);

@@ -70,9 +70,10 @@ static void print_version(void)
 #else
   const char *compiler = "gcc ";
 #endif
-  printf("lockstep  %s\ncompiler  %s%s\nMPI       %.*s\nHDF5      %s\noneDNN    %s, %s\nkernels   %s\n",
+  const bool set = lks_isa_set(lks_isa_best()) == LKS_OK;
+  printf("lockstep  %s\ncompiler  %s%s\nMPI       %.*s\nHDF5      %s\noneDNN    %s, %s\nisa       %s\n",
          LKS_VERSION, compiler, __VERSION__, mpi_name_length(mpi), mpi, lks_hdf5_version(),
-         lks_onednn_version(), lks_onednn_isa(), lks_isa_name(lks_isa_used()));
+         lks_onednn_version(), lks_onednn_isa(), set ? lks_isa_name(lks_isa_used()) : lks_message());
 }
 
 static const char closing[] = "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank "

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "cli/commands.h"
 #include "cli/predict_input.h"
+#include "kernels/isa.h"
 #include "kernels/loss.h"
 #include "lockstep/checkpoint.h"
 #include "train/setup.h"
@@ -16,6 +17,7 @@ typedef enum form { FORM_TEXT, FORM_CSV, FORM_JSON } form;
 
 typedef struct settings {
   char precision[LKS_TEXT_MAX];
+  char isa[LKS_TEXT_MAX];
   bool csv, json;
 } settings;
 
@@ -37,6 +39,8 @@ const lks_syntax *lks_predict_syntax(void)
   static const lks_option option[] = {
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
        "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
+      {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, offsetof(settings, isa), "auto", LKS_ISA_CHOICES, 0, 0,
+       NULL, "instruction set of all kernels, whatever training used; auto: the best of this processor"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
        "print one JSON object a sample"},
       {"csv", NULL, LKS_OPTION_SWITCH, offsetof(settings, csv), "off", NULL, 0, 0, NULL,
@@ -71,15 +75,16 @@ static lks_status allocate(predictor *p)
 }
 
 /* The settings of the training run, but for those that say how its mini-batches were executed. */
-static lks_status create_all(predictor *p, lks_comm *comm, const char *path, const char *precision,
-                             bool features)
+static lks_status create_all(predictor *p, lks_comm *comm, const char *path, const settings *s, bool features)
 {
   lks_config config = p->header.config;
   bool none = strcmp(config.bn, "none") == 0;
   config.batch_size = BATCH;
   config.microbatch = MICROBATCH;
   config.threads = 0;
-  if (precision) snprintf(config.precision, sizeof config.precision, "%s", precision);
+  if (strcmp(s->precision, "checkpoint") != 0)
+    memcpy(config.precision, s->precision, sizeof config.precision);
+  memcpy(config.isa, s->isa, sizeof config.isa);
   snprintf(config.bn, sizeof config.bn, "%s", none ? "none" : "sync");
   const lks_setup_input input = {p->header.model_text, path,     p->header.input,
                                  p->header.classes,    features, p->header.mean,
@@ -221,8 +226,7 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
     status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header.input);
     bool features = input.samples.features != NULL;
     if (status == LKS_OK && p.setup == NULL)
-      status = create_all(&p, comm, arguments.argument[0],
-                          strcmp(s.precision, "checkpoint") ? s.precision : NULL, features);
+      status = create_all(&p, comm, arguments.argument[0], &s, features);
     if (status == LKS_OK && features != p.features)
       status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
     if (status == LKS_OK) status = predict_all(&p, &input, how);

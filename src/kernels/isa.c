@@ -4,7 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "kernels/isa_bound.h"
 #include "kernels/onednn.h"
 #include "kernels/vector/table.h"
 
@@ -27,7 +29,8 @@ static const struct demand {
     {LKS_ISA_AVX2, YMM, 0x80000001, 0, ECX, 1u << 5},
     /* F, DQ, CD, BW, VL */
     {LKS_ISA_AVX512, ZMM, 7, 0, EBX, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31},
-    {LKS_ISA_AVX512_VNNI, ZMM, 7, 0, ECX, 1u << 11},
+    /* VNNI, which oneDNN asks for too; BF16 */
+    {LKS_ISA_AVX512_BF16, ZMM, 7, 0, ECX, 1u << 11},
     {LKS_ISA_AVX512_BF16, ZMM, 7, 1, EAX, 1u << 5},
     /* bf16, tiles, int8 */
     {LKS_ISA_AMX, TILES, 7, 0, EDX, 1u << 22 | 1u << 24 | 1u << 25},
@@ -43,7 +46,7 @@ static bool met(const struct demand *demand)
   return (low & demand->saved) == demand->saved;
 }
 
-lks_isa lks_isa_best(void)
+static lks_isa best_here(void)
 {
   const size_t count = sizeof demands / sizeof *demands;
   size_t i = 0;
@@ -51,23 +54,30 @@ lks_isa lks_isa_best(void)
   return i == count ? LKS_ISA_AMX : demands[i].isa - 1;
 }
 #else
-lks_isa lks_isa_best(void)
+static lks_isa best_here(void)
 {
   return LKS_ISA_BASELINE;
 }
 #endif
 
+lks_isa lks_isa_best(void)
+{
+  const lks_isa here = best_here();
+  const lks_isa_bound bound = lks_isa_bound_read();
+  return bound.known && bound.isa < here ? bound.isa : here;
+}
+
 static const lks_vector_kernels *const tables[] = {
     &lks_vector_kernels_baseline,
 #ifdef LKS_HAVE_ISA_avx2
-    &lks_vector_kernels_avx2,        &lks_vector_kernels_avx512,
-    &lks_vector_kernels_avx512, /* VNNI is oneDNN's business alone, as is AMX */
-    &lks_vector_kernels_avx512_bf16,
+    &lks_vector_kernels_avx2, &lks_vector_kernels_avx512,
+    &lks_vector_kernels_avx512_bf16, /* and for AMX, which is oneDNN's business alone */
 #endif
 };
 
-/* The instruction set in use plus 1; 0 before the first question, which several threads may ask at once. */
-static atomic_int used;
+/* Instruction sets plus 1, 0: none yet. The one in use, a question that several threads may be the first to
+ * ask; and the one that oneDNN was given. */
+static atomic_int used, fixed;
 
 lks_isa lks_isa_used(void)
 {
@@ -77,6 +87,18 @@ lks_isa lks_isa_used(void)
     lks_vector_use((lks_isa)(isa - 1));
   }
   return (lks_isa)(isa - 1);
+}
+
+lks_isa lks_isa_offered(void)
+{
+  const int isa = atomic_load_explicit(&fixed, memory_order_relaxed);
+  return isa > 0 ? (lks_isa)(isa - 1) : lks_isa_best();
+}
+
+bool lks_isa_settable(lks_isa isa)
+{
+  const bool free = atomic_load_explicit(&fixed, memory_order_relaxed) == 0;
+  return free ? (int)isa >= 0 && isa <= lks_isa_best() : isa == lks_isa_offered();
 }
 
 const lks_vector_kernels *lks_vector(void)
@@ -94,15 +116,36 @@ lks_status lks_isa_set(lks_isa isa)
 {
   const lks_isa best = lks_isa_best();
   if ((int)isa < 0 || isa > best)
-    return lks_fail(LKS_ERR_RANK, "instruction set %s: this processor or operating system has %s at best",
-                    lks_isa_name(isa), lks_isa_name(best));
+    return lks_fail(LKS_ERR_USAGE, "instruction set %s: this process has %s at best", lks_isa_name(isa),
+                    lks_isa_name(best));
+  if (!lks_isa_settable(isa))
+    return lks_fail(LKS_ERR_USAGE,
+                    "instruction set %s: this process works with %s already, and oneDNN takes one a process",
+                    lks_isa_name(isa), lks_isa_name(lks_isa_offered()));
   const lks_status status = lks_onednn_isa_set(isa);
-  if (status == LKS_OK) atomic_store_explicit(&used, (int)isa + 1, memory_order_relaxed);
-  return status;
+  if (status != LKS_OK) return status;
+  lks_vector_use(isa);
+  atomic_store_explicit(&fixed, (int)isa + 1, memory_order_relaxed);
+  return LKS_OK;
 }
+
+#if defined(__x86_64__)
+#define BASELINE "sse41"
+#else
+#define BASELINE "generic"
+#endif
+
+static const char *const names[LKS_ISAS] = {BASELINE, "avx2", "avx512", "avx512_bf16", "amx"};
 
 const char *lks_isa_name(lks_isa isa)
 {
-  static const char *const names[] = {"baseline", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx"};
-  return (size_t)isa < sizeof names / sizeof *names ? names[isa] : "unknown";
+  return (size_t)isa < LKS_ISAS ? names[isa] : "unknown";
+}
+
+bool lks_isa_find(lks_isa *isa, const char *name)
+{
+  size_t found = 0;
+  while (found < LKS_ISAS && strcmp(names[found], name) != 0) found++;
+  if (found < LKS_ISAS) *isa = (lks_isa)found;
+  return found < LKS_ISAS;
 }

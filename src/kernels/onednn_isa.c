@@ -9,7 +9,6 @@ static const struct {
     [LKS_ISA_BASELINE] = {dnnl_cpu_isa_sse41, "SSE4.1"},
     [LKS_ISA_AVX2] = {dnnl_cpu_isa_avx2, "AVX2"},
     [LKS_ISA_AVX512] = {dnnl_cpu_isa_avx512_core, "AVX-512"},
-    [LKS_ISA_AVX512_VNNI] = {dnnl_cpu_isa_avx512_core_vnni, "AVX-512 VNNI"},
     [LKS_ISA_AVX512_BF16] = {dnnl_cpu_isa_avx512_core_bf16, "AVX-512 BF16"},
     [LKS_ISA_AMX] = {dnnl_cpu_isa_avx512_core_amx, "AMX"},
 };

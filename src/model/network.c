@@ -1,5 +1,6 @@
 #include "model/network_parts.h"
 
+#include "model/isa_agree.h"
 #include "sums/partition.h"
 
 #include <omp.h>
@@ -235,8 +236,8 @@ static lks_status read_precision(lks_type *type, const char *text)
     return lks_fail(LKS_ERR_USAGE, "precision %s is not known: choose fp32 or bf16", text);
   if (*type == LKS_BF16 && lks_isa_used() < LKS_ISA_AVX512_BF16)
     return lks_fail(LKS_ERR_USAGE,
-                    "--precision bf16 needs AVX512-BF16 or AMX on the processor of every rank, and %s is in "
-                    "use; choose --precision fp32",
+                    "--precision bf16 needs --isa avx512_bf16 or amx, of which every rank's processor must "
+                    "have one, and %s is in use; choose --precision fp32",
                     lks_isa_name(lks_isa_used()));
   return LKS_OK;
 }
@@ -344,8 +345,11 @@ static void begin(lks_network *network, const lks_model *model, const lks_networ
 lks_status lks_network_create_all(lks_network **network, const lks_model *model, lks_comm *comm,
                                   const lks_network_options *options)
 {
+  *network = NULL;
+  lks_status status = lks_isa_agree_all(comm, options->isa);
+  if (status) return status;
   lks_network *n = *network = lks_new(1, sizeof *n);
-  lks_status status = LKS_ERR_RANK;
+  status = LKS_ERR_RANK;
   if (n) {
     begin(n, model, options, lks_comm_size(comm));
     n->comm = comm;

@@ -104,6 +104,7 @@ void lks_bench_print_json(lks_json *json, const lks_bench *bench)
   lks_json_number(json, "hosts", bench->hosts);
   lks_json_text(json, "onednn", lks_onednn_version());
   lks_json_text(json, "instructions", lks_onednn_isa());
+  lks_json_text(json, "isa", lks_isa_name(lks_isa_used()));
   lks_json_open(json, "arms", '[');
   for (size_t a = 0; a < bench->arms; a++) print_arm(json, bench, &bench->arm[a]);
   lks_json_close(json);

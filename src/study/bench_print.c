@@ -24,10 +24,11 @@ static void print_heading(FILE *out, const lks_bench *b)
   fprintf(out, "%s on %s: %zux%zux%zu, %zu classes; mini-batches of %zu in microbatches of %zu\n", c->model,
           c->data[0] ? c->data : "made-up samples", b->shape.height, b->shape.width, b->shape.channels,
           b->classes, b->batch, b->microbatch);
-  fprintf(out, "%d rank%s x %d thread%s on %d host%s; oneDNN %s, %s; %zu repeat%s of %g s, arms in turn\n\n",
+  fprintf(out,
+          "%d rank%s x %d thread%s on %d host%s; oneDNN %s, isa %s; %zu repeat%s of %g s, arms in turn\n\n",
           b->ranks, plural(b->ranks), b->threads, plural(b->threads), b->hosts, plural(b->hosts),
-          lks_onednn_version(), lks_onednn_isa(), b->options.repeats, plural((long)b->options.repeats),
-          b->options.seconds);
+          lks_onednn_version(), lks_isa_name(lks_isa_used()), b->options.repeats,
+          plural((long)b->options.repeats), b->options.seconds);
 }
 
 static void print_rates(FILE *out, const lks_bench *b)

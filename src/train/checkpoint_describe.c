@@ -23,6 +23,7 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
           config->epochs, config->seed);
   fprintf(out, "  dataset        %s, content hash %s\n", config->data, header->data_hash);
   if (state->job[0]) fprintf(out, "  written by     %s\n", state->job);
+  if (state->isa[0]) fprintf(out, "  with           instruction set %s (--isa)\n", state->isa);
   fprintf(out, "  fingerprint    %s, which its content has\n", header->fingerprint);
 }
 

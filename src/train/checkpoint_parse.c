@@ -105,6 +105,7 @@ static void get_state(source *s, lks_run_state *state, int64_t *batches_tracked)
 static void get_job(source *s, lks_run_state *state)
 {
   if (H5Aexists(s->at, "job") > 0) get_word(s, "job", state->job, sizeof state->job);
+  if (H5Aexists(s->at, "isa") > 0) get_word(s, "isa", state->isa, sizeof state->isa);
 }
 
 static void get_inputs(source *s, lks_checkpoint_header *header)

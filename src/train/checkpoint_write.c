@@ -156,7 +156,7 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_numbers(file, "input_std", H5T_NATIVE_DOUBLE, header->std, header->statistics) &&
          put_count(file, "classes", header->classes) &&
          put_number(file, "parameters", H5T_NATIVE_INT64, &header->parameters) &&
-         put_text(file, "job", header->state.job);
+         put_text(file, "job", header->state.job) && put_text(file, "isa", header->state.isa);
 }
 
 static lks_status fill(lks_hdf5_image *image, const lks_checkpoint_header *header,

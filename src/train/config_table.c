@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/isa.h"
 #include "lockstep/config.h"
 
 /* One row a setting. Order and groups are those of the help and of a printed configuration. */
@@ -80,6 +81,9 @@ static const lks_option table[] = {
     {"precision", "fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32|bf16", 0, 0, "Execution",
      "of activations, their gradients and the arithmetic; parameters, sums and the optimizer are fp32 at "
      "least in both"},
+    {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, "Execution",
+     "instruction set of all kernels: each has bits of its own. Every rank must have it; auto: the best that "
+     "all ranks have (ONEDNN_MAX_CPU_ISA may bound it), in a resumed run that of before if they have it"},
     {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
      "sum of the gradients: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
     {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",

@@ -116,6 +116,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   if (options->threads) header.config.threads = options->threads;
   if (options->precision)
     snprintf(header.config.precision, sizeof header.config.precision, "%s", options->precision);
+  snprintf(header.config.isa, sizeof header.config.isa, "%s", options->isa ? options->isa : "auto");
   status = lks_dataset_open_all(&dataset, comm, data, options->cache);
   if (!status) status = lks_comm_agree_all(comm, check_fit(&header, dataset, checkpoint, data));
   if (!status) {

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/profile.h"
+#include "kernels/isa.h"
 #include "train/binding.h"
 
 extern char **environ;
@@ -23,7 +24,7 @@ static const char memory_nodes[] = "/sys/devices/system/node";
 
 /** Where one rank stands. */
 typedef struct place {
-  char host[64], cpus[64];
+  char host[64], cpus[64], isa[16]; /* isa: the best that it may use */
 } place;
 
 /** Text of limited length; what no longer fits is dropped. */
@@ -58,12 +59,12 @@ static void describe_places(char text[LKS_TEXT_MAX], const place *places, int si
   for (int first = 0, next; first < size; first = next) {
     next = first + 1;
     while (next < size && !memcmp(&places[first], &places[next], sizeof *places)) next++;
-    if (strlen(text) > LKS_TEXT_MAX - 180) {
+    if (strlen(text) > LKS_TEXT_MAX - 200) {
       add(text, "; and so on");
       return;
     }
     add(text, next - first > 1 ? "; ranks %d-%d" : "; rank %d", first, next - 1);
-    add(text, " on %s, processors %s", places[first].host, places[first].cpus);
+    add(text, " on %s, processors %s, %s", places[first].host, places[first].cpus, places[first].isa);
   }
 }
 
@@ -72,6 +73,7 @@ static place own_place(const lks_comm *comm)
   place here = {.cpus = "unknown"};
   cpu_set_t bound;
   snprintf(here.host, sizeof here.host, "%.63s", lks_comm_host(comm));
+  snprintf(here.isa, sizeof here.isa, "%s", lks_isa_name(lks_isa_best()));
   if (sched_getaffinity(0, sizeof bound, &bound) == 0)
     lks_cpu_list_print(here.cpus, sizeof here.cpus, &bound);
   return here;
@@ -106,19 +108,31 @@ static void warn_of_tasks(int size)
              tasks, size, size > 1 ? "s" : "");
 }
 
+/** A mixed cluster. */
+static void warn_of_isa(lks_isa least, lks_isa most)
+{
+  if (least < most)
+    lks_warn(
+        "the ranks do not have the same instruction set: the least is %s, the best %s (line `job`), and all "
+        "use %s",
+        lks_isa_name(least), lks_isa_name(most), lks_isa_name(lks_isa_used()));
+}
+
 lks_status lks_job_warn_all(lks_comm *comm, int threads)
 {
-  enum { CROWDED, SPANNING, FACTS };
+  enum { CROWDED, SPANNING, ISA, FACTS };
   cpu_set_t bound;
   double mine[FACTS] = {0}, spread[3 * FACTS];
   const bool known = sched_getaffinity(0, sizeof bound, &bound) == 0;
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
   const int cpus = known ? CPU_COUNT(&bound) : (int)cores, here = lks_comm_node_size(comm);
   if (cpus < threads) mine[CROWDED] = cpus;
+  mine[ISA] = lks_isa_best();
   if (known) mine[SPANNING] = lks_numa_nodes(&bound, memory_nodes);
   lks_status status = lks_comm_spread_all(comm, spread, mine, FACTS);
   if (status != LKS_OK) return status;
   const double *crowded = spread + 3 * (size_t)CROWDED + 2, *spanning = spread + 3 * (size_t)SPANNING + 2;
+  warn_of_isa((lks_isa)spread[3 * ISA], (lks_isa)spread[3 * ISA + 2]);
   warn_of_tasks(lks_comm_size(comm));
   if (*crowded > 0)
     lks_warn("%d threads share the %.0f cores that a rank is bound to; start with mpirun --bind-to none, or "

@@ -11,15 +11,17 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "kernels/isa.h"
 #include "train/config_value.h"
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
 
 /* Settings of execution, and epochs, which change nothing of what is done already. The content of the dataset
- * is compared by its hash, elsewhere. */
+ * is compared by its hash, elsewhere. The next processors may lack an instruction set: the trainer warns. */
 static bool is_free(const char *name)
 {
-  return lks_config_is_execution(name) || strcmp(name, "data") == 0 || strcmp(name, "epochs") == 0;
+  return lks_config_is_execution(name) || strcmp(name, "data") == 0 || strcmp(name, "epochs") == 0 ||
+         strcmp(name, "isa") == 0;
 }
 
 static bool is_run_file(const char *name)
@@ -41,16 +43,31 @@ static lks_status holds_run(bool *holds, const char *folder)
   return LKS_OK;
 }
 
+/** The setting stays as it was given: `auto` lets a run go on on lesser processors. */
+static lks_status put_isa_before(char **text, const char *settings)
+{
+  static const char comment[] =
+      "# instruction set: %s; with isa = %s other processors repeat the run to the bit\n%s";
+  const char *isa = lks_isa_name(lks_isa_used());
+  const size_t size = sizeof comment + 2 * strlen(isa) + strlen(settings);
+  *text = lks_new(size, 1);
+  if (*text == NULL) return LKS_ERR_RANK;
+  snprintf(*text, size, comment, isa, isa, settings);
+  return LKS_OK;
+}
+
 /** Without where it lies and that it is resumed: running the file again then makes a run of its own. */
 static lks_status write_config(const char *folder, const lks_config *config)
 {
   lks_config plain = *config;
   memset(plain.output, 0, sizeof plain.output);
   plain.resume = false;
-  char path[PATH_SIZE], *text = NULL;
+  char path[PATH_SIZE], *settings = NULL, *text = NULL;
   snprintf(path, sizeof path, "%s/config.ini", folder);
-  lks_status status = lks_config_print(&text, &plain);
+  lks_status status = lks_config_print(&settings, &plain);
+  if (status == LKS_OK) status = put_isa_before(&text, settings);
   if (status == LKS_OK) status = lks_file_write(path, text, strlen(text));
+  lks_free(settings);
   lks_free(text);
   return status;
 }

@@ -1,7 +1,6 @@
 #include "train/setup.h"
 
 #include "base/arena.h"
-#include "kernels/isa.h"
 
 #include <sched.h>
 #include <string.h>
@@ -38,14 +37,6 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
   return status;
 }
 
-static lks_status agree_on_isa_all(lks_comm *comm)
-{
-  double mine = lks_isa_best(), spread[3];
-  lks_status status = lks_comm_spread_all(comm, spread, &mine, 1);
-  if (status) return status;
-  return lks_comm_agree_all(comm, lks_isa_set((lks_isa)spread[0]));
-}
-
 /* (value - mean)/std as one multiplication and one addition; pixels are divided by 255 first. A channel that
  * never varies has std 0 and is left unscaled. */
 static lks_status make_form(lks_setup *setup, const lks_setup_input *input, bool normalize)
@@ -70,6 +61,7 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .norm = config->bn,
                                .reduce = config->reduce,
                                .precision = config->precision,
+                               .isa = config->isa,
                                .epsilon = config->bn_epsilon,
                                .momentum = config->bn_momentum,
                                .smoothing = config->label_smoothing,
@@ -89,7 +81,6 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
     status = lks_model_parse(&s->model, input->model_text, input->model_name, input->shape, input->classes,
                              !strcmp(config->bn, "none"));
   status = lks_comm_agree_all(comm, status);
-  if (!status) status = agree_on_isa_all(comm);
   if (!status && s) {
     const lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));
     status = lks_network_create_all(&s->network, s->model, comm, &options);

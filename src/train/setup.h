@@ -23,8 +23,7 @@ typedef struct lks_setup_input {
   const double *mean, *std; /* a channel, or a feature */
 } lks_setup_input;
 
-/** Collective; all arguments equal on all ranks. The ranks agree on the lowest instruction set among them,
- * then make the network. config->threads 0 stands for lks_threads_default. */
+/** Collective; all arguments equal on all ranks. config->threads 0 stands for lks_threads_default. */
 lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
                                 const lks_setup_input *input);
 void lks_setup_destroy_all(lks_setup **setup);

@@ -2,10 +2,13 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "kernels/isa.h"
+#include "model/isa_agree.h"
 #include "train/job.h"
 #include "train/run_directory.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The samples that a run learns from, and those that it is tested on. */
@@ -38,6 +41,27 @@ static lks_status create_optimizer(lks_trainer *t)
   return lks_optimizer_create(&t->optimizer, &config, t->setup->network);
 }
 
+/* `auto` in a resumed run: the instruction set of before, where the ranks can have it still. */
+static lks_status hold_isa_all(lks_config *config, lks_trainer *t)
+{
+  bool settable = false;
+  lks_status status = LKS_OK;
+  if (t->state.isa[0] && strcmp(config->isa, "auto") == 0)
+    status = lks_isa_settable_all(&settable, t->comm, t->state.isa);
+  if (settable) snprintf(config->isa, sizeof config->isa, "%s", t->state.isa);
+  return status;
+}
+
+static void note_isa(lks_trainer *t)
+{
+  const char *isa = lks_isa_name(lks_isa_used());
+  if (t->state.isa[0] && strcmp(t->state.isa, isa) != 0)
+    lks_warn("this run had instruction set %s and goes on with %s: its bits will differ from those of the "
+             "uninterrupted run; to keep them, resume with --isa %s, on processors that have it",
+             t->state.isa, isa, t->state.isa);
+  snprintf(t->state.isa, sizeof t->state.isa, "%s", isa);
+}
+
 /* A checkpoint knows its model's text; a new run looks it up. */
 static lks_status create_setup_all(lks_trainer *t, const char *model_text)
 {
@@ -52,7 +76,10 @@ static lks_status create_setup_all(lks_trainer *t, const char *model_text)
                            !lks_dataset_split(d, LKS_SPLIT_TRAIN).pixels,
                            lks_dataset_mean(d),
                            lks_dataset_std(d)};
-  status = lks_setup_create_all(&t->setup, t->comm, &t->config, &input);
+  lks_config config = t->config;
+  status = hold_isa_all(&config, t);
+  if (!status) status = lks_setup_create_all(&t->setup, t->comm, &config, &input);
+  if (!status) note_isa(t);
   lks_free(text);
   return status;
 }
@@ -133,9 +160,9 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
           lks_network_parameter_count(t->setup->network), c->bn);
   lks_say("batch    %zu samples in microbatches of %zu; %zu steps an epoch, %zu epochs", c->batch_size,
           c->microbatch, lks_loader_steps(t->train), c->epochs);
-  lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; %s", ranks,
+  lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; isa %s; %s", ranks,
           ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
-          1e-6 * (double)lks_network_bytes(t->setup->network), c->output);
+          1e-6 * (double)lks_network_bytes(t->setup->network), t->state.isa, c->output);
   warn_of_settings(t);
   lks_say("job      %s", t->state.job);
   if (t->deadline < INFINITY)

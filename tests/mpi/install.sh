@@ -17,7 +17,7 @@ train preset 1 "$prefix/share/lockstep/digits.h5" --model mlp --epochs 1
 same trained preset
 
 run version 0 --version
-for word in lockstep compiler MPI HDF5 oneDNN kernels; do says version "^$word  *[0-9a-zA-Z]"; done
+for word in lockstep compiler MPI HDF5 oneDNN isa; do says version "^$word  *[0-9a-zA-Z]"; done
 
 # Every option of every command stands in its manual page and in the completion, and the pages are sound.
 # shellcheck source=/dev/null

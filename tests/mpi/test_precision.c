@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "kernels/vector/table.h"
+#include "kernels/isa.h"
 #include "support/mpi_test.h"
 #include "support/small_network.h"
 
@@ -118,33 +118,27 @@ static void test_no_allocation_inside_a_step(lks_comm *comm)
   lks_assert_all(comm, made == 0);
 }
 
-static void test_older_processors_are_told_of_fp32(lks_comm *comm)
+static void test_other_precisions_are_refused(lks_comm *comm)
 {
-  static const char *const precisions[] = {"bf16", "fp64"};
-  for (int i = 0; i < 2; i++) {
-    subject s;
-    lks_network_options o = options("sync", 1);
-    o.precision = precisions[i];
-    lks_isa before = lks_isa_used();
-    lks_vector_use(LKS_ISA_AVX512_VNNI < before ? LKS_ISA_AVX512_VNNI : before);
-    lks_status status = subject_create(&s, comm, residual_text, &o);
-    bool told = strstr(lks_message(), i ? "fp64 is not known" : "choose --precision fp32");
-    subject_destroy(&s);
-    lks_vector_use(before);
-    lks_assert_all(comm, status == LKS_ERR_USAGE && (told || lks_comm_rank(comm) > 0));
-  }
+  subject s;
+  lks_network_options o = options("sync", 1);
+  o.precision = "fp64";
+  lks_status status = subject_create(&s, comm, residual_text, &o);
+  bool told = strstr(lks_message(), "fp64 is not known");
+  subject_destroy(&s);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && told);
 }
 
 int main(int argc, char **argv)
 {
-  static const lks_mpi_test refusal[] = {LKS_MPI_TEST(test_older_processors_are_told_of_fp32)};
+  static const lks_mpi_test refusal[] = {LKS_MPI_TEST(test_other_precisions_are_refused)};
   static const lks_mpi_test tests[] = {
       LKS_MPI_TEST(test_same_bits),
       LKS_MPI_TEST(test_close_to_fp32),
       LKS_MPI_TEST(test_one_example_alone),
       LKS_MPI_TEST(test_other_last_layers),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
-      LKS_MPI_TEST(test_older_processors_are_told_of_fp32),
+      LKS_MPI_TEST(test_other_precisions_are_refused),
   };
   make_data();
   if (lks_isa_best() < LKS_ISA_AVX512_BF16) {
