@@ -40,7 +40,7 @@ void make_data(void)
 }
 
 static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
-static const lks_input_form form = {scale, offset};
+const lks_input_form input_form = {scale, offset};
 
 lks_network_options options(const char *norm, int threads)
 {
@@ -73,17 +73,21 @@ void subject_destroy(subject *s)
   lks_comm_destroy_all(&s->self);
 }
 
+lks_batch samples(size_t first, size_t count, size_t total)
+{
+  return (lks_batch){.samples = count,
+                     .total = total,
+                     .pixels = data.pixels[first % DATA],
+                     .label = data.label + first % DATA,
+                     .sample = data.sample + first % DATA};
+}
+
 lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total, uint32_t step)
 {
   size_t begin, count;
   lks_network_shard(s->network, total, &begin, &count);
-  begin += first;
-  lks_batch batch = {.samples = count,
-                     .total = total,
-                     .pixels = data.pixels[begin % DATA],
-                     .label = data.label + begin % DATA,
-                     .sample = data.sample + begin % DATA};
-  return lks_network_pass_all(s->network, result, kind, &batch, &form, step, false);
+  lks_batch batch = samples(first + begin, count, total);
+  return lks_network_pass_all(s->network, result, kind, &batch, &input_form, step, false);
 }
 
 lks_status train(subject *s, lks_pass_result *result)

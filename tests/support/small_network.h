@@ -29,6 +29,10 @@ lks_network_options options(const char *norm, int threads);
 lks_status subject_create(subject *s, lks_comm *comm, const char *text, const lks_network_options *o);
 void subject_destroy(subject *s);
 
+/** Local. Samples first .. first + count - 1 of the data, as a part of a mini-batch of `total`. */
+lks_batch samples(size_t first, size_t count, size_t total);
+extern const lks_input_form input_form;
+
 /** Collective over the subject's ranks. One pass over `total` samples from sample `first` on. */
 lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total,
                 uint32_t step);
