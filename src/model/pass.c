@@ -92,15 +92,18 @@ void lks_network_shard(const lks_network *network, size_t total, size_t *first, 
   *count = end - begin;
 }
 
+/* Weights of which some could not be packed are packed anew by the next pass. */
 static void pack_weights(lks_network *network)
 {
   if (network->packed) return;
+  network->packed = true;
   for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
     lks_linear_unit *unit = &network->linear[u];
     lks_status status = lks_linear_pack(unit->packed, network->parameters + unit->weight, unit->linear);
-    if (status) lks_network_fail(network, status);
+    if (!status) continue;
+    lks_network_fail(network, status);
+    network->packed = false;
   }
-  network->packed = true;
 }
 
 static void unpack_gradients(lks_network *network)
@@ -125,6 +128,16 @@ static lks_status forward_all(lks_pass_context *context)
     if (status) return status;
   }
   return LKS_OK;
+}
+
+/* The gradients of all ranks, as the parameters have them. */
+static lks_status finish_gradients_all(lks_network *network)
+{
+  lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
+  lks_status status = lks_gradient_sum_finish_all(network->gradient_sum);
+  lks_profile_leave(network->profile);
+  if (!status) unpack_gradients(network);
+  return status;
 }
 
 /* The sums of a stage's batch norms travel while its weight gradients are computed, and those while the
@@ -264,18 +277,11 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
     lks_profile_enter(network->profile, LKS_PART_BACKWARD);
     status = backward_all(&context);
     lks_profile_leave(network->profile);
+    if (!status) status = finish_gradients_all(network);
     if (status) return status;
   }
   status = last_reduction_all(&context, stop);
-  if (status) return status;
-  if (pass == LKS_PASS_TRAIN) {
-    lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
-    status = lks_gradient_sum_finish_all(network->gradient_sum);
-    lks_profile_leave(network->profile);
-    if (status) return status;
-    unpack_gradients(network);
-  }
-  status = verdict_all(&context);
+  if (!status) status = verdict_all(&context);
   if (status) return status;
   read_result(result, network);
   if (pass == LKS_PASS_TRAIN) lks_norm_update(&context);
