@@ -12,6 +12,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -36,13 +38,15 @@ typedef uint32_t lks_full_bits __attribute__((vector_size(8 * LKS_LANES)));
 typedef uint8_t lks_bytes __attribute__((vector_size(2 * LKS_LANES)));
 typedef uint16_t lks_halves __attribute__((vector_size(4 * LKS_LANES))); /* bf16: as many as lks_full has */
 
-/* gcc 12 splits a conversion in two on the wider ones: half the speed. */
+/* gcc 12 splits a conversion in two on the wider ones: half the speed; on NEON it converts lane by lane. */
 LKS_INLINE lks_wide lks_widen(lks_narrow x)
 {
 #if defined(__AVX512F__)
   return (lks_wide)_mm512_cvtps_pd((__m256)x);
 #elif defined(__AVX2__)
   return (lks_wide)_mm256_cvtps_pd((__m128)x);
+#elif defined(__aarch64__)
+  return (lks_wide)vcvt_f64_f32((float32x2_t)x);
 #else
   return __builtin_convertvector(x, lks_wide);
 #endif
@@ -56,12 +60,15 @@ LKS_INLINE lks_wide lks_add_exact_product(lks_wide sum, lks_wide a, lks_wide b)
   return (lks_wide)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)sum);
 #elif defined(__FMA__)
   return (lks_wide)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)sum);
+#elif defined(__aarch64__)
+  return (lks_wide)vfmaq_f64((float64x2_t)sum, (float64x2_t)a, (float64x2_t)b);
 #else
   return sum + a * b;
 #endif
 }
 
-/* 0 where v < 0; a NaN and -0 stay. maxps gives its second operand when either is a NaN or both are zeros. */
+/* 0 where v < 0; a NaN and -0 stay. maxps gives its second operand when either is a NaN or both are zeros;
+ * NEON's maxima do neither. */
 LKS_INLINE lks_full lks_relu(lks_full v)
 {
 #if defined(__AVX512F__)
@@ -69,7 +76,11 @@ LKS_INLINE lks_full lks_relu(lks_full v)
 #elif defined(__AVX2__)
   return (lks_full)_mm256_max_ps(_mm256_setzero_ps(), (__m256)v);
 #else
-  return (lks_full)((lks_full_mask)v & ~(v < 0));
+  lks_full_mask below = v < 0;
+#if defined(__aarch64__)
+  __asm__("" : "+w"(below)); /* clang 14 would make a maximum of what follows */
+#endif
+  return (lks_full)((lks_full_mask)v & ~below);
 #endif
 }
 
@@ -104,6 +115,8 @@ LKS_INLINE lks_full lks_from_halves(lks_halves h)
   return (lks_full)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
 #elif defined(__AVX2__)
   return (lks_full)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#elif defined(__aarch64__)
+  return (lks_full)vshll_n_u16((uint16x4_t)h, 16);
 #else
   return (lks_full)(__builtin_convertvector(h, lks_full_bits) << 16);
 #endif
@@ -140,7 +153,8 @@ LKS_INLINE void lks_store_halves(void *p, size_t at, lks_halves h, size_t lanes)
   memcpy((uint16_t *)p + at, &h, lanes * sizeof(uint16_t));
 }
 
-/* Numbers from 0 to 255, kept as bytes. */
+/* Numbers from 0 to 255, kept as bytes. On NEON four of them are half of its shortest register, which gcc 12
+ * would fill and empty one by one. */
 LKS_INLINE lks_full_mask lks_load_small(const uint8_t *p, size_t lanes)
 {
 #if defined(__AVX512F__)
@@ -151,6 +165,10 @@ LKS_INLINE lks_full_mask lks_load_small(const uint8_t *p, size_t lanes)
   __m128i bytes = _mm_setzero_si128();
   memcpy(&bytes, p, lanes);
   return (lks_full_mask)_mm256_cvtepu8_epi32(bytes);
+#elif defined(__aarch64__)
+  uint64_t bytes = 0;
+  memcpy(&bytes, p, lanes);
+  return (lks_full_mask)vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))));
 #else
   lks_bytes bytes = {0};
   memcpy(&bytes, p, lanes);
@@ -162,6 +180,9 @@ LKS_INLINE void lks_store_small(uint8_t *p, lks_full_mask v, size_t lanes)
 {
 #if defined(__AVX512F__)
   const __m128i bytes = _mm512_cvtepi32_epi8((__m512i)v);
+#elif defined(__aarch64__)
+  const uint16x4_t halves = vmovn_u32((uint32x4_t)v);
+  const uint8x8_t bytes = vmovn_u16(vcombine_u16(halves, halves));
 #else
   const lks_bytes bytes = __builtin_convertvector(v, lks_bytes);
 #endif
