@@ -33,12 +33,18 @@ static size_t round_up(size_t n, size_t unit)
 
 /* A dense layer is a 1 x 1 convolution of one image whose pixels are the samples. Against oneDNN's inner
  * product this is up to twice as fast at 8 or 16 samples, and a row's bits do not depend on its place (in
- * gemm:jit, the inner product of AVX2, they do). */
+ * gemm:jit, the inner product of AVX2, they do). On processors other than x86 a convolution is gemm:ref, a
+ * product of matrices an image, in which the bits of a pixel do depend on its place: there each sample is an
+ * image of one pixel. */
 static lks_window as_convolution(lks_linear_kind kind, const lks_window *w)
 {
   if (kind == LKS_LINEAR_CONV) return *w;
   size_t inputs = w->in_height * w->in_width * w->in_channels;
+#if defined(__x86_64__)
   return (lks_window){1, 1, w->samples, inputs, 1, w->samples, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
+#else
+  return (lks_window){w->samples, 1, 1, inputs, 1, 1, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
+#endif
 }
 
 static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, const lks_window *w, bool bias,
