@@ -40,7 +40,7 @@ typedef struct lks_config {
   size_t threads;               /* 0: the node's cores divided by its ranks */
   char cache[LKS_TEXT_MAX];     /* folder of each node's disk that holds the samples; "": memory does */
   char precision[LKS_TEXT_MAX]; /* fp32, bf16 */
-  char isa[LKS_TEXT_MAX];       /* instruction set: auto, sse41, avx2, avx512, avx512_bf16, amx */
+  char isa[LKS_TEXT_MAX];       /* instruction set: auto, sse41, avx2, avx512, avx512_bf16, amx, neon */
   char reduce[LKS_TEXT_MAX];    /* tree, mpi */
   char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;

@@ -131,6 +131,8 @@ lks_status lks_isa_set(lks_isa isa)
 
 #if defined(__x86_64__)
 #define BASELINE "sse41"
+#elif defined(__aarch64__)
+#define BASELINE "neon"
 #else
 #define BASELINE "generic"
 #endif

@@ -18,7 +18,7 @@ typedef enum lks_isa {
 } lks_isa;
 
 /** The words of --isa, on every architecture: what one wrote down, another can read. */
-#define LKS_ISA_CHOICES "auto|sse41|avx2|avx512|avx512_bf16|amx"
+#define LKS_ISA_CHOICES "auto|sse41|avx2|avx512|avx512_bf16|amx|neon"
 
 /** The best instruction set that this process may use: of the processor and the operating system, and not
  * above the bound that the environment sets (kernels/isa_bound.h). Local. */
@@ -32,7 +32,8 @@ bool lks_isa_settable(lks_isa isa);
 lks_status lks_isa_set(lks_isa isa);
 /** The one that was set, else the best. Local. */
 lks_isa lks_isa_used(void);
-/** "avx2", "avx512", ...: the words of --isa; the baseline is "sse41" on x86-64. Local. */
+/** "avx2", "avx512", ...: the words of --isa; the baseline is "sse41" on x86-64, "neon" on
+ * aarch64. Local. */
 const char *lks_isa_name(lks_isa isa);
 /** Local. The one of that name; false if there is none on this architecture. */
 bool lks_isa_find(lks_isa *isa, const char *name);

@@ -26,6 +26,12 @@ static const struct {
     {"AVX10_1_512_AMX", LKS_ISA_AMX},
     {"AVX10_1_512_AMX_FP16", LKS_ISA_AMX},
     {"AVX10_2_512_AMX_2", LKS_ISA_AMX},
+#if defined(__aarch64__)
+    {"ADVANCED_SIMD", LKS_ISA_BASELINE},
+    {"SVE_128", LKS_ISA_BASELINE},
+    {"SVE_256", LKS_ISA_BASELINE},
+    {"SVE_512", LKS_ISA_BASELINE},
+#endif
     {"ALL", LKS_ISAS - 1},
     {"DEFAULT", LKS_ISAS - 1},
 };

@@ -1,7 +1,11 @@
 #include <oneapi/dnnl/dnnl.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "kernels/onednn.h"
 
+#if defined(__x86_64__)
 static const struct {
   dnnl_cpu_isa_t isa;
   const char *name;
@@ -33,3 +37,29 @@ const char *lks_onednn_isa(void)
     if (isa_table[i].isa == isa) return isa_table[i].name;
   return "another instruction set";
 }
+#else
+/* There is one level. On aarch64 oneDNN has no function that holds it to that, only the environment, which it
+ * reads once. Without a bound it would use what each machine has, as SVE, whose registers differ in width and
+ * so in the order of a sum. Source: oneDNN, src/cpu/aarch64/cpu_isa_traits.hpp. */
+#define VARIABLE "ONEDNN_MAX_CPU_ISA"
+#define LOWEST "ADVANCED_SIMD"
+
+lks_status lks_onednn_isa_set(lks_isa isa)
+{
+  lks_status usable = lks_onednn_library();
+  if (usable) return usable;
+  if (isa != LKS_ISA_BASELINE)
+    return lks_fail(LKS_ERR_RANK, "oneDNN: asked to use %s, which only x86 has", lks_isa_name(isa));
+#if defined(__aarch64__)
+  if (setenv(VARIABLE, LOWEST, 1) != 0)
+    return lks_fail(LKS_ERR_RANK, "oneDNN: no memory for %s=%s in the environment", VARIABLE, LOWEST);
+#endif
+  return LKS_OK;
+}
+
+const char *lks_onednn_isa(void)
+{
+  const char *bound = getenv(VARIABLE);
+  return bound && strcmp(bound, LOWEST) == 0 ? "Advanced SIMD" : "what the processor has";
+}
+#endif

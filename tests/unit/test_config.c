@@ -173,7 +173,7 @@ static void bad_values_are_refused(void **state)
   assert_refused("optimizer", "sgd|adam", "is not one of");
   assert_refused("optimizer", "", "is not one of");
   assert_refused("precision", "fp64", "is not one of");
-  assert_refused("isa", "avx", "is not one of auto|sse41|avx2|avx512|avx512_bf16|amx");
+  assert_refused("isa", "avx", "is not one of auto|sse41|avx2|avx512|avx512_bf16|amx|neon");
   assert_refused("model", " cnn", "blanks");
   assert_refused("output", "a\nlr = 7", "one line");
   char longest[LKS_TEXT_MAX + 1];

@@ -66,6 +66,9 @@ static lks_isa best_with(const char *first, const char *second)
 static void test_best_agrees_with_the_kernel(void **state)
 {
   (void)state;
+#if !defined(__x86_64__)
+  skip(); /* where an emulator may also show its host's list */
+#endif
   if (!linux_lists("sse2")) skip(); /* no such list here */
   static const char *const flags[] = {"avx2", "avx512dq", "avx512_bf16", "amx_tile"};
   char *kept[VARIABLES];
@@ -135,6 +138,8 @@ static void test_names(void **state)
   }
 #if defined(__x86_64__)
   assert_string_equal(lks_isa_name(LKS_ISA_BASELINE), "sse41");
+#elif defined(__aarch64__)
+  assert_string_equal(lks_isa_name(LKS_ISA_BASELINE), "neon");
 #endif
   assert_string_equal(lks_isa_name((lks_isa)99), "unknown");
   assert_false(lks_isa_find(&isa, "auto") || lks_isa_find(&isa, "avx") || lks_isa_find(&isa, ""));
