@@ -26,4 +26,8 @@ set(MPI_C_COMPILER_INCLUDE_DIRS ${CMAKE_SYSROOT}/usr/lib/${triplet}/openmpi/incl
 set(MPI_C_LIB_NAMES mpi CACHE STRING "")
 set(MPI_mpi_LIBRARY ${mpi_library} CACHE FILEPATH "")
 
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static;-L;${CMAKE_SYSROOT})
+# CMake's module would ask the compiler wrapper of this machine's HDF5; pkg-config knows the root's.
+set(CMAKE_DISABLE_FIND_PACKAGE_HDF5 ON)
+
+find_program(QEMU_AARCH64 NAMES qemu-aarch64-static qemu-aarch64 REQUIRED)
+set(CMAKE_CROSSCOMPILING_EMULATOR ${QEMU_AARCH64};-L;${CMAKE_SYSROOT})
