@@ -60,7 +60,7 @@ static lks_status name_files(lks_file_writer *writer, const char *path)
   gethostname(host, sizeof host - 1);
   const size_t room = strlen(path) + sizeof host + 32;
   writer->path = lks_new(2 * room, 1);
-  if (!writer->path) return LKS_ERR_RANK;
+  if (!writer->path) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
   writer->temporary = writer->path + room;
   snprintf(writer->path, room, "%s", path);
   snprintf(writer->temporary, room, "%s.%s.%ld.tmp", path, host, (long)getpid());
@@ -70,7 +70,7 @@ static lks_status name_files(lks_file_writer *writer, const char *path)
 lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
 {
   lks_file_writer *made = *writer = lks_new(1, sizeof *made);
-  if (!made) return LKS_ERR_RANK;
+  if (!made) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
   made->file = -1;
   lks_status status = name_files(made, path);
   if (!status) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "train/checkpoint_check.h"
 #include "train/checkpoint_file.h"
 
 void lks_checkpoint_header_clear(lks_checkpoint_header *header)
@@ -74,7 +75,10 @@ lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *co
 {
   memset(header, 0, sizeof *header);
   lks_status status = LKS_OK;
-  if (lks_comm_rank(comm) == 0) status = lks_checkpoint_read(header, NULL, path);
+  if (lks_comm_rank(comm) == 0) {
+    status = lks_checkpoint_read(header, NULL, path);
+    if (status == LKS_OK) status = lks_checkpoint_check_model(header, path);
+  }
   status = lks_comm_agree_all(comm, status);
   if (status == LKS_OK) status = broadcast_header_all(header, comm);
   if (status != LKS_OK) lks_checkpoint_header_clear(header);

@@ -21,8 +21,8 @@ lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *he
 lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lks_snapshot *snapshot);
 
 /** Local. Reads a file in a child process, which a damaged one may crash or hang. The header is checked for
- * sense, the snapshot (unless NULL) for finite values and against the fingerprint. LKS_ERR_IO, or
- * LKS_ERR_DATA; messages begin with the path. On failure there is nothing to clear. */
+ * sense, the snapshot (unless NULL) for values that a run can have and against the fingerprint. LKS_ERR_IO,
+ * or LKS_ERR_DATA; messages begin with the path. On failure there is nothing to clear. */
 lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *path);
 
 /** Local. The content of a file, parsed in this process: what the child does. Nothing is checked against the

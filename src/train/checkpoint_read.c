@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "dataset/child.h"
+#include "train/checkpoint_check.h"
 #include "train/checkpoint_file.h"
 
 enum { CPU_SECONDS_LEAST = 20, CPU_BYTES_A_SECOND = 20000000 };
@@ -120,19 +121,6 @@ static lks_status start(lks_child **child, bool whole, const char *path)
   return status ? lks_fail_in(status, "%s: ", path) : LKS_OK;
 }
 
-static lks_status verify(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
-{
-  char fingerprint[33];
-  lks_status status = lks_snapshot_fingerprint(fingerprint, snapshot);
-  if (status != LKS_OK) return status;
-  if (strcmp(fingerprint, header->fingerprint) != 0)
-    return lks_fail(LKS_ERR_DATA,
-                    "its content has not the fingerprint %s that it was written with: damaged or edited; "
-                    "take another checkpoint",
-                    header->fingerprint);
-  return lks_snapshot_finite(snapshot);
-}
-
 lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *path)
 {
   memset(header, 0, sizeof *header);
@@ -144,7 +132,8 @@ lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snap
   if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
   if (status == LKS_OK) status = lks_child_finish(child);
   lks_child_destroy(&child);
-  if (status == LKS_OK && snapshot) status = verify(header, snapshot);
+  if (status == LKS_OK) status = lks_checkpoint_check_header(header);
+  if (status == LKS_OK && snapshot) status = lks_checkpoint_check_snapshot(header, snapshot);
   if (status == LKS_OK) return LKS_OK;
   lks_checkpoint_header_clear(header);
   if (snapshot) lks_snapshot_clear(snapshot);

@@ -179,15 +179,48 @@ lks_status lks_snapshot_compare(const lks_snapshot *snapshot, const lks_network 
   return status;
 }
 
-lks_status lks_snapshot_finite(const lks_snapshot *snapshot)
+static bool ends_with(const char *name, const char *ending)
 {
+  const char *dot = strrchr(name, '.');
+  return dot && strcmp(dot, ending) == 0;
+}
+
+int64_t lks_snapshot_parameters(const lks_snapshot *snapshot)
+{
+  int64_t elements = 0;
   for (size_t a = 0; a < snapshot->arrays; a++) {
     const lks_snapshot_array *array = &snapshot->array[a];
-    for (size_t i = 0; i < array->elements; i++)
-      if (!isfinite(array->data[i]))
-        return lks_fail(LKS_ERR_DATA,
-                        "element %zu of %s is not finite: the run had diverged; take an earlier checkpoint",
-                        i, array->name);
+    const bool running = ends_with(array->name, ".running_mean") || ends_with(array->name, ".running_var");
+    if (array->moment == LKS_NO_MOMENT && !running) elements += (int64_t)array->elements;
+  }
+  return elements;
+}
+
+static bool never_negative(const lks_snapshot *snapshot, const lks_snapshot_array *array)
+{
+  if (array->moment == LKS_NO_MOMENT) return ends_with(array->name, ".running_var");
+  return strcmp(snapshot->moment_name[array->moment], "exp_avg_sq") == 0;
+}
+
+static lks_status check_array(const lks_snapshot *snapshot, const lks_snapshot_array *array)
+{
+  const bool moment = array->moment != LKS_NO_MOMENT, low = never_negative(snapshot, array);
+  for (size_t i = 0; i < array->elements; i++) {
+    const float value = array->data[i];
+    if (isfinite(value) && !(low && value < 0)) continue;
+    return lks_fail(LKS_ERR_DATA, "element %zu of %s%s%s is %g and must be finite%s: %s", i,
+                    moment ? snapshot->moment_name[array->moment] : "", moment ? "/" : "", array->name,
+                    (double)value, low ? " and not negative" : "",
+                    isfinite(value) ? "damaged or edited; take another checkpoint"
+                                    : "the run had diverged; take an earlier checkpoint");
   }
   return LKS_OK;
+}
+
+lks_status lks_snapshot_check(const lks_snapshot *snapshot)
+{
+  lks_status status = LKS_OK;
+  for (size_t a = 0; status == LKS_OK && a < snapshot->arrays; a++)
+    status = check_array(snapshot, &snapshot->array[a]);
+  return status;
 }

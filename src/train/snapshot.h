@@ -53,8 +53,12 @@ lks_status lks_snapshot_compare(const lks_snapshot *snapshot, const lks_network 
 /** Local. Copies the state in; it has been compared. Tells the network. */
 void lks_snapshot_put(const lks_snapshot *snapshot, lks_network *network, lks_optimizer *optimizer);
 
-/** Local. LKS_ERR_DATA naming the first tensor that has a value that is not finite. */
-lks_status lks_snapshot_finite(const lks_snapshot *snapshot);
+/** Local. Elements of all parameters, without running statistics and moments. */
+int64_t lks_snapshot_parameters(const lks_snapshot *snapshot);
+
+/** Local. LKS_ERR_DATA naming the first value that is not finite, or negative where it is a variance or a
+ * mean of squares. */
+lks_status lks_snapshot_check(const lks_snapshot *snapshot);
 
 /** Local. XXH3-128 as 32 hex digits and a zero: of each array its name with the zero byte behind it and its
  * elements; behind the tensors the batches tracked, before each moment its name with the zero byte, and the

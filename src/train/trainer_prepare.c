@@ -96,6 +96,25 @@ static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_head
       header->data_hash, t->config.data, lks_dataset_hash(t->dataset));
 }
 
+/* The steps of an epoch are this dataset's, and the optimizer counts them as well. */
+static lks_status check_place(const lks_trainer *t, const char *path)
+{
+  const lks_run_state *state = &t->state;
+  const size_t steps = lks_loader_steps(t->train);
+  if (state->epoch_step > steps || state->step != state->epoch * steps + state->epoch_step)
+    return lks_fail(
+        LKS_ERR_DATA,
+        "%s is at step %zu, which is not step %zu behind %zu epochs of %zu steps: damaged or edited; "
+        "take another checkpoint",
+        path, state->step, state->epoch_step, state->epoch, steps);
+  if (lks_optimizer_steps(t->optimizer) != (int64_t)state->step)
+    return lks_fail(
+        LKS_ERR_DATA,
+        "%s is at step %zu and its optimizer at step %lld: damaged or edited; take another checkpoint", path,
+        state->step, (long long)lks_optimizer_steps(t->optimizer));
+  return LKS_OK;
+}
+
 /* The time limit of a batch job is rank 0's to know: one question to the scheduler is enough. */
 static double deadline_of(const lks_trainer *t)
 {
@@ -126,6 +145,7 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
   status = lks_comm_agree_all(t->comm, status);
   if (!status && resume)
     status = lks_checkpoint_load_all(t->comm, resume_from, t->setup->network, t->optimizer);
+  if (!status && resume) status = lks_comm_agree_all(t->comm, check_place(t, resume_from));
   if (!status) lks_network_noise_restore(t->setup->network, t->state.noise, t->state.noises);
   if (!status) lks_network_profile(t->setup->network, &t->profile);
   return status;
