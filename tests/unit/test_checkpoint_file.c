@@ -17,7 +17,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "train/checkpoint_file.h"
+#include "support/made_up_checkpoint.h"
 
 static char folder[64], path[128];
 
@@ -38,73 +38,9 @@ static int remove_folder(void **state)
   return system(command) + (lks_allocations_open() != 0);
 }
 
-static const char model_text[] = "conv 3 kernel 2\nbatch norm\n";
-static double input_mean[] = {0.25, 1.0 / 3.0}, input_std[] = {0.5, 5e-324};
-
-static lks_checkpoint_header make_header(void)
-{
-  lks_checkpoint_header header = {.model_text = (char *)model_text,
-                                  .state = {.epoch = 3,
-                                            .epoch_step = 7,
-                                            .step = 37,
-                                            .loss_limbs = {1, -2, 3, -4, INT64_MAX, INT64_MIN, 0},
-                                            .correct = 100,
-                                            .samples = 200,
-                                            .seconds = 12.5},
-                                  .input = {4, 5, 2},
-                                  .classes = 10,
-                                  .parameters = 30,
-                                  .mean = input_mean,
-                                  .std = input_std,
-                                  .statistics = 2};
-  lks_config_default(&header.config);
-  lks_config_set(&header.config, "lr", "0.0123");
-  lks_config_set(&header.config, "seed", "18446744073709551615");
-  strcpy(header.data_hash, "0123456789abcdef0123456789abcdef");
-  return header;
-}
-
-static void add_array(lks_snapshot *snapshot, const char *name, int moment, int dimensions,
-                      const size_t *extent)
-{
-  lks_snapshot_array *array = &snapshot->array[snapshot->arrays++];
-  strcpy(array->name, name);
-  array->moment = moment;
-  array->dimensions = dimensions;
-  array->elements = 1;
-  for (int d = 0; d < dimensions; d++) array->elements *= array->extent[d] = extent[d];
-}
-
-/** A network of one convolution and one batch norm, with two moments. `tag` makes its values. */
-static void make_snapshot(lks_snapshot *snapshot, char fingerprint[33], float tag)
-{
-  *snapshot = (lks_snapshot){.batches_tracked = 37, .optimizer = true, .steps = 37, .moments = 2};
-  strcpy(snapshot->moment_name[0], "exp_avg");
-  strcpy(snapshot->moment_name[1], "exp_avg_sq");
-  assert_int_equal(lks_snapshot_allocate(snapshot, 11), LKS_OK);
-  snapshot->arrays = 0;
-  for (int moment = LKS_NO_MOMENT; moment < 2; moment++) {
-    add_array(snapshot, "z.weight", moment, 4, (size_t[]){3, 2, 2, 2});
-    add_array(snapshot, "a.weight", moment, 1, (size_t[]){3});
-    add_array(snapshot, "a.bias", moment, 1, (size_t[]){3});
-    if (moment != LKS_NO_MOMENT) continue;
-    add_array(snapshot, "a.running_mean", moment, 1, (size_t[]){3});
-    add_array(snapshot, "a.running_var", moment, 1, (size_t[]){3});
-  }
-  assert_int_equal(snapshot->arrays, 11);
-  assert_int_equal(lks_snapshot_place(snapshot), LKS_OK);
-  for (size_t i = 0; i < snapshot->elements; i++) snapshot->block[i] = tag + 1.0f / (float)(i + 1);
-  assert_int_equal(lks_snapshot_fingerprint(fingerprint, snapshot), LKS_OK);
-}
-
 static lks_status save(float tag)
 {
-  lks_checkpoint_header header = make_header();
-  lks_snapshot snapshot;
-  make_snapshot(&snapshot, header.fingerprint, tag);
-  const lks_status status = lks_checkpoint_save(path, &header, &snapshot);
-  lks_snapshot_clear(&snapshot);
-  return status;
+  return made_up_save(path, tag);
 }
 
 static void save_and_read(char **image, size_t *bytes)
@@ -113,63 +49,9 @@ static void save_and_read(char **image, size_t *bytes)
   assert_int_equal(lks_file_read(image, bytes, path), LKS_OK);
 }
 
-static bool same_snapshot(const lks_snapshot *a, const lks_snapshot *b)
-{
-  if (a->arrays != b->arrays || a->elements != b->elements || a->batches_tracked != b->batches_tracked ||
-      a->steps != b->steps || a->moments != b->moments ||
-      memcmp(a->moment_name, b->moment_name, sizeof a->moment_name) != 0)
-    return false;
-  for (size_t i = 0; i < a->arrays; i++) {
-    const lks_snapshot_array *x = &a->array[i], *y = &b->array[i];
-    if (strcmp(x->name, y->name) != 0 || x->moment != y->moment || x->dimensions != y->dimensions ||
-        memcmp(x->extent, y->extent, sizeof x->extent) != 0)
-      return false;
-  }
-  return memcmp(a->block, b->block, a->elements * sizeof *a->block) == 0;
-}
-
-static bool same_config(const lks_config *a, const lks_config *b)
-{
-  char *a_text, *b_text;
-  assert_int_equal(lks_config_print(&a_text, a), LKS_OK);
-  assert_int_equal(lks_config_print(&b_text, b), LKS_OK);
-  const bool same = strcmp(a_text, b_text) == 0;
-  lks_free(a_text);
-  lks_free(b_text);
-  return same;
-}
-
-static bool same_state(const lks_run_state *a, const lks_run_state *b)
-{
-  return a->epoch == b->epoch && a->epoch_step == b->epoch_step && a->step == b->step &&
-         a->correct == b->correct && a->samples == b->samples && a->seconds == b->seconds &&
-         memcmp(a->loss_limbs, b->loss_limbs, sizeof a->loss_limbs) == 0;
-}
-
-static bool same_header(const lks_checkpoint_header *a, const lks_checkpoint_header *b)
-{
-  return same_config(&a->config, &b->config) && same_state(&a->state, &b->state) &&
-         strcmp(a->model_text, b->model_text) == 0 && strcmp(a->fingerprint, b->fingerprint) == 0 &&
-         strcmp(a->data_hash, b->data_hash) == 0 && memcmp(&a->input, &b->input, sizeof a->input) == 0 &&
-         a->classes == b->classes && a->parameters == b->parameters && a->statistics == b->statistics &&
-         memcmp(a->mean, b->mean, a->statistics * sizeof *a->mean) == 0 &&
-         memcmp(a->std, b->std, a->statistics * sizeof *a->std) == 0;
-}
-
-/** Whether the file at `path` is read as what save(tag) wrote. */
 static bool reads_back(float tag)
 {
-  lks_checkpoint_header expected = make_header(), header;
-  lks_snapshot written, snapshot;
-  make_snapshot(&written, expected.fingerprint, tag);
-  const bool read = lks_checkpoint_read(&header, &snapshot, path) == LKS_OK;
-  const bool same = read && same_snapshot(&written, &snapshot) && same_header(&expected, &header);
-  lks_snapshot_clear(&written);
-  if (read) {
-    lks_snapshot_clear(&snapshot);
-    lks_checkpoint_header_clear(&header);
-  }
-  return same;
+  return made_up_reads_back(path, tag);
 }
 
 static void test_nothing_is_lost(void **state)
@@ -198,12 +80,12 @@ static void test_long_model_text(void **state)
 {
   (void)state;
   enum { LENGTH = 300000 };
-  lks_checkpoint_header header = make_header(), back;
+  lks_checkpoint_header header = made_up_header(), back;
   lks_snapshot snapshot;
-  make_snapshot(&snapshot, header.fingerprint, 1.0f);
+  assert_int_equal(made_up_snapshot(&snapshot, 1.0f), LKS_OK);
   header.model_text = lks_new(LENGTH + 1, 1);
   memset(header.model_text, '#', LENGTH);
-  assert_int_equal(lks_checkpoint_save(path, &header, &snapshot), LKS_OK);
+  assert_int_equal(made_up_save_as(path, &header, &snapshot), LKS_OK);
   assert_int_equal(lks_checkpoint_read(&back, NULL, path), LKS_OK);
   assert_int_equal(strlen(back.model_text), LENGTH);
   lks_checkpoint_header_clear(&back);
@@ -257,9 +139,10 @@ static void test_cut_short(void **state)
 static void test_altered_values(void **state)
 {
   (void)state;
-  lks_checkpoint_header header = make_header(), back;
+  lks_checkpoint_header header = made_up_header(), back;
   lks_snapshot snapshot, values;
-  make_snapshot(&snapshot, header.fingerprint, 1.0f);
+  assert_int_equal(made_up_snapshot(&snapshot, 1.0f), LKS_OK);
+  assert_int_equal(lks_snapshot_fingerprint(header.fingerprint, &snapshot), LKS_OK);
   snapshot.block[5] += 1.0f; /* written with good checksums, but not what the fingerprint was taken of */
   assert_int_equal(lks_checkpoint_save(path, &header, &snapshot), LKS_OK);
   assert_int_equal(lks_checkpoint_read(&back, &values, path), LKS_ERR_DATA);
