@@ -85,6 +85,14 @@ make_runs() {
   flipped good/last.h5 flipped-checkpoint.h5 $(($(size_of good/last.h5) / 2))
   cp good/last.h5 newer.h5
   "$spoil" newer.h5 version
+  for way in model link; do
+    cp good/last.h5 "$way-checkpoint.h5"
+    "$spoil" "$way-checkpoint.h5" "$way"
+  done
+  for way in step ahead model; do
+    cp -r good "$way"
+    "$spoil" "$way/last.h5" "$way"
+  done
 }
 
 make_inputs
@@ -123,15 +131,32 @@ refused 3 "is a checkpoint of another run: .*model" train --resume --output swap
 refused 3 "cut/last.h5" train --resume --output cut --epochs 2
 refused 4 "dangling/last.h5" train --resume --output dangling --epochs 2
 
+refused 3 "step/last.h5 is at step [0-9]*, which is not step 0 behind 1 epochs of [0-9]* steps" train --resume --output step --epochs 2
+refused 3 "ahead/last.h5 is at step [0-9]* and its optimizer at step [0-9]*: " train --resume --output ahead --epochs 3
+refused 3 "model/last.h5: its attribute model:2:1: unknown layer" train --resume --output model --epochs 2
+
 refused 3 "8x9x3" evaluate good/last.h5 wide.h5
 refused 3 "7 classes" evaluate good/last.h5 classes.h5
 refused 3 "features" evaluate good/last.h5 features.h5
 refused 3 "cut.h5" evaluate cut/cut.h5 data.h5
 refused 3 "flipped-checkpoint.h5" evaluate flipped-checkpoint.h5 data.h5
 refused 3 "newer.h5" evaluate newer.h5 data.h5
+refused 3 "link-checkpoint.h5: /parameters is a link and must lie in the file itself" evaluate link-checkpoint.h5 data.h5
+refused 3 "model-checkpoint.h5: its attribute model:2:1: unknown layer" evaluate model-checkpoint.h5 data.h5
+refused 3 "data.h5: a lockstep-dataset, not a checkpoint" evaluate data.h5 data.h5
+refused 3 "empty.h5: not an HDF5 file" evaluate empty.h5 data.h5
 refused 3 "text.h5" evaluate text.h5 data.h5
 refused 4 "none.h5" evaluate none.h5 data.h5
 check
+
+# These run as one process.
+for command in "predict model-checkpoint.h5 data.h5:0" "predict link-checkpoint.h5 data.h5:0" "predict data.h5 data.h5:0" \
+  "info newer.h5" "info link-checkpoint.h5" "info flipped-checkpoint.h5"; do
+  # shellcheck disable=SC2086 # these are several arguments
+  run "$folder/log/alone" 0 $command
+  ended "$folder/log/alone" 3
+  says "$folder/log/alone" "^lockstep: error: .*\.h5: "
+done
 contents_of . | diff "$folder/before" - >"$folder/difference" || complain "bad input changed files" "$folder/difference"
 
 # Not wrong, but not what was meant: warned of, and done.

@@ -1,4 +1,5 @@
-/* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash */
+/* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash|step|
+ * ahead|model|link */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,62 @@ static int path_for_hash(hid_t file)
   return failed;
 }
 
+/* Changes a number of a checkpoint wherever it stands. HDF5 1.10.8 loses what is written into an attribute
+ * that lies outside of its object's header: it is made anew. */
+static int change(hid_t file, const char *name, long long times, long long more)
+{
+  static const char *const place[] = {".", "state"};
+  int failed = 0;
+  for (int i = 0; i < 2; i++) {
+    long long value = 0;
+    hid_t at = H5Gopen2(file, place[i], H5P_DEFAULT), old = H5Aopen(at, name, H5P_DEFAULT);
+    failed |= H5Aread(old, H5T_NATIVE_LLONG, &value) < 0;
+    value = value * times + more;
+    hid_t space = H5Aget_space(old);
+    H5Aclose(old);
+    H5Adelete(at, name);
+    hid_t made = H5Acreate2(at, name, H5T_STD_I64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    failed |= H5Awrite(made, H5T_NATIVE_LLONG, &value) < 0;
+    H5Aclose(made);
+    H5Sclose(space);
+    H5Gclose(at);
+  }
+  return failed;
+}
+
+/* A place that there is, but not with this dataset. */
+static int one_step_more(hid_t file)
+{
+  return change(file, "step", 1, 1);
+}
+
+/* A place that the run comes to, but not with this optimizer. */
+static int twice_as_far(hid_t file)
+{
+  return change(file, "step", 2, 0) || change(file, "epoch", 2, 0);
+}
+
+static int other_model(hid_t file)
+{
+  const char text[] = "dense classes\nmaxpol 2x2\n";
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, sizeof text);
+  H5Adelete(file, "model");
+  hid_t model = H5Acreate2(file, "model", type, space, H5P_DEFAULT, H5P_DEFAULT);
+  int failed = H5Awrite(model, type, text) < 0;
+  H5Aclose(model);
+  H5Sclose(space);
+  H5Tclose(type);
+  return failed;
+}
+
+/* What is wanted lies in another file. */
+static int link_to_another(hid_t file)
+{
+  return H5Ldelete(file, "parameters", H5P_DEFAULT) < 0 ||
+         H5Lcreate_external("good/last.h5", "/parameters", file, "parameters", H5P_DEFAULT, H5P_DEFAULT) < 0;
+}
+
 int main(int argc, char **argv)
 {
   static const struct {
@@ -61,13 +118,14 @@ int main(int argc, char **argv)
     int (*spoil)(hid_t file);
   } way[] = {
       {"type", wrong_type},       {"label", wrong_label},  {"missing", missing_labels},
-      {"version", newer_version}, {"hash", path_for_hash},
+      {"version", newer_version}, {"hash", path_for_hash}, {"step", one_step_more},
+      {"ahead", twice_as_far},    {"model", other_model},  {"link", link_to_another},
   };
   hid_t file = argc == 3 ? H5Fopen(argv[1], H5F_ACC_RDWR, H5P_DEFAULT) : H5I_INVALID_HID;
   int failed = 1;
   for (size_t i = 0; i < sizeof way / sizeof *way && file >= 0; i++)
     if (strcmp(argv[2], way[i].name) == 0) failed = way[i].spoil(file);
   if (file >= 0 && H5Fclose(file) < 0) failed = 1;
-  if (failed) fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash\n");
+  if (failed) fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash|step|ahead|model|link\n");
   return failed;
 }
