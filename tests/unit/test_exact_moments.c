@@ -21,29 +21,30 @@ static void draw(int64_t integer[COUNT], double mean, double scale)
   for (size_t i = 0; i < COUNT; i++) integer[i] = llrint((mean + (double)deviate[i]) * scale);
 }
 
-static void exact_variance(double *mean, double *variance, const int64_t integer[COUNT], double scale)
+static void exact_variance(double *mean, double *variance, const int64_t *integer, size_t count, double scale)
 {
-  __int128 sum = 0, square_sum = 0;
-  for (size_t i = 0; i < COUNT; i++) {
+  __int128 n = (__int128)count, sum = 0, square_sum = 0;
+  for (size_t i = 0; i < count; i++) {
     sum += integer[i];
     square_sum += (__int128)integer[i] * integer[i];
   }
-  *mean = (double)sum / COUNT / scale;
-  *variance = (double)(COUNT * square_sum - sum * sum) / ((double)COUNT * COUNT) / (scale * scale);
+  *mean = (double)sum / (double)n / scale;
+  *variance = (double)(n * square_sum - sum * sum) / ((double)n * (double)n) / (scale * scale);
 }
 
-static void moments_of(double *mean, double *variance, const int64_t integer[COUNT], double scale)
+static void moments_of(double *mean, double *variance, const int64_t *integer, size_t count, double scale)
 {
   int64_t sum[LKS_EXACT_LIMBS] = {0}, square_sum[LKS_EXACT_LIMBS] = {0};
-  for (size_t i = 0; i < COUNT; i++) {
+  for (size_t i = 0; i < count; i++) {
     double x = (double)integer[i] / scale;
     lks_exact_sum_add(sum, x);
     lks_exact_sum_add(square_sum, x * x);
     lks_exact_sum_add(square_sum, fma(x, x, -(x * x))); /* what rounding took from the square */
   }
-  lks_exact_moments(mean, variance, sum, square_sum, COUNT);
+  lks_exact_moments(mean, variance, sum, square_sum, (double)count);
 }
 
+/* Also of counts that are no power of two, whose product with a sum has more bits than a double. */
 static void test_a_far_mean_keeps_the_variance(void **state)
 {
   (void)state;
@@ -51,16 +52,32 @@ static void test_a_far_mean_keeps_the_variance(void **state)
     double mean, scale; /* the grid of fp32 at that mean; with 2^30, sums of more than 53 bits */
   } cases[] = {{0, 0x1p20},  {1000, 0x1p13}, {-1000, 0x1p13}, {1000, 0x1p30},
                {1e6, 0x1p4}, {-1e6, 0x1p4},  {1e6, 0x1p30},   {-1e6, 0x1p30}};
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+  static const size_t counts[] = {COUNT, COUNT - 1, 3001, 777};
+  for (size_t i = 0; i < 4 * sizeof cases / sizeof cases[0]; i++) {
     int64_t integer[COUNT];
-    double mean, variance, true_mean, true_variance;
-    draw(integer, cases[i].mean, cases[i].scale);
-    exact_variance(&true_mean, &true_variance, integer, cases[i].scale);
-    moments_of(&mean, &variance, integer, cases[i].scale);
+    double mean, variance, true_mean, true_variance, scale = cases[i / 4].scale;
+    const size_t count = counts[i % 4];
+    draw(integer, cases[i / 4].mean, scale);
+    exact_variance(&true_mean, &true_variance, integer, count, scale);
+    moments_of(&mean, &variance, integer, count, scale);
     assert_true(fabs(true_variance - 1) < 0.1);
     assert_true(fabs(mean - true_mean) <= 1e-15 * fabs(true_mean));
     assert_true(fabs(variance - true_variance) <= 1e-14 * true_variance);
   }
+}
+
+/* A variance far below 1, times the square of the count too. */
+static void test_small_values_have_a_variance(void **state)
+{
+  (void)state;
+  int64_t integer[COUNT];
+  double mean, variance, true_mean, true_variance;
+  draw(integer, 0.5, 0x1p20);
+  exact_variance(&true_mean, &true_variance, integer, COUNT, 0x1p40);
+  moments_of(&mean, &variance, integer, COUNT, 0x1p40);
+  assert_true(true_variance > 0 && true_variance * COUNT * COUNT < 0.1);
+  assert_true(fabs(mean - true_mean) <= 1e-15 * fabs(true_mean));
+  assert_true(fabs(variance - true_variance) <= 1e-14 * true_variance);
 }
 
 /* Negative controls: E[x^2] - E[x]^2 loses the variance in fp32 at mean/std = 1,000, in double at 10^6. */
@@ -81,7 +98,7 @@ static void test_one_pass_formulas_lose_it(void **state)
 
   double wide_sum = 0, wide_square_sum = 0, true_mean, true_variance;
   draw(integer, 1e6, 0x1p4);
-  exact_variance(&true_mean, &true_variance, integer, 0x1p4);
+  exact_variance(&true_mean, &true_variance, integer, COUNT, 0x1p4);
   for (size_t i = 0; i < COUNT; i++) {
     double x = (double)integer[i] / 0x1p4;
     wide_sum += x;
@@ -118,7 +135,7 @@ static void test_constant_values_have_no_variance(void **state)
   int64_t integer[COUNT];
   for (size_t i = 0; i < COUNT; i++) integer[i] = 16777213;
   double mean, variance;
-  moments_of(&mean, &variance, integer, 0x1p4);
+  moments_of(&mean, &variance, integer, COUNT, 0x1p4);
   assert_true(mean == 16777213 / 0x1p4);
   assert_true(variance == 0);
 }
@@ -139,6 +156,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_far_mean_keeps_the_variance),
+      cmocka_unit_test(test_small_values_have_a_variance),
       cmocka_unit_test(test_one_pass_formulas_lose_it),
       cmocka_unit_test(test_variance_is_never_negative),
       cmocka_unit_test(test_constant_values_have_no_variance),

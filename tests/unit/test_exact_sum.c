@@ -127,9 +127,9 @@ static void test_a_plain_sum_depends_on_the_order(void **state)
 static void test_add_each_and_merge_are_per_accumulator(void **state)
 {
   (void)state;
-  enum { COUNT = 5 };
+  enum { COUNT = 5, BEHIND = COUNT * LKS_EXACT_LIMBS };
   const double values[COUNT] = {1.5, -2, INFINITY, 1e-9, 0};
-  int64_t together[COUNT * LKS_EXACT_LIMBS] = {0}, twice[COUNT * LKS_EXACT_LIMBS] = {0};
+  int64_t together[BEHIND + 1] = {[BEHIND] = 1}, twice[BEHIND + 1] = {[BEHIND] = 1};
   lks_exact_sum_add_each(together, values, COUNT);
   lks_exact_sum_merge(twice, together, COUNT);
   lks_exact_sum_merge(twice, together, COUNT);
@@ -141,6 +141,9 @@ static void test_add_each_and_merge_are_per_accumulator(void **state)
   }
   assert_int_equal(lks_exact_sum_flaws(together, COUNT), 1);
   assert_int_equal(lks_exact_sum_flaws(twice, COUNT), 2);
+  assert_int_equal(lks_exact_sum_flaws(twice, 2), 0);
+  assert_int_equal(lks_exact_sum_flaws(twice + (size_t)2 * LKS_EXACT_LIMBS, 1), 2);
+  assert_true(together[BEHIND] == 1 && twice[BEHIND] == 1);
 }
 
 static void test_flaws_are_counted_and_nothing_else(void **state)
@@ -234,6 +237,62 @@ static void test_ties_round_to_even(void **state)
   }
 }
 
+/* One sum of three terms in both signs, and what is left of it, against the wide integer. */
+static void check_three(double a, double b, double c)
+{
+  for (int sign = 1; sign >= -1; sign -= 2) {
+    const double values[] = {sign * a, sign * b, sign * c};
+    int64_t limbs[LKS_EXACT_LIMBS];
+    wide_integer reference = {{0}};
+    double high, low;
+    sum(limbs, values, 3);
+    for (int i = 0; i < 3; i++) wide_add_double(&reference, values[i]);
+    assert_same_bits(lks_exact_sum_value(limbs), wide_round(&reference));
+    lks_exact_sum_value_pair(&high, &low, limbs);
+    assert_same_bits(high, wide_round(&reference));
+    wide_add_double(&reference, -high);
+    assert_same_bits(low, wide_round(&reference));
+  }
+}
+
+/* A half in the last place that a bit far below, even in another word, lifts or lowers: at every place of the
+ * number and of that bit. */
+static void test_a_far_bit_decides_a_tie(void **state)
+{
+  (void)state;
+  const double far[] = {0x1p60, 0x1p7, 0x1p-112};
+  int64_t limbs[LKS_EXACT_LIMBS];
+  sum(limbs, far, 3);
+  assert_same_bits(lks_exact_sum_value(limbs), 0x1p60 + 0x1p8);
+  for (int top = 79; top >= -112 + 53; top--) {
+    const double even = ldexp(1, top), odd = even + ldexp(1, top - 52), half = ldexp(1, top - 53);
+    check_three(even, half, 0);
+    check_three(odd, half, 0);
+    for (int place = -112; place < top - 53; place += 1 + (top - 54 - place) / 8) {
+      check_three(even, half, ldexp(1, place));
+      check_three(even, half, -ldexp(1, place));
+      check_three(odd, half, ldexp(1, place));
+      check_three(odd, half, -ldexp(1, place));
+      check_three(even, -half, ldexp(1, place));
+    }
+  }
+}
+
+/* A one that ripples through all digits above it, upwards and downwards, and what cancellation leaves. */
+static void test_carries_and_borrows_at_every_place(void **state)
+{
+  (void)state;
+  for (int top = -111; top < 80; top++)
+    for (int place = -112; place < top; place += 1 + (top - place) / 16) {
+      check_three(ldexp(1, top), -ldexp(1, place), 0);
+      check_three(ldexp(1, top), -ldexp(1, place), ldexp(1, place));
+      check_three(ldexp(1, top), ldexp(1, place), -ldexp(1, top));
+      check_three(ldexp(1, top), -ldexp(1, top), -ldexp(1, place));
+    }
+  for (int digit = 0; digit < LKS_EXACT_DIGITS; digit++)
+    check_three(ldexp(0xffffffffp0, 32 * digit - 112), ldexp(1, 32 * digit - 112), -0x1p-112);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -245,6 +304,8 @@ int main(void)
       cmocka_unit_test(test_bits_below_the_last_are_dropped),
       cmocka_unit_test(test_limbs_hold_two_to_the_31_addends),
       cmocka_unit_test(test_ties_round_to_even),
+      cmocka_unit_test(test_a_far_bit_decides_a_tie),
+      cmocka_unit_test(test_carries_and_borrows_at_every_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
