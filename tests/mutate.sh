@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# Would the tests notice? Plants one small fault (a mutant) after another in a copy of the sources and runs the tests that fit
+# the file, until one fails (the mutant is killed) or none does (it survives). It ends with a table by file, then the survivors in the form
+# of mutants.txt, which holds those that change nothing that can be seen (equivalent ones), with reasons.
+#
+# usage: tests/mutate.sh [OPTION]...
+#   --sample N     so many mutants, chosen by chance among all (300; 0: all)
+#   --seed N       of that choice (1)
+#   --file PREFIX  only of files whose names begin so, as src/sums or src/comm/agreement.c; may be given again
+#   --list         print the mutants that would be tried, and end
+#   --jobs N       copies that are worked on at a time (one for each processor)
+#   --work FOLDER  keep the copies and builds there for the next time, and results.tsv
+#
+# Exit code: 0 if at least 90% of those that are not equivalent are killed, 1 if not, 2 if it could not be tried.
+set -euo pipefail
+
+# shellcheck source=jobs/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
+
+# tests_of FILE: patterns of the tests that fit, the quickest first.
+tests_of() {
+  case $1 in
+    src/sums/exact_sum.c) echo unit/exact.* golden/batch_norm mpi/comm ;;
+    src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network.* ;;
+    src/sums/partition.c) echo unit/batch_plan.* mpi/gradient_sum mpi/loader ;;
+    src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
+    src/comm/gradient_sum.c | src/comm/sum_level.c) echo mpi/gradient_sum mpi/network.* mpi/allocations ;;
+    src/comm/stall_watch.c) echo mpi/stall.* mpi/comm.* fault/stall ;;
+    src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
+    src/comm/*) echo mpi/comm.* mpi/gradient_sum mpi/network.* mpi/op_times mpi/stall.* ;;
+    src/model/model*) echo unit/model.* mpi/network.* mpi/command_line fault/usage ;;
+    src/model/op_times.c) echo mpi/op_times.* mpi/bench ;;
+    src/model/*) echo unit/model.* golden/steps.* mpi/network.* mpi/precision mpi/pass.* mpi/norm.* mpi/op_times mpi/setup mpi/allocations mpi/checkpoint.* mpi/evaluate_predict ;;
+    src/kernels/vector/batch_norm*.c | src/kernels/batch_norm.c) echo 'unit/batch_norm.*' unit/bf16 golden/batch_norm golden/steps.* ;;
+    src/kernels/vector/optimizer.c | src/kernels/optimizer.c) echo unit/optimizer.* golden/operators golden/steps.* ;;
+    src/kernels/vector/* | src/kernels/elementwise.c | src/kernels/loss.c) echo unit/elementwise.* unit/loss.* unit/bf16 golden/operators golden/steps.* ;;
+    src/kernels/isa.c) echo unit/isa.* unit/onednn.* mpi/precision ;;
+    src/kernels/onednn*) echo unit/onednn.* golden/operators golden/steps.* mpi/precision ;;
+    src/train/config*) echo unit/config.* unit/schedule mpi/run_directory fault/usage mpi/command_line ;;
+    src/train/schedule.c) echo unit/schedule.* golden/steps.* ;;
+    src/train/csv.c | src/train/metrics.c) echo unit/metrics.* mpi/resume ;;
+    src/train/progress.c) echo unit/progress.* mpi/command_line ;;
+    src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
+    src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job ;;
+    src/train/optimizer.c) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
+    src/train/checkpoint* | src/train/snapshot.c | src/train/fingerprint.c)
+      echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
+    src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
+    src/train/*) echo unit/trainer.* mpi/trainer.* mpi/setup mpi/run_directory mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
+    *) fail "no tests are known for $1" ;;
+  esac
+}
+
+sample=300 seed=1 jobs=$(nproc) only_list=no work='' prefixes=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --list) only_list=yes ;;
+    --sample | --seed | --jobs | --file | --work)
+      [ $# -ge 2 ] || fail "$1 wants a value"
+      case $1 in
+        --sample) sample=$2 ;;
+        --seed) seed=$2 ;;
+        --jobs) jobs=$2 ;;
+        --file) prefixes+=("$2") ;;
+        --work) work=$2 ;;
+      esac
+      shift
+      ;;
+    *) fail "unknown option $1; the head of this file tells which there are" ;;
+  esac
+  shift
+done
+for number in "$sample" "$seed" "$jobs"; do
+  [[ $number =~ ^[0-9]+$ ]] || fail "$number is not a number"
+done
+[ "${#prefixes[@]}" -gt 0 ] || prefixes=(src/sums src/comm src/model src/kernels src/train)
+cd "$root"
+
+# All mutants, or a choice: numbers by Park and Miller, so that every awk makes the same choice.
+list_mutants() {
+  local files
+  mapfile -t files < <(for prefix in "${prefixes[@]}"; do compgen -G "$prefix*" || true; done | xargs -r -I{} find {} -name '*.c' | sort -u)
+  [ "${#files[@]}" -gt 0 ] || fail "no C files begin with ${prefixes[*]}"
+  awk -f tests/mutants.awk "${files[@]}" |
+    awk -v seed="$seed" 'BEGIN { x = seed * 7919 + 1 } { for (i = 0; i < 3; i++) x = x * 16807 % 2147483647; print x "\t" NR "\t" $0 }' |
+    if [ "$sample" -gt 0 ]; then sort -n -k1,1 | sed -n "1,${sample}p"; else cat; fi | sort -n -k2,2 | cut -f3-
+}
+
+if [ "$only_list" = yes ]; then
+  list_mutants
+  exit
+fi
+
+keep=$work
+if [ -z "$work" ]; then work=$(mktemp -d "${TMPDIR:-/tmp}/mutate.XXXXXX"); fi
+mkdir -p "$work"
+work=$(cd "$work" && pwd)
+
+# kill_in FOLDER: the processes that were started from there.
+kill_in() {
+  { pgrep -f "$1/" || true; } | grep -vx "$$" | xargs -r kill -9 2>/dev/null || true
+}
+
+clean_up() {
+  local worker
+  for worker in $(jobs -p); do kill "$worker" 2>/dev/null || true; done
+  for ((worker = 0; worker < jobs; worker++)); do kill_in "$work/$worker"; done
+  [ -n "$keep" ] || rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+# copy_tree FOLDER: what is new or different; what stays as it was is not compiled again.
+copy_tree() {
+  local file
+  git ls-files -co --exclude-standard -z | while IFS= read -r -d '' file; do
+    if [ ! -f "$file" ] || cmp -s "$file" "$1/$file"; then continue; fi
+    mkdir -p "$1/$(dirname "$file")"
+    cp "$file" "$1/$file"
+  done
+}
+
+# target_of TEST: what has to be built for it.
+target_of() {
+  local name=${1#*/}
+  case $1 in
+    unit/* | golden/*) echo "test_${1%%/*}_$name" ;;
+    *) if [ -f "tests/mpi/test_$name.c" ]; then echo "test_mpi_$name"; else echo "lockstep spoil"; fi ;;
+  esac
+}
+
+build() {
+  # shellcheck disable=SC2086 # targets are words
+  timeout -k 5 600 cmake --build "$work/$1/build" --target $2 >"$work/$1/build.log" 2>&1
+}
+
+# Every copy is built once.
+prepare() {
+  local generator=()
+  mkdir -p "$work/$1/tree" "$work/$1/tmp"
+  copy_tree "$work/$1/tree"
+  if command -v ninja >/dev/null; then generator=(-G Ninja); fi
+  if command -v ccache >/dev/null; then generator+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
+  cmake "${generator[@]}" -S "$work/$1/tree" -B "$work/$1/build" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DLOCKSTEP_WERROR=OFF \
+    '-DLOCKSTEP_MPI_TEST_SIZES=1;3' >"$work/$1/build.log" 2>&1 || { cat "$work/$1/build.log" >&2; fail "cmake failed"; }
+  # shellcheck disable=SC2046 # targets are words
+  build "$1" "lockstep_library $(for name in $(needed_tests); do target_of "$name"; done | sort -u | xargs)" ||
+    { tail -n 30 "$work/$1/build.log" >&2; fail "the unchanged sources could not be built"; }
+}
+
+# Names of all tests, without a rank count.
+all_tests() {
+  { cd tests && printf '%s\n' unit/test_*.c golden/test_*.c mpi/test_*.c mpi/*.sh fault/*.sh; } | sed 's/test_//; s/\.[a-z]*$//'
+}
+
+# fitting_tests FILE: in the order of its patterns.
+fitting_tests() {
+  local pattern
+  for pattern in $(tests_of "$1"); do
+    all_tests | grep -xE "$pattern" || true
+  done | awk '!seen[$0]++'
+}
+
+needed_tests() {
+  cut -f1 "$work/mutants.tsv" | sort -u | while IFS= read -r file; do fitting_tests "$file"; done | sort -u
+}
+
+# try WORKER TEST SECONDS: 0 if it passes in time. No process of it is left.
+try() {
+  local status=0
+  (
+    ulimit -c 0 -v 16000000 -f 16000000
+    export TMPDIR=$work/$1/tmp
+    timeout -k 5 "$3" ctest --test-dir "$work/$1/build" -R "^$2(/[0-9]+)?\$" --stop-on-failure --no-tests=error
+  ) >"$work/$1/test.log" 2>&1 </dev/null || status=$?
+  if [ "$status" -ne 0 ]; then
+    kill_in "$work/$1"
+    rm -rf "$work/$1/tmp"
+    mkdir "$work/$1/tmp"
+  fi
+  return "$status"
+}
+
+# The time that each test takes on the unchanged sources, which must pass.
+measure_tests() {
+  local name start
+  for name in $(needed_tests); do
+    start=$SECONDS
+    try 0 "$name" 300 || { cat "$work/0/test.log" >&2; fail "$name fails on the unchanged sources"; }
+    printf '%s\t%s\n' "$name" $((SECONDS - start))
+  done >"$work/seconds.tsv"
+}
+
+# A mutant that makes a test this much slower hangs.
+limit_of() {
+  awk -F '\t' -v name="$1" '$1 == name { print 15 + 6 * $2 }' "$work/seconds.tsv"
+}
+
+is_equivalent() {
+  awk -v file="$1" -v old="$2" -v new="$3" '
+    function bare(line) { gsub(/^[ \t]+|[ \t]+$/, "", line); return line }
+    /^[^ #]/ { in_file = $0 == file }
+    /^  - / { known = in_file && bare(substr($0, 4)) == bare(old) }
+    /^  \+ / { if (known && bare(substr($0, 4)) == bare(new)) found = 1 }
+    END { exit !found }' tests/mutants.txt
+}
+
+# judge WORKER FILE LINE NEW: prints a verdict and the test that gave it.
+judge() {
+  local name old copy=$work/$1/tree/$2 verdict=survived killer=-
+  old=$(sed -n "$3p" "$2")
+  if is_equivalent "$2" "$old" "$4"; then
+    printf 'equivalent\t-'
+    return
+  fi
+  awk -v number="$3" 'FNR == number { print ENVIRON["NEW"]; next } { print }' "$2" >"$copy"
+  for name in $(fitting_tests "$2"); do
+    build "$1" "$(target_of "$name")" || { verdict=invalid; break; }
+    try "$1" "$name" "$(limit_of "$name")" || { verdict=killed killer=$name; break; }
+  done
+  cp "$2" "$copy"
+  printf '%s\t%s' "$verdict" "$killer"
+}
+
+# work_on WORKER: every so-manieth mutant.
+work_on() {
+  local file line kind new verdict
+  awk -v worker="$1" -v jobs="$jobs" 'NR % jobs == worker' "$work/mutants.tsv" | while IFS=$'\t' read -r file line kind new; do
+    verdict=$(NEW=$new judge "$1" "$file" "$line" "$new")
+    printf '%s\t%s\t%s\t%s\t%s\n' "$file" "$line" "$kind" "$verdict" "$new" >>"$work/results.tsv"
+    echo "${verdict/$'\t'/ by } $file:$line $kind" | sed 's/ by -//'
+  done
+}
+
+report() {
+  awk -F '\t' '
+    { files[$1]; n[$1]++; n["all"]++; count[$1, $4]++; count["all", $4]++ }
+    function row(name) {
+      return sprintf("%-36s %7d %7d %8d %12d %10d", name, n[name], count[name, "killed"], count[name, "survived"],
+        count[name, "invalid"], count[name, "equivalent"])
+    }
+    END {
+      printf "%-36s %7s %7s %8s %12s %10s\n", "file", "mutants", "killed", "survived", "not compiled", "equivalent"
+      fflush()
+      for (name in files) print row(name) | "sort"
+      close("sort")
+      print row("all")
+    }' "$work/results.tsv"
+  awk -F '\t' '$4 == "survived" { print $1 "\t" $2 "\t" $6 }' "$work/results.tsv" | sort -t $'\t' -k1,1 -k2,2n |
+    while IFS=$'\t' read -r file line new; do
+      printf '\n%s:%s\n  - %s\n  + %s\n' "$file" "$line" "$(sed -n "${line}s/^ *//p" "$file")" "${new#"${new%%[! ]*}"}"
+    done
+  awk -F '\t' '
+    { n[$4]++ }
+    END {
+      tried = n["killed"] + n["survived"]
+      if (!tried) { print "\nno mutant could be tried"; exit 2 }
+      printf "\n%d of %d killed: %.1f%%\n", n["killed"], tried, 100 * n["killed"] / tried
+      exit n["killed"] < 0.9 * tried
+    }' "$work/results.tsv"
+}
+
+: >"$work/results.tsv"
+list_mutants >"$work/mutants.tsv"
+echo "$(wc -l <"$work/mutants.tsv") mutants; the unchanged sources first"
+pids=()
+for ((worker = 0; worker < jobs; worker++)); do
+  prepare "$worker" &
+  pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || exit 2; done
+measure_tests || exit 2
+pids=()
+for ((worker = 0; worker < jobs; worker++)); do
+  work_on "$worker" &
+  pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || exit 2; done
+report
