@@ -12,20 +12,23 @@ skip() {
   exit 77
 }
 
-# begin FOLDER SCRIPT ARGUMENT...: installs what the array `packages` names, enters the namespaces, and goes to build/FOLDER of
-# the project ($folder), where a copy of the program is. The hosts' own /tmp must not hide the project, so all of it is seen
-# below /mnt.
+# begin FOLDER SCRIPT ARGUMENT...: installs what the array `packages` names, enters the namespaces, and goes to FOLDER beside
+# the program ($folder), where a copy of it is. The hosts' own /tmp must not hide the project, so it is seen as /mnt/project,
+# and the folder of the program as /mnt/build.
 begin() {
   if [ -z "${INSIDE_NAMESPACES:-}" ]; then
     [ "$(id -u)" -eq 0 ] || skip "namespaces of hosts need root"
     # shellcheck disable=SC2154 # the array is the sourcing script's, root is of jobs/setup.sh
-    install_packages "${packages[@]}" iproute2 procps
+    (install_packages "${packages[@]}" iproute2 procps) || skip "not all of these could be installed: ${packages[*]} iproute2 procps"
     [ -x "${LOCKSTEP:=$root/build/lockstep}" ] || fail "there is no program $LOCKSTEP"
     export LOCKSTEP
   fi
   enter_namespaces "${@:2}"
   folder=/mnt/build/$1
-  mount --bind "$root" /mnt
+  mount -t tmpfs tmpfs /mnt
+  mkdir /mnt/project /mnt/build
+  mount --bind "$root" /mnt/project
+  mount --bind "$(dirname "$LOCKSTEP")" /mnt/build
   rm -rf "$folder"
   mkdir -p "$folder"
   cp "$LOCKSTEP" "$folder/lockstep"
@@ -35,7 +38,7 @@ begin() {
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 }
 
-# enter_namespaces SCRIPT ARGUMENT...: runs the script again as process 1 of its own world, where the project is /mnt.
+# enter_namespaces SCRIPT ARGUMENT...: runs the script again as process 1 of its own world.
 enter_namespaces() {
   local script=$1
   shift

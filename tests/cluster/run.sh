@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Slurm scripts of jobs/, unchanged, on a real Slurm: munged, slurmctld and a slurmd on each of two hosts of namespaces.
 # usage: tests/cluster/run.sh, on Debian as root; needs the program build/lockstep
+# shellcheck disable=SC2317 # `within` calls functions
 set -euo pipefail
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +19,7 @@ ClusterName=lockstep
 SlurmctldHost=ctl(10.76.0.1)
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$folder/munge.socket,cred_expire=10
+AuthInfo=socket=$folder/munge.socket,cred_expire=$(patience 10)
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool.%n
 SlurmctldPidFile=$folder/slurmctld.pid
@@ -32,7 +33,9 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=$(slowed 10)
+MessageTimeout=$(slowed 10)
+OverTimeLimit=$(($(slowed 60) / 60 - 1))
 KillWait=5
 MpiDefault=none
 NodeName=n1 NodeAddr=10.76.0.11 CPUs=2
@@ -56,12 +59,23 @@ start_cluster() {
   slurmctld -D >slurmctld.out 2>&1 &
   local number
   for number in 1 2; do on_host "$number" slurmd -D -N "n$number" >"slurmd.$number.out" 2>&1 & done
-  for _ in $(seq 300); do
-    if [ "$(sinfo -h -o %T 2>/dev/null)" = idle ]; then return; fi
+  within 30 cluster_is_idle && return
+  complain "the cluster is not idle after $SECONDS s" slurmctld.out slurmd.1.out slurmd.2.out munged.out
+  exit 1
+}
+
+# within SECONDS COMMAND...: waits until the command succeeds, for so long at most.
+within() {
+  local end=$((SECONDS + $(slowed "$1")))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || return 1
     sleep 0.1
   done
-  complain "the cluster is not idle after 30 s" slurmctld.out slurmd.1.out slurmd.2.out munged.out
-  exit 1
+}
+
+cluster_is_idle() {
+  [ "$(sinfo -h -o %T 2>/dev/null)" = idle ]
 }
 
 # state_of JOB
@@ -69,28 +83,42 @@ state_of() {
   scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p' | sort -u | tr '\n' ' '
 }
 
+# has_ended JOB: with all of its tasks, well or not; $state tells how.
+has_ended() {
+  state=$(state_of "$1")
+  case $state in "COMPLETED " | "" | *FAILED* | *TIMEOUT* | *CANCELLED*) ;; *) return 1 ;; esac
+}
+
 # wait_for_end JOB NAME SECONDS: until all of its tasks are complete.
 wait_for_end() {
-  local tries state
-  for ((tries = 0; tries < 10 * $3; tries++)); do
-    state=$(state_of "$1")
-    case $state in
-      "COMPLETED " | "") echo "ok: $2 ended after $SECONDS s" && return ;;
-      *FAILED* | *TIMEOUT* | *CANCELLED*) break ;;
-    esac
-    sleep 0.1
-  done
+  if within "$3" has_ended "$1"; then
+    case $state in "COMPLETED " | "") echo "ok: $2 ended after $SECONDS s" && return ;; esac
+  fi
   complain "$2: job $1 is $state after $SECONDS s" "$(scontrol -o show job "$1" | sed -n 's/.* StdOut=\([^ ]*\).*/\1/p' | head -n 1)" slurmctld.log
 }
 
 # wait_for FILE
 wait_for() {
-  local tries
-  for ((tries = 0; tries < 600; tries++)); do
-    if [ -e "$1" ]; then return; fi
+  within 60 test -e "$1" || complain "$1 did not appear"
+}
+
+# rank_of DIRECTORY: the process that trains into it; neither its launcher nor its reader.
+rank_of() {
+  local pid
+  for pid in $(pgrep -f "^$LOCKSTEP train .*--output $1 "); do
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = lockstep ]; then echo "$pid"; fi
+  done
+}
+
+# freeze_until_signalled DIRECTORY: stops the process that trains into it, and lets it go on when SIGUSR1 waits for it (bit 9).
+freeze_until_signalled() {
+  local pid waiting
+  pid=$(rank_of "$1")
+  kill -STOP "$pid" || return 0
+  while waiting=$(sed -n 's/^ShdPnd:\t//p' "/proc/$pid/status" 2>/dev/null) && [ $((0x${waiting:-200} & 0x200)) -eq 0 ]; do
     sleep 0.1
   done
-  complain "$1 did not appear"
+  kill -CONT "$pid" || true
 }
 
 # submit NAME SBATCH_OPTION... -- ARGUMENT...: a training job in run directory NAME; its id is in $job.
@@ -102,11 +130,11 @@ submit() {
     shift
   done
   shift
-  job=$(sbatch --parsable --output "$name.out" "${options[@]}" /mnt/jobs/train.sbatch "$@" --output "$name")
+  job=$(sbatch --parsable --output "$name.out" "${options[@]}" /mnt/project/jobs/train.sbatch "$@" --output "$name")
 }
 
 allow_mpi_anywhere
-export LOCKSTEP_HOME=/mnt OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=10.76.0.0/24
+export LOCKSTEP_HOME=/mnt/project OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_tcp_if_include=10.76.0.0/24
 export OMPI_MCA_oob_tcp_if_include=10.76.0.0/24 PRTE_MCA_prte_if_include=10.76.0.0/24
 
 start_cluster
@@ -114,20 +142,21 @@ echo "ok: Slurm $(sinfo --version | cut -d' ' -f2) is up on two hosts after $SEC
 
 # Without Slurm the scripts say what to do instead.
 code=0
-env -u SLURM_JOB_ID bash /mnt/jobs/train.sbatch data.h5 >refused.out 2>&1 || code=$?
+env -u SLURM_JOB_ID bash /mnt/project/jobs/train.sbatch data.h5 >refused.out 2>&1 || code=$?
 if [ "$code" -ne 2 ] || ! grep -q "submit it with sbatch" refused.out; then complain "no refusal outside Slurm" refused.out; fi
 
 "$LOCKSTEP" generate -o data.h5 --shape 16x16x3 --train 715 --test 61 >/dev/null
 short=(data.h5 --model resnet8 --crop 1 --batch-size 64 --epochs 2)
-long=(data.h5 --model resnet8 --crop 1 --flip --batch-size 64 --epochs 60 --checkpoint-every 10)
-longest=("${long[@]}" --epochs 1000 --checkpoint-every 100)
+long=(data.h5 --model resnet8 --crop 1 --flip --batch-size 64 --checkpoint-every 10)
 # shellcheck disable=SC2054 # arms have commas between them
 comparison=(data.h5 --bn sync,8 --seeds 2 --model mlp --batch-size 64 --epochs 2)
 "$LOCKSTEP" train "${short[@]}" --threads 1 --output short-here >short-here.out 2>&1
+"$LOCKSTEP" train "${long[@]}" --threads 2 --epochs 2 --output speed >speed.out 2>&1
+epochs=$(epochs_in 6 speed/metrics.csv 10) # so that there is time to interrupt it
+long+=(--epochs "$epochs")
 "$LOCKSTEP" train "${long[@]}" --threads 2 --output long-here >long-here.out 2>&1
-"$LOCKSTEP" train "${longest[@]}" --threads 2 --output longest-here >longest-here.out 2>&1
 "$LOCKSTEP" compare "${comparison[@]}" --threads 1 -o compare-here >compare-here.out 2>&1
-echo "ok: the same runs without Slurm ended after $SECONDS s"
+echo "ok: the same runs without Slurm ended after $SECONDS s; the long one has $epochs epochs"
 
 # Two hosts, by srun and by mpirun.
 LAUNCH=srun submit by-srun --nodes 2 --ntasks 4 -- "${short[@]}"
@@ -139,17 +168,19 @@ wait_for_end "$job" "two hosts by mpirun" 60
 same_fingerprint short-here.out by-mpirun.out
 grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || complain "the job is not in the log" by-mpirun.out
 
-# The time limit, on the first host beside all that follows. Slurm's signal may come a minute early: with a limit of one minute
-# it would come at once, each time.
-submit limited --nodes 1 --ntasks 1 --nodelist n1 --time 2 --signal B:USR1@45 -- "${longest[@]}"
+# The time limit, on the first host beside all that follows: the run is frozen until Slurm's signal comes, for however fast it is
+# it must not be over by then. The signal may come a minute early: with a limit of one minute it would come at once, each time.
+submit limited --nodes 1 --ntasks 1 --nodelist n1 --time $(((45 + 60 + $(slowed 5)) / 60 + 1)) --signal B:USR1@45 -- "${long[@]}"
 limited=$job
+wait_for limited/last.h5
+freeze_until_signalled limited &
 
 # A signal: saved, requeued, finished. While it waits for its turn, the array and its report run.
 submit signalled --nodes 2 --ntasks 2 -- "${long[@]}"
 signalled=$job
 wait_for signalled/last.h5
 scancel --signal=USR1 --batch "$signalled"
-array=$(CONCURRENT=2 /mnt/jobs/compare.sh --ntasks 1 -- "${comparison[@]}" -o compare-array 2>&1) || complain "compare.sh: $array"
+array=$(CONCURRENT=2 /mnt/project/jobs/compare.sh --ntasks 1 -- "${comparison[@]}" -o compare-array 2>&1) || complain "compare.sh: $array"
 echo "$array"
 report=$(sed -n 's/^report: job \([0-9]*\).*/\1/p' <<<"$array")
 wait_for_end "$report" "the array and its report" 120
@@ -175,23 +206,22 @@ submit lost --nodes 2 --ntasks 2 -- "${long[@]}"
 lost=$job
 wait_for lost/last.h5
 cut_link 2
-for _ in $(seq 900); do
-  if [ "$(state_of "$lost")" = "PENDING " ]; then break; fi
-  sleep 0.1
-done
-[ "$(state_of "$lost")" = "PENDING " ] || complain "lost: the job was not requeued" lost.out slurmctld.log
+is_pending() {
+  [ "$(state_of "$1")" = "PENDING " ]
+}
+within 90 is_pending "$lost" || complain "lost: the job was not requeued" lost.out slurmctld.log
 scontrol hold "$lost"
 mend_link 2
-for _ in $(seq 600); do
-  if ! pgrep -f "slurmstepd: \[$lost\.|train .*--output lost( |$)" >/dev/null && [ "$(sinfo -h -n n2 -o %T)" = idle ]; then break; fi
-  sleep 0.1
-done
+nothing_is_left_of() {
+  ! pgrep -f "slurmstepd: \[$1\.|train .*--output lost( |$)" >/dev/null && [ "$(sinfo -h -n n2 -o %T)" = idle ]
+}
+within 60 nothing_is_left_of "$lost" || complain "lost: something is left on the host that came back" slurmctld.log
 scontrol release "$lost"
 wait_for_end "$lost" "the run that lost a host" 120
 same_fingerprint long-here.out lost.out
 
 wait_for_end "$limited" "the run with a time limit" 300
-same_fingerprint longest-here.out limited.out
+same_fingerprint long-here.out limited.out
 grep -q "goes back to the queue" limited.out || complain "limited was not requeued" limited.out
 
 echo "$failures failures after $SECONDS s"

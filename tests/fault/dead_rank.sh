@@ -6,7 +6,7 @@
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 make_long_run
-stall_limit=$(slowed 3) # longer than a sound rank is ever waited for
+stall_limit=$(patience 3) # longer than a sound rank is ever waited for
 train whole 2 "${long_run[@]}"
 ended whole 0
 

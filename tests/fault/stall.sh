@@ -41,7 +41,7 @@ for case in "2 0" "3 2" "4 1"; do
   messages=$(grep -c "^lockstep: error: " "$folder/output")
   [ "$code" -eq 6 ] || [ "$code" -eq "$expected" ] || fail "-n $size stop $rank ended with code $code, not $expected"
   [ "$messages" -eq 1 ] || fail "-n $size stop $rank gave $messages messages, not 1"
-  grep -q "waited $(slowed 2) seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
+  grep -q "waited $(patience 2) seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
 done
 
 try 3 kill 1

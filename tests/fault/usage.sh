@@ -8,28 +8,44 @@ source "${LOCKSTEP_SOURCE:?}/tests/support/time.sh"
 : "${LOCKSTEP:?}" "${MPIEXEC:?}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
+mkdir "$folder/work" "$folder/log"
+cd "$folder/work"
+failures=0 calls=() codes=() patterns=()
 
 complain() {
   printf 'FAILED: lockstep %s\n  %s\n' "$call" "$1"
-  sed 's/^/  | /' errors
+  sed 's/^/  | /' "$2"
   failures=$((failures + 1))
 }
 
-# refused_when START CODE PATTERN ARGUMENT...: START is empty, or mpirun and its options.
+# refused_when START CODE PATTERN ARGUMENT...: START is empty, or mpirun and its options. Begins it; `check` looks at it. mpirun
+# waits two seconds after an error.
 refused_when() {
-  local start=$1 code=$2 pattern=$3 got=0 lines
+  local start=$1 number=${#calls[@]}
+  codes+=("$2") patterns+=("$3")
   shift 3
-  call="$* (${start:-alone})"
+  calls+=("$* (${start:-alone})")
+  while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n || true; done
   # shellcheck disable=SC2086 # $start is words
-  limited 60 $start "$LOCKSTEP" "$@" >output 2>all || got=$?
-  grep '^lockstep: ' all >errors || true # mpirun adds its own remark on exit codes
-  lines=$(wc -l <errors)
-  [ "$got" -eq "$code" ] || complain "exit code $got instead of $code"
-  [ "$lines" -eq 1 ] || complain "$lines messages instead of 1"
-  grep -q -- "$pattern" errors || complain "no message with: $pattern"
-  [ ! -s output ] || complain "something on standard output"
+  { limited 60 $start "$LOCKSTEP" "$@" >"$folder/log/$number.out" 2>"$folder/log/$number.all" &&
+    echo 0 || echo $?; } >"$folder/log/$number.code" &
+}
+
+check() {
+  local number got lines
+  wait
+  for number in "${!calls[@]}"; do
+    call=${calls[$number]}
+    local log=$folder/log/$number
+    got=$(<"$log.code")
+    grep '^lockstep: ' "$log.all" >"$log.err" || true # mpirun adds its own remark on exit codes
+    lines=$(wc -l <"$log.err")
+    [ "$got" -eq "${codes[$number]}" ] || complain "exit code $got instead of ${codes[$number]}" "$log.all"
+    [ "$lines" -eq 1 ] || complain "$lines messages instead of 1" "$log.all"
+    grep -q -- "${patterns[$number]}" "$log.err" || complain "no message with: ${patterns[$number]}" "$log.all"
+    [ ! -s "$log.out" ] || complain "something on standard output" "$log.out"
+  done
+  echo "${#calls[@]} wrong command lines"
 }
 
 # refused CODE PATTERN ARGUMENT...
@@ -48,9 +64,10 @@ answered() {
   local pattern=$1
   shift
   call="$*"
-  limited 60 "$LOCKSTEP" "$@" >output 2>errors || complain "exit code $?"
-  [ ! -s errors ] || complain "something on standard error"
-  grep -q -- "$pattern" output || complain "no answer with: $pattern"
+  local log=$folder/log/answer
+  limited 60 "$LOCKSTEP" "$@" >"$log.out" 2>"$log.err" || complain "exit code $?" "$log.err"
+  [ ! -s "$log.err" ] || complain "something on standard error" "$log.err"
+  grep -q -- "$pattern" "$log.out" || complain "no answer with: $pattern" "$log.out"
 }
 
 refused_by_all 2 "no command given"
@@ -80,11 +97,12 @@ refused_by_all 4 "none.ini" train d.h5 --config none.ini
 refused_by_all 4 "none.h5" train none.h5
 refused_by_all 4 "none.h5" evaluate none.h5 none.h5
 
-printf 'lr = 0.5\n[any]\nepoch = 3\n' >run.ini
-refused_by_all 2 "run.ini:3: unknown key 'epoch'; did you mean 'epochs'" train d.h5 --config run.ini
-printf 'batch-size = 8\nmicrobatch = 16\n' >run.ini
-refused 2 "larger than the mini-batch of 8" train d.h5 --config run.ini
-refused 4 "d.h5" train --batch-size 32 d.h5 --config run.ini # the command line wins, wherever it stands
+printf 'lr = 0.5\n[any]\nepoch = 3\n' >key.ini
+refused_by_all 2 "key.ini:3: unknown key 'epoch'; did you mean 'epochs'" train d.h5 --config key.ini
+printf 'batch-size = 8\nmicrobatch = 16\n' >size.ini
+refused 2 "larger than the mini-batch of 8" train d.h5 --config size.ini
+refused 4 "d.h5" train --batch-size 32 d.h5 --config size.ini # the command line wins, wherever it stands
+check
 
 answered "75 stopped on request" --help
 answered "lockstep train" help train
@@ -92,5 +110,6 @@ answered "globalavgpool" help models
 answered "--no-normalize-input" train --help
 answered "oneDNN" --version
 
-[ "$(ls)" = "$(printf '%s\n' all errors output run.ini)" ] || { ls; call=all; complain "files were written"; }
+ls >"$folder/log/files"
+[ "$(<"$folder/log/files")" = "$(printf '%s\n' key.ini size.ini)" ] || { call="" && complain "files were written" "$folder/log/files"; }
 [ "$failures" -eq 0 ]

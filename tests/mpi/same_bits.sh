@@ -14,10 +14,10 @@ declare -A arguments=(
   [mlp]="--model mlp --optimizer adam --lr 0.003"
 )
 modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
-sizes=(1 2 3 4 5 7)
-threads=(1 2)
-if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then sizes=(1 3) threads=(2); fi
-if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then modes=(sync 6 none) sizes=(1 3) threads=(1); fi
+executions=(1-1 1-2 2-1 2-2 3-1 4-2 5-1 7-1 7-2) # ranks and threads; the first is what the others are held against
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then executions=(1-2 3-2); fi
+if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then modes=(sync 6 16 none) executions=(1-1 3-2); fi
+one=${executions[0]}
 
 # start NAME RANKS ARGUMENT...: in the background. Small runs wait more than they compute.
 start() {
@@ -27,11 +27,9 @@ start() {
 
 for model in cnn resnet8 mlp; do
   for mode in "${modes[@]}"; do
-    for size in "${sizes[@]}"; do
-      for count in "${threads[@]}"; do
-        # shellcheck disable=SC2086 # arguments are words
-        start "$model-$mode-$size-$count" "$size" "${common[@]}" ${arguments[$model]} --bn "$mode" --threads "$count"
-      done
+    for execution in "${executions[@]}"; do
+      # shellcheck disable=SC2086 # arguments are words
+      start "$model-$mode-$execution" "${execution%-*}" "${common[@]}" ${arguments[$model]} --bn "$mode" --threads "${execution#*-}"
     done
   done
 done
@@ -41,11 +39,10 @@ run probe 1 train data.h5 --epochs 0 --precision bf16 --output probe
 precise=()
 if [ "$(<probe.code)" -eq 0 ]; then
   for mode in sync 6; do
-    for size in "${sizes[@]}"; do
-      for count in "${threads[@]}"; do
-        # shellcheck disable=SC2086 # arguments are words
-        start "bf16-$mode-$size-$count" "$size" "${common[@]}" ${arguments[resnet8]} --precision bf16 --bn "$mode" --threads "$count"
-      done
+    for execution in "${executions[@]}"; do
+      # shellcheck disable=SC2086 # arguments are words
+      start "bf16-$mode-$execution" "${execution%-*}" "${common[@]}" ${arguments[resnet8]} --precision bf16 --bn "$mode" \
+        --threads "${execution#*-}"
     done
     precise+=("bf16-$mode")
   done
@@ -77,14 +74,14 @@ wait
 
 for model in cnn resnet8 mlp; do
   for mode in "${modes[@]}"; do
-    for other in "$model-$mode"-*.code; do same "$model-$mode-1-${threads[0]}" "${other%.code}"; done
+    for other in "$model-$mode"-*.code; do same "$model-$mode-$one" "${other%.code}"; done
   done
-  differs "$model-sync-1-${threads[0]}" "$model-16-1-${threads[0]}"
-  differs "$model-sync-1-${threads[0]}" "$model-none-1-${threads[0]}"
+  differs "$model-sync-$one" "$model-16-$one"
+  differs "$model-sync-$one" "$model-none-$one"
 done
 for name in "${precise[@]}"; do
-  for other in "$name"-*.code; do same "$name-1-${threads[0]}" "${other%.code}"; done
-  differs "$name-1-${threads[0]}" "resnet8-${name#bf16-}-1-${threads[0]}"
+  for other in "$name"-*.code; do same "$name-$one" "${other%.code}"; done
+  differs "$name-$one" "resnet8-${name#bf16-}-$one"
 done
 for other in node-[46]-*.code; do same node-1 "${other%.code}"; done
 differs rank-2 rank-4

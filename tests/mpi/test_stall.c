@@ -82,7 +82,7 @@ static int run_victim(int signal_number, int victim)
 
 int main(int argc, char **argv)
 {
-  limit_seconds = lks_test_seconds(2);
+  limit_seconds = lks_test_patience(2);
   if (argc == 3 && strcmp(argv[1], "stop") == 0) return run_victim(SIGSTOP, atoi(argv[2]));
   if (argc == 3 && strcmp(argv[1], "kill") == 0) return run_victim(SIGKILL, atoi(argv[2]));
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

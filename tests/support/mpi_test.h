@@ -20,7 +20,7 @@
  *  - Assert with lks_assert_all wherever a collective call follows. A cmocka assertion that fails on one rank
  * alone takes that rank out of step; the program is then ended (MPI_Abort) with that rank's report, before
  * the next test.
- *  - `comm` covers all ranks, lives for the whole program and has a stall limit of lks_test_seconds(60): a
+ *  - `comm` covers all ranks, lives for the whole program and has a stall limit of lks_test_patience(60): a
  * hang ends with a message. A reference that one process computes can use a communicator over MPI_COMM_SELF.
  *  - Every test must free what it made: lks_allocations_open() is compared on every rank after each test.
  *
@@ -41,9 +41,9 @@ typedef struct lks_mpi_test {
  * exit code. */
 int lks_mpi_test_main(int *argc, char ***argv, const lks_mpi_test *tests, size_t count);
 
-/** Local. That many seconds of a machine with two idle cores, on this one: LOCKSTEP_TEST_SLOWNESS times as
- * many, in whole seconds, rounded up. */
-double lks_test_seconds(double seconds);
+/** Local. How long a sound rank may be waited for on this machine, in whole seconds: so many with two idle
+ * cores, and the root of LOCKSTEP_TEST_SLOWNESS times as many elsewhere, as `patience` of time.sh has it. */
+double lks_test_patience(double seconds);
 
 /** Collective. Goes on if `condition` holds on every rank; fails the test on every rank otherwise, and the
  * report names the ranks (the first 64) on which it did not hold. */

@@ -161,18 +161,6 @@ unchanged() {
   contents_of "$1" | diff before - >difference || complain "$1 was changed" difference
 }
 
-# epochs_for SECONDS LEAST ARGUMENT...: prints how many epochs a run with these arguments trains in that time on this machine as it
-# is now: two of them are tried, on two ranks, and the second is counted, at least LEAST of them.
-epochs_for() {
-  local seconds=$1 least=$2 name=$folder/log/speed
-  shift 2
-  train "$name" 2 "$@" --epochs 2
-  LC_ALL=C awk -F, -v seconds="$seconds" -v least="$least" '
-    NR == 1 { for (column = 1; column <= NF; column++) if ($column == "seconds") break }
-    NR == 2 { first = $column }
-    NR == 3 { epochs = int(seconds / ($column - first)); print (epochs > least ? epochs : least) }' "$name/metrics.csv"
-}
-
 # make_long_run: data, model and arguments of a run that lasts long enough to be interrupted, on a fast machine as well:
 # epochs of 12 steps with augmentation, dropout and a ragged last mini-batch, a checkpoint every 5 steps.
 # shellcheck disable=SC2034 # what it sets is for the tests
@@ -180,7 +168,8 @@ make_long_run() {
   run data 0 generate -o data.h5 --shape 16x16x3 --train 715 --test 61
   sed 's/^dense classes/dropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
   long_run=(data.h5 --model dropout.model --crop 1 --flip --batch-size 64 --threads 1 --checkpoint-every 5)
-  epochs=$(epochs_for 1 4 "${long_run[@]}") steps_per_epoch=12
+  train speed 2 "${long_run[@]}" --epochs 2
+  epochs=$(epochs_in 1 speed/metrics.csv 4) steps_per_epoch=12
   long_run_steps=$((epochs * steps_per_epoch))
   long_run+=(--epochs "$epochs")
   echo "a long run has $epochs epochs"

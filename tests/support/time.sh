@@ -52,6 +52,21 @@ slowed() {
   LC_ALL=C awk -v seconds="$1" -v f="${LOCKSTEP_TEST_SLOWNESS:-1}" 'BEGIN { t = seconds * f; n = int(t); print n + (n < t) }'
 }
 
+# patience SECONDS: how long a sound process may be waited for, likewise. Halts grow less than work does: by the root of the slowness.
+patience() {
+  LC_ALL=C awk -v seconds="$1" -v f="${LOCKSTEP_TEST_SLOWNESS:-1}" 'BEGIN {
+    t = f > 1 ? seconds * sqrt(f) : seconds; n = int(t); print n + (n < t) }'
+}
+
+# epochs_in SECONDS METRICS LEAST: prints how many epochs a run trains in that time, but LEAST of them, by the second epoch in the
+# metrics of another run with its settings.
+epochs_in() {
+  LC_ALL=C awk -F, -v seconds="$1" -v least="$3" '
+    NR == 1 { for (column = 1; column < NF && $column != "seconds"; column++); }
+    NR == 2 { first = $column }
+    NR == 3 { epochs = int(seconds / ($column - first)); print (epochs > least ? epochs : least) }' "$2"
+}
+
 # limited SECONDS COMMAND...: 124 or 137 when the time was over.
 limited() {
   local seconds
