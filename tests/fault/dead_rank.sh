@@ -10,14 +10,14 @@ stall_limit=$(patience 3) # longer than a sound rank is ever waited for
 train whole 2 "${long_run[@]}"
 ended whole 0
 
-# forked_early NAME: each rank has its fork server, which has none of Open MPI's plugins in memory, as the rank has: it was
-# forked before MPI had threads.
+# forked_early NAME: each rank has its fork server, which has nothing of MPI in memory, as the rank has (shared memory, PMIx's
+# store or Open MPI 4's plugins, as the library may be): it was forked before MPI had threads.
 forked_early() {
-  local rank server
+  local rank server started='/dev/shm/|/mca_|/pmix-'
   for rank in $(ranks_of "$1"); do
     server=$(pgrep -P "$rank" -x lockstep-reader) || complain "$1: a rank has no fork server"
-    if grep -q /mca_ "/proc/$server/maps"; then complain "$1: the fork server of a rank was forked after MPI's start"; fi
-    [ "$hydra" = yes ] || grep -q /mca_ "/proc/$rank/maps" || complain "$1: MPI's plugins are not to be seen in memory"
+    if grep -qE "$started" "/proc/$server/maps"; then complain "$1: the fork server of a rank was forked after MPI's start"; fi
+    grep -qE "$started" "/proc/$rank/maps" || complain "$1: nothing of MPI is to be seen in memory" "/proc/$rank/maps"
   done
 }
 

@@ -30,9 +30,11 @@ try()
   fail "-n $* left processes $(tr '\n' ' ' <"$folder/left")"
 }
 
-# MPICH's mpiexec kills the other ranks, and gives that signal's number for its code.
+# shellcheck source=jobs/mpi.sh
+source "${LOCKSTEP_SOURCE:?}/jobs/mpi.sh"
+# The mpiexec of MPICH and Intel MPI kills the other ranks, and gives that signal's number for its code.
 expected=6
-if "${MPIEXEC:-mpirun}" --version 2>&1 | grep HYDRA >/dev/null; then expected=9; fi
+case $(mpi_kind "${MPIEXEC:-mpirun}") in mpich | intel) expected=9 ;; esac
 
 cp "$program" "$folder/victim" || exit 1
 for case in "2 0" "3 2" "4 1"; do

@@ -50,7 +50,7 @@ signal_ends_the_step() {
 signal_through_mpirun_then_resumed() {
   train forwarded 2 "${long_run[@]}" &
   wait_for forwarded/checkpoint-5.h5
-  pgrep -f "^$MPIEXEC .* --output forwarded " | xargs kill -USR1
+  kill -USR1 "$(launcher_of forwarded)"
   wait
   ended forwarded 75
   run forwarded 3 train --resume --output forwarded

@@ -21,10 +21,13 @@ mkdir "$folder/bin" "$folder/work" "$folder/log"
 cp "$LOCKSTEP" "$program"
 cd "$folder/work"
 
-# MPICH's mpiexec kills the other ranks of a job that ends itself, and then gives that signal's number for its code. When it
-# hands a signal on, it may lose the code of the ranks.
+# shellcheck source=jobs/mpi.sh
+source "$LOCKSTEP_SOURCE/jobs/mpi.sh"
+
+# Hydra, the mpiexec of MPICH and Intel MPI, kills the other ranks of a job that ends itself, and then gives that signal's number
+# for its code. When it hands a signal on, it may lose the code of the ranks.
 hydra=no
-if "$MPIEXEC" --version 2>&1 | grep HYDRA >/dev/null; then hydra=yes; fi
+case $(mpi_kind "$MPIEXEC") in mpich | intel) hydra=yes ;; esac
 
 # complain WHAT [FILE]...: counts a failure, and shows files that tell more.
 complain() {
@@ -148,6 +151,12 @@ ranks_of() {
   for pid in $(pgrep -f "^$program train --output $1 "); do
     if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = lockstep ]; then echo "$pid"; fi
   done
+}
+
+# launcher_of DIRECTORY: the process that started those, whatever its name is (Open MPI 5's mpirun becomes prterun, Intel's
+# starts mpiexec.hydra).
+launcher_of() {
+  pgrep -n -f -- " $program train --output $1 "
 }
 
 # contents_of DIRECTORY: to tell whether anything in it was changed.
