@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "kernels/onednn_engine.h"
+#include "kernels/onednn_refused.h"
 
 static const char *status_word(dnnl_status_t status)
 {
@@ -134,17 +135,41 @@ static dnnl_status_t create_attributes(dnnl_primitive_attr_t *attributes)
   return status;
 }
 
+const char *lks_onednn_implementation(const_dnnl_primitive_desc_t choice)
+{
+  const char *name = NULL;
+  if (choice) dnnl_primitive_desc_query(choice, dnnl_query_impl_info_str, 0, (void *)&name);
+  return name ? name : "";
+}
+
+/* The first of oneDNN's implementations that is not known to be wrong. */
+static lks_status choose(lks_onednn_op *op, const lks_task *task, const_dnnl_primitive_attr_t attributes,
+                         const lks_onednn_op *hint)
+{
+  for (int nth = 0;; nth++) {
+    dnnl_status_t status =
+        lks_task_choose(&op->desc, task, nth, op->host->engine, attributes, hint ? hint->desc : NULL);
+    if (status == dnnl_unimplemented && nth > 0)
+      return lks_fail(
+          LKS_ERR_RANK,
+          "oneDNN %s: each of its %d implementations of a layer is known to compute wrong numbers",
+          lks_onednn_version(), nth);
+    if (status != dnnl_success) return lks_onednn_check(status, "choosing a primitive");
+    if (!lks_onednn_refuses(task, lks_onednn_implementation(op->desc))) return LKS_OK;
+    dnnl_primitive_desc_destroy(op->desc);
+    op->desc = NULL;
+  }
+}
+
 lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const lks_task *task,
                                 const lks_onednn_op *hint, const int *list, int count)
 {
   *op = (lks_onednn_op){.host = host};
   dnnl_primitive_attr_t attributes = NULL;
-  dnnl_status_t status = create_attributes(&attributes);
-  if (status == dnnl_success)
-    status = lks_task_choose(&op->desc, task, 0, host->engine, attributes, hint ? hint->desc : NULL);
+  lks_status status = lks_onednn_check(create_attributes(&attributes), "attributes of a primitive");
+  if (!status) status = choose(op, task, attributes, hint);
   if (attributes) dnnl_primitive_attr_destroy(attributes);
-  if (status != dnnl_success) return lks_onednn_check(status, "choosing a primitive");
-  return finish_op(op, list, count);
+  return status ? status : finish_op(op, list, count);
 }
 
 lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host, lks_layout_view from,

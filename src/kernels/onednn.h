@@ -38,6 +38,10 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
                              bool need_dx, lks_type type, lks_type y_type, int threads);
 void lks_linear_destroy(lks_linear **linear);
 
+/** Local. oneDNN's name of the primitive that a pass is computed with, "" if it has none. Borrowed. */
+typedef enum lks_linear_pass { LKS_LINEAR_FORWARD, LKS_LINEAR_DATA, LKS_LINEAR_WEIGHTS } lks_linear_pass;
+const char *lks_linear_implementation(const lks_linear *linear, lks_linear_pass pass);
+
 /** Elements of w. Local. */
 size_t lks_linear_weights(const lks_linear *linear);
 /** Bytes of w in the layouts that the primitives like best, and of room to bring it there. Local. */
@@ -70,6 +74,8 @@ typedef struct lks_pool lks_pool;
 lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window *window, lks_type type,
                            int threads);
 void lks_pool_destroy(lks_pool **pool);
+/** Local. As lks_linear_implementation. */
+const char *lks_pool_implementation(const lks_pool *pool, bool backward);
 /** Bytes of one microbatch, kept from forward to backward; may be 0. Local. */
 size_t lks_pool_workspace_bytes(const lks_pool *pool);
 /** Bytes of one thread; may be 0. Local. */

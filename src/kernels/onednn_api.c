@@ -5,6 +5,19 @@
 
 #include "base/arena.h"
 
+/* A window in oneDNN's words: height, width. */
+typedef struct spans {
+  dnnl_dims_t kernel, stride, pad_begin, pad_end;
+} spans;
+
+static spans spans_of(const lks_window *w)
+{
+  return (spans){.kernel = {(dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width},
+                 .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
+                 .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
+                 .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
+}
+
 #if DNNL_VERSION_MAJOR == 2
 
 static lks_layout allocated(void)
@@ -60,22 +73,23 @@ typedef union description {
 
 static dnnl_status_t describe(description *d, const lks_task *t)
 {
+  const spans s = spans_of(t->window);
   switch (t->kind) {
   case LKS_TASK_CONV_FORWARD:
     return dnnl_convolution_forward_desc_init(&d->convolution, dnnl_forward_training, t->algorithm, t->x,
-                                              t->w, t->b, t->y, t->stride, t->pad_begin, t->pad_end);
+                                              t->w, t->b, t->y, s.stride, s.pad_begin, s.pad_end);
   case LKS_TASK_CONV_BACKWARD_DATA:
-    return dnnl_convolution_backward_data_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->y,
-                                                    t->stride, t->pad_begin, t->pad_end);
+    return dnnl_convolution_backward_data_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->y, s.stride,
+                                                    s.pad_begin, s.pad_end);
   case LKS_TASK_CONV_BACKWARD_WEIGHTS:
     return dnnl_convolution_backward_weights_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->b, t->y,
-                                                       t->stride, t->pad_begin, t->pad_end);
+                                                       s.stride, s.pad_begin, s.pad_end);
   case LKS_TASK_POOL_FORWARD:
     return dnnl_pooling_forward_desc_init(&d->pooling, dnnl_forward_training, t->algorithm, t->x, t->y,
-                                          t->stride, t->kernel, t->pad_begin, t->pad_end);
+                                          s.stride, s.kernel, s.pad_begin, s.pad_end);
   case LKS_TASK_POOL_BACKWARD:
-    return dnnl_pooling_backward_desc_init(&d->pooling, t->algorithm, t->x, t->y, t->stride, t->kernel,
-                                           t->pad_begin, t->pad_end);
+    return dnnl_pooling_backward_desc_init(&d->pooling, t->algorithm, t->x, t->y, s.stride, s.kernel,
+                                           s.pad_begin, s.pad_end);
   }
   return dnnl_invalid_arguments;
 }
@@ -150,26 +164,27 @@ static dnnl_status_t choose_first(dnnl_primitive_desc_t *choice, const lks_task 
                                   const_dnnl_primitive_attr_t attributes, const_dnnl_primitive_desc_t hint)
 {
   static const dnnl_dims_t dense = {0};
+  const spans s = spans_of(t->window);
   switch (t->kind) {
   case LKS_TASK_CONV_FORWARD:
     return dnnl_convolution_forward_primitive_desc_create(choice, engine, dnnl_forward_training, t->algorithm,
-                                                          t->x, t->w, t->b, t->y, t->stride, dense,
-                                                          t->pad_begin, t->pad_end, attributes);
+                                                          t->x, t->w, t->b, t->y, s.stride, dense,
+                                                          s.pad_begin, s.pad_end, attributes);
   case LKS_TASK_CONV_BACKWARD_DATA:
     return dnnl_convolution_backward_data_primitive_desc_create(choice, engine, t->algorithm, t->x, t->w,
-                                                                t->y, t->stride, dense, t->pad_begin,
-                                                                t->pad_end, hint, attributes);
+                                                                t->y, s.stride, dense, s.pad_begin, s.pad_end,
+                                                                hint, attributes);
   case LKS_TASK_CONV_BACKWARD_WEIGHTS:
     return dnnl_convolution_backward_weights_primitive_desc_create(choice, engine, t->algorithm, t->x, t->w,
-                                                                   t->b, t->y, t->stride, dense, t->pad_begin,
-                                                                   t->pad_end, hint, attributes);
+                                                                   t->b, t->y, s.stride, dense, s.pad_begin,
+                                                                   s.pad_end, hint, attributes);
   case LKS_TASK_POOL_FORWARD:
     return dnnl_pooling_forward_primitive_desc_create(choice, engine, dnnl_forward_training, t->algorithm,
-                                                      t->x, t->y, t->stride, t->kernel, dense, t->pad_begin,
-                                                      t->pad_end, attributes);
+                                                      t->x, t->y, s.stride, s.kernel, dense, s.pad_begin,
+                                                      s.pad_end, attributes);
   case LKS_TASK_POOL_BACKWARD:
-    return dnnl_pooling_backward_primitive_desc_create(choice, engine, t->algorithm, t->x, t->y, t->stride,
-                                                       t->kernel, dense, t->pad_begin, t->pad_end, hint,
+    return dnnl_pooling_backward_primitive_desc_create(choice, engine, t->algorithm, t->x, t->y, s.stride,
+                                                       s.kernel, dense, s.pad_begin, s.pad_end, hint,
                                                        attributes);
   }
   return dnnl_invalid_arguments;

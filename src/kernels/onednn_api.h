@@ -4,6 +4,8 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <stdbool.h>
 
+#include "kernels/onednn.h"
+
 /** What versions 2 and 3 of oneDNN say differently, said once: the other files are written against this. */
 
 #if DNNL_VERSION_MAJOR == 2
@@ -51,8 +53,9 @@ typedef enum lks_task_kind {
 typedef struct lks_task {
   lks_task_kind kind;
   dnnl_alg_kind_t algorithm;
-  lks_layout_view x, w, b, y;                     /* b: NULL without bias; a pool has neither w nor b */
-  dnnl_dims_t kernel, stride, pad_begin, pad_end; /* height, width; a convolution's kernel is w's */
+  lks_layout_view x, w, b, y; /* b: NULL without bias; a pool has neither w nor b */
+  const lks_window *window;
+  lks_type type; /* of x, and of the arithmetic */
 } lks_task;
 
 /** Local. choice out: the `nth` of oneDNN's implementations of the task, from 0 in its order of preference.

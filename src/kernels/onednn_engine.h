@@ -38,6 +38,8 @@ typedef struct lks_onednn_op {
  * lks_onednn_run's pointers; those that it does not have are passed over. */
 lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const lks_task *task,
                                 const lks_onednn_op *hint, const int *list, int count);
+/** oneDNN's name of an implementation; "" for none. Borrowed. Local. */
+const char *lks_onednn_implementation(const_dnnl_primitive_desc_t choice);
 /** Local. The reorder from one layout to another; its pointers are (from, to). */
 lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host, lks_layout_view from,
                                      lks_layout_view to);

@@ -18,6 +18,7 @@ struct lks_linear {
  * w is that of the parameters. */
 typedef struct linear_layouts {
   lks_layout x, y, dy, b, w, w_any, dw_any;
+  lks_type type;
 } linear_layouts;
 
 static void destroy_layouts(linear_layouts *l)
@@ -55,6 +56,7 @@ static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, cons
   const dnnl_dims_t x = {samples, in, (dnnl_dim_t)w->in_height, (dnnl_dim_t)w->in_width};
   const dnnl_dims_t y = {samples, out, (dnnl_dim_t)w->out_height, (dnnl_dim_t)w->out_width};
   const dnnl_dims_t weights = {out, in, (dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width};
+  l->type = type;
   lks_status status = lks_onednn_layout(&l->x, 4, x, type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->y, 4, y, y_type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->dy, 4, y, type, dnnl_nhwc);
@@ -74,9 +76,8 @@ static lks_task task_of(lks_task_kind kind, const lks_window *w, const linear_la
                     .w = kind == LKS_TASK_CONV_BACKWARD_WEIGHTS ? l->dw_any : l->w_any,
                     .b = l->b,
                     .y = kind == LKS_TASK_CONV_FORWARD ? l->y : l->dy,
-                    .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
-                    .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
-                    .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
+                    .window = w,
+                    .type = l->type};
 }
 
 static lks_status create_forward(lks_linear *linear, const lks_window *w, const linear_layouts *l)
@@ -169,6 +170,12 @@ void lks_linear_destroy(lks_linear **linear)
   lks_onednn_host_close(&l->host);
   lks_free(l);
   *linear = NULL;
+}
+
+const char *lks_linear_implementation(const lks_linear *linear, lks_linear_pass pass)
+{
+  const lks_onednn_op *ops[] = {&linear->forward, &linear->backward_data, &linear->backward_weights};
+  return lks_onednn_implementation(ops[pass]->desc);
 }
 
 size_t lks_linear_weights(const lks_linear *linear)

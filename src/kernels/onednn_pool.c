@@ -30,10 +30,8 @@ static lks_status create_operations(lks_pool *pool, lks_pool_kind kind, const lk
                    .algorithm = kind == LKS_POOL_MAX ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding,
                    .x = x,
                    .y = y,
-                   .kernel = {(dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width},
-                   .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
-                   .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
-                   .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
+                   .window = w,
+                   .type = type};
   if (!status) status = create_forward(pool, &task);
   task.kind = LKS_TASK_POOL_BACKWARD;
   if (!status) status = create_backward(pool, &task);
@@ -89,4 +87,9 @@ lks_status lks_pool_backward(void *dx, const void *dy, const void *workspace, lk
                              void *scratch)
 {
   return lks_onednn_run(&pool->backward, thread, (const void *[]){dx, dy, workspace, scratch});
+}
+
+const char *lks_pool_implementation(const lks_pool *pool, bool backward)
+{
+  return lks_onednn_implementation(backward ? pool->backward.desc : pool->forward.desc);
 }
