@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/guarded.h"
-#include "support/kernel_test.h"
+#include "guarded.h"
+#include "kernel_test.h"
 
 void shape_print(char *text, size_t size, const shape *s)
 {

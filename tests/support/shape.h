@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "support/naive_conv.h"
+#include "naive_conv.h"
 
 /** A layer of oneDNN's, for the tests that try many. */
 typedef enum shape_kind { SHAPE_CONV, SHAPE_DENSE, SHAPE_MAX_POOL, SHAPE_AVERAGE_POOL } shape_kind;

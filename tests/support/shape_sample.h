@@ -1,7 +1,7 @@
 #ifndef LKS_TESTS_SUPPORT_SHAPE_SAMPLE_H
 #define LKS_TESTS_SUPPORT_SHAPE_SAMPLE_H
 
-#include "support/shape.h"
+#include "shape.h"
 
 /** Shapes to try; grows. */
 typedef struct shape_list {

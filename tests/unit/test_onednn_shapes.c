@@ -4,7 +4,7 @@
  *   test_unit_onednn_shapes                    a few hundred shapes, those known as bad among them
  *   test_unit_onednn_shapes --whole            thousands; every pair of parameters meets
  *   test_unit_onednn_shapes --soak S [SEED]    other shapes for S seconds
- *   test_unit_onednn_shapes --trust ...        refuses nothing, and prints what oneDNN alone would get wrong
+ *   test_unit_onednn_shapes --trust ...        refuses nothing, and so prints what oneDNN alone gets wrong
  *
  * ONEDNN_MAX_CPU_ISA keeps it from the levels above. */
 #include <signal.h>
@@ -23,13 +23,17 @@
 static const struct {
   const char *name; /* as oneDNN's environment has it */
   lks_isa needs;    /* AVX is not one of Lockstep's levels, but in oneDNN's way up to AVX2 */
-} levels[] = {{"SSE41", LKS_ISA_BASELINE},
-              {"AVX", LKS_ISA_AVX2},
-              {"AVX2", LKS_ISA_AVX2},
-              {"AVX512_CORE", LKS_ISA_AVX512},
-              {"AVX512_CORE_VNNI", LKS_ISA_AVX512_VNNI},
-              {"AVX512_CORE_BF16", LKS_ISA_AVX512_BF16},
-              {"AVX512_CORE_AMX", LKS_ISA_AMX}};
+} levels[] = {
+#if defined(__aarch64__)
+    {"ADVANCED_SIMD", LKS_ISA_BASELINE}};
+#else
+    {"SSE41", LKS_ISA_BASELINE},
+    {"AVX", LKS_ISA_AVX2},
+    {"AVX2", LKS_ISA_AVX2},
+    {"AVX512_CORE", LKS_ISA_AVX512},
+    {"AVX512_CORE_BF16", LKS_ISA_AVX512_BF16},
+    {"AVX512_CORE_AMX", LKS_ISA_AMX}};
+#endif
 enum { LEVELS = sizeof levels / sizeof levels[0], GROUP = 32, CHILD_SECONDS = 300 };
 
 static bool trusting;
