@@ -73,7 +73,7 @@ says_file() {
 mixed() {
   local name=$1 code=0
   shift
-  timeout -k 5 100 "$MPIEXEC" -n 1 env ONEDNN_MAX_CPU_ISA="$word" "$program" train "${common[@]}" --output "$name" "$@" \
+  limited 100 "$MPIEXEC" -n 1 env ONEDNN_MAX_CPU_ISA="$word" "$program" train "${common[@]}" --output "$name" "$@" \
     : -n 1 "$program" train "${common[@]}" --output "$name" "$@" >"$name.out" 2>"$name.err" || code=$?
   echo "$code" >"$name.code"
 }
@@ -156,6 +156,32 @@ a_held_run_is_not_moved() {
   says strict-auto "this run had instruction set $isa_best and goes on with $less"
 }
 
+# Processors of other makes, which say themselves what they have: emulated ones, with caches of other sizes too.
+emulated_processors() {
+  local emulator processor level
+  emulator=$(command -v qemu-x86_64-static qemu-x86_64 | head -n 1 || true)
+  if [ -z "$emulator" ] || [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then
+    echo "skipped: emulated processors, which need qemu-x86_64 (Debian's package qemu-user-static) and no sanitizers"
+    return
+  fi
+  local small=("$data" --model mlp --train-samples 100 --batch-size 32 --epochs 1 --threads 1)
+  for processor in Nehalem Haswell; do
+    level=sse41
+    if [ "$processor" = Haswell ]; then level=avx2; fi
+    limited 100 "$emulator" -cpu "$processor" "$program" --version >"$processor.out" 2>"$processor.err" || true
+    if ! grep -q "^isa" "$processor.out" || { [ "$level" = avx2 ] && grep -q "doesn't support.*avx2" "$processor.err"; }; then
+      echo "skipped: $processor, which this emulator has not"
+      continue
+    fi
+    says "$processor" "^isa  *$level$"
+    train "on-$processor-native" 1 "${small[@]}" --isa "$level"
+    limited 100 "$emulator" -cpu "$processor" "$program" train "${small[@]}" --output "on-$processor" \
+      >"on-$processor.out" 2>"on-$processor.err" || true
+    says "on-$processor" "; isa $level;"
+    same "on-$processor-native" "on-$processor"
+  done
+}
+
 # value NAME KEY: of the one JSON object that it printed.
 value() {
   sed -n "s/.*\"$2\": \([-+.e0-9]*\).*/\1/p" "$1.out"
@@ -203,6 +229,7 @@ what_the_processor_lacks_is_refused
 bf16_names_the_setting
 resumed_elsewhere
 a_held_run_is_not_moved
+emulated_processors
 other_commands
 compared
 finish
