@@ -30,7 +30,7 @@ missing_packages() {
 install_packages() {
   local missing
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    echo "This system has no apt-get. If the build fails, install what these Debian packages hold: $*" >&2
+    echo "This system has no apt-get. If the build fails, install what the README names under Building; Debian has it as: $*" >&2
     return
   fi
   mapfile -t missing < <(missing_packages "$@")
@@ -46,12 +46,14 @@ install_packages() {
     fail "apt-get could not install ${missing[*]}"
 }
 
-# build_into FOLDER TARGET [CMAKE OPTION]...: takes as long as it takes.
+# build_into FOLDER TARGET [CMAKE OPTION]...: takes as long as it takes. With LOCKSTEP_WERROR=ON warnings are errors.
 build_into() {
   local folder=$1 target=$2
   shift 2
   { mkdir -p "$folder" && : >"$folder.log"; } 2>/dev/null ||
     fail "cannot write to $folder; if the source tree is read-only, set LOCKSTEP_BUILD to a folder that can be made or written to"
+  command -v cmake >/dev/null || fail "there is no cmake: install it, and what else the README names under Building"
+  if [ -n "${LOCKSTEP_WERROR:-}" ]; then set -- "-DLOCKSTEP_WERROR=$LOCKSTEP_WERROR" "$@"; fi
   cmake -S "$root" -B "$folder" "$@" >"$folder.log" 2>&1 ||
     { cat "$folder.log" >&2; fail "cmake could not configure $folder"; }
   cmake --build "$folder" --target "$target" -j "$(nproc)" >"$folder.log" 2>&1 ||
