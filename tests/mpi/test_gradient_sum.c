@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "comm/communicator.h"
 #include "comm/gradient_sum.h"
 #include "sums/partition.h"
 #include "support/mpi_test.h"
@@ -167,6 +168,41 @@ static void test_nodes_change_no_bit(lks_comm *comm)
   }
 }
 
+/* Levels, and the bits of one process, where `comm` is told that this rank is number `place` of the `count`
+ * ranks of a node. */
+static void run_on_nodes_all(lks_comm *comm, int count, int place, int levels)
+{
+  lks_gradient_sum *sum;
+  lks_comm *told;
+  lks_assert_ok_all(comm, lks_comm_create_all(&told, lks_comm_handle(comm)));
+  told->node_size = count;
+  told->node_rank = place;
+  lks_assert_ok_all(
+      comm, lks_gradient_sum_create_all(&sum, told, LKS_REDUCE_TREE, BUCKETS, bucket_elements, MAX_LEAVES));
+  const int found = lks_gradient_sum_levels(sum);
+  lks_gradient_sum_destroy_all(&sum);
+  lks_assert_all(comm, found == levels);
+  run_tree_all(told, 9);
+  lks_comm_destroy_all(&told);
+}
+
+/* Two levels where nodes have equally many ranks in a row, one where ranks are dealt out to the nodes in
+ * turns, or where nodes differ in size; the right sums everywhere. */
+static void test_ranks_of_a_node_not_in_a_row(lks_comm *comm)
+{
+  const int size = lks_comm_size(comm), rank = lks_comm_rank(comm);
+  for (int nodes = 2; nodes < size; nodes++) {
+    if (size % nodes != 0) continue;
+    const int count = size / nodes;
+    run_on_nodes_all(comm, count, rank % count, 2);
+    run_on_nodes_all(comm, count, rank / nodes, 1); /* 0,2 | 1,3 */
+  }
+  if (size == 1) return;
+  const bool last = rank == size - 1, pair = rank >= size - 2;
+  run_on_nodes_all(comm, last ? 1 : size - 1, last ? 0 : rank, 1);
+  if (size > 2) run_on_nodes_all(comm, pair ? 2 : 1, pair ? rank - (size - 2) : 0, 1); /* 0 | 1 | 2,3 */
+}
+
 /* The other reduction is a sum as well, but not always this one: the test above can fail. */
 static void test_mpi_is_near_and_not_the_same(lks_comm *comm)
 {
@@ -231,6 +267,7 @@ static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_tree_has_the_bits_of_one_process),
     LKS_MPI_TEST(test_ranks_without_leaves),
     LKS_MPI_TEST(test_nodes_change_no_bit),
+    LKS_MPI_TEST(test_ranks_of_a_node_not_in_a_row),
     LKS_MPI_TEST(test_mpi_is_near_and_not_the_same),
     LKS_MPI_TEST(test_bytes),
     LKS_MPI_TEST(test_bucket_too_large),

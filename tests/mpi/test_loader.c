@@ -8,6 +8,7 @@
 #include "lockstep/dataset.h"
 #include "sums/partition.h"
 #include "support/mpi_test.h"
+#include "support/naive_random.h"
 
 enum { SAMPLES = 103, WIDTH = 24, BATCH = 16, MICROBATCH = 3, STEPS = 7, SEED = 9 };
 
@@ -116,6 +117,51 @@ static void test_epochs_are_permutations(lks_comm *comm)
   lks_assert_all(comm, memcmp(order[0], order[4], sizeof order[0]) != 0);
   lks_loader_destroy(&other);
   lks_loader_destroy(&loader);
+  lks_dataset_close_all(&dataset);
+}
+
+/* An epoch's order is the shuffle that seed and epoch give, of the split or of a subset. */
+static void test_orders_are_those_of_seed_and_epoch(lks_comm *comm)
+{
+  static const size_t epochs[] = {0, 1, 12, 70000};
+  const size_t limits[] = {0, 50};
+  open_all(comm, false);
+  bool ok = true;
+  for (int k = 0; k < 2; k++) {
+    uint32_t order[SAMPLES] = {0}, naive[SAMPLES];
+    const uint64_t seed = SEED + ((uint64_t)k << 40);
+    lks_loader *loader = make(LKS_SPLIT_TRAIN, true, seed, limits[k], &whole);
+    for (int i = 0; i < 4; i++) {
+      const naive_key key = {.seed = seed, .purpose = NAIVE_SHUFFLE, .step = (uint32_t)epochs[i]};
+      const size_t count = limits[k] ? limits[k] : SAMPLES;
+      naive_random_order(naive, count, key);
+      ok = ok && loader && epoch_order(order, loader, epochs[i], LKS_SPLIT_TRAIN) &&
+           !memcmp(order, naive, count * sizeof *order);
+    }
+    lks_loader_destroy(&loader);
+  }
+  lks_assert_all(comm, ok);
+  lks_dataset_close_all(&dataset);
+}
+
+/* Reading ahead leaves the mini-batch in use alone, however long it is in use. */
+static void test_a_batch_lasts_until_the_next(lks_comm *comm)
+{
+  open_all(comm, false);
+  lks_loader *loader = make(LKS_SPLIT_TRAIN, true, SEED, 0, &whole);
+  lks_batch batch = {0};
+  bool ok = loader != NULL;
+  lks_loader_seek(loader, 1, 0);
+  for (size_t step = 0; ok && step < STEPS; step++) {
+    uint32_t sample[BATCH];
+    ok = lks_loader_next(loader, &batch);
+    memcpy(sample, batch.sample, batch.samples * sizeof *sample);
+    usleep(5000); /* all that may be read ahead is read */
+    ok = ok && !memcmp(sample, batch.sample, batch.samples * sizeof *sample) &&
+         true_to_split(&batch, LKS_SPLIT_TRAIN);
+  }
+  lks_loader_destroy(&loader);
+  lks_assert_all(comm, ok);
   lks_dataset_close_all(&dataset);
 }
 
@@ -249,9 +295,14 @@ static void test_selections_keep_the_classes_shares(lks_comm *comm)
 }
 
 static const lks_mpi_test tests[] = {
-    LKS_MPI_TEST(test_epochs_are_permutations),  LKS_MPI_TEST(test_unshuffled_limited_and_features),
-    LKS_MPI_TEST(test_shards_make_up_the_batch), LKS_MPI_TEST(test_seek_anywhere),
-    LKS_MPI_TEST(test_refuses_nonsense),         LKS_MPI_TEST(test_selections_keep_the_classes_shares),
+    LKS_MPI_TEST(test_orders_are_those_of_seed_and_epoch),
+    LKS_MPI_TEST(test_a_batch_lasts_until_the_next),
+    LKS_MPI_TEST(test_epochs_are_permutations),
+    LKS_MPI_TEST(test_unshuffled_limited_and_features),
+    LKS_MPI_TEST(test_shards_make_up_the_batch),
+    LKS_MPI_TEST(test_seek_anywhere),
+    LKS_MPI_TEST(test_refuses_nonsense),
+    LKS_MPI_TEST(test_selections_keep_the_classes_shares),
 };
 
 int main(int argc, char **argv)
