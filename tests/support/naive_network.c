@@ -85,8 +85,14 @@ static uint8_t pixel_at(const uint8_t *picture, lks_shape shape, long row, long 
   return picture[((size_t)row * shape.width + (size_t)column) * shape.channels + channel];
 }
 
-static void input(const naive_layer *l, const lks_batch *batch, const lks_input_form *form,
-                  const naive_settings *set)
+static void features(const naive_layer *l, const lks_batch *batch, const lks_input_form *form)
+{
+  for (size_t i = 0; i < batch->total * l->out; i++)
+    l->y[i] = form->offset[i % l->out] + (double)form->scale[i % l->out] * batch->features[i];
+}
+
+static void pictures(const naive_layer *l, const lks_batch *batch, const lks_input_form *form,
+                     const naive_settings *set)
 {
   const lks_shape shape = l->layer->out;
   double *y = l->y;
@@ -277,7 +283,10 @@ void naive_network_pass(naive_network *n, const lks_batch *batch, const lks_inpu
                         const naive_settings *settings)
 {
   memset(n->gradient, 0, lks_network_parameter_count(n->network) * sizeof *n->gradient);
-  input(&n->layer[0], batch, form, settings);
+  if (batch->features)
+    features(&n->layer[0], batch, form);
+  else
+    pictures(&n->layer[0], batch, form, settings);
   for (size_t l = 1; l < n->layers; l++) forward(n, &n->layer[l], batch, settings);
   loss(n, batch, settings->smoothing);
   for (size_t l = n->layers - 1; l > 0 && !settings->running; l--) backward(n, &n->layer[l], batch, settings);

@@ -7,8 +7,9 @@
 
 #include "lockstep/network.h"
 
-/* A chain of layers (1x1 convolution, dense, batch norm, relu, sigmoid, dropout) on pictures, in double and
- * without microbatches, ranks or sums that are clever: what a pass of a network must give. All are local. */
+/* A chain of layers (1x1 convolution, dense, batch norm, relu, sigmoid, dropout) on pictures or features,
+ * in double and without microbatches, ranks or sums that are clever: what a pass of a network must give. All
+ * are local. */
 
 /** How a pass is made; what does not belong to it is left out (crop 0, smoothing 0, no dropout). */
 typedef struct naive_settings {
