@@ -16,6 +16,8 @@ set -euo pipefail
 
 # shellcheck source=jobs/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
+# shellcheck source=tests/support/time.sh
+source "$root/tests/support/time.sh"
 
 # tests_of FILE: patterns of the tests that fit, the quickest first.
 tests_of() {
@@ -91,32 +93,43 @@ if [ "$only_list" = yes ]; then
   exit
 fi
 
+# The time limits of the tests themselves.
+know_slowness
+
 keep=$work
 if [ -z "$work" ]; then work=$(mktemp -d "${TMPDIR:-/tmp}/mutate.XXXXXX"); fi
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 
-# kill_in FOLDER: the processes that were started from there.
+# kill_in FOLDER: the processes that were started from there, with what they start meanwhile.
 kill_in() {
-  { pgrep -f "$1/" || true; } | grep -vx "$$" | xargs -r kill -9 2>/dev/null || true
+  local tries pids
+  for ((tries = 0; tries < 50; tries++)); do
+    mapfile -t pids < <(pgrep -f "$1/" || true)
+    [ "${#pids[@]}" -gt 0 ] || return 0
+    kill -9 "${pids[@]}" 2>/dev/null || true
+    sleep 0.05
+  done
 }
 
+# shellcheck disable=SC2317 # called by a trap
 clean_up() {
-  local worker
-  for worker in $(jobs -p); do kill "$worker" 2>/dev/null || true; done
+  local pid worker
+  for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || true; done
   for ((worker = 0; worker < jobs; worker++)); do kill_in "$work/$worker"; done
   [ -n "$keep" ] || rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# copy_tree FOLDER: what is new or different; what stays as it was is not compiled again.
+# copy_tree FROM TO: what is new or different, so that the rest need not be compiled again; prints what that is.
 copy_tree() {
   local file
-  git ls-files -co --exclude-standard -z | while IFS= read -r -d '' file; do
-    if [ ! -f "$file" ] || cmp -s "$file" "$1/$file"; then continue; fi
-    mkdir -p "$1/$(dirname "$file")"
-    cp "$file" "$1/$file"
+  git -C "$root" ls-files -co --exclude-standard -z | while IFS= read -r -d '' file; do
+    if [ ! -f "$1/$file" ] || cmp -s "$1/$file" "$2/$file"; then continue; fi
+    mkdir -p "$2/$(dirname "$file")"
+    cp "$1/$file" "$2/$file"
+    echo "$file"
   done
 }
 
@@ -138,7 +151,7 @@ build() {
 prepare() {
   local generator=()
   mkdir -p "$work/$1/tree" "$work/$1/tmp"
-  copy_tree "$work/$1/tree"
+  copy_tree . "$work/$1/tree" >/dev/null
   if command -v ninja >/dev/null; then generator=(-G Ninja); fi
   if command -v ccache >/dev/null; then generator+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
   cmake "${generator[@]}" -S "$work/$1/tree" -B "$work/$1/build" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DLOCKSTEP_WERROR=OFF \
@@ -181,14 +194,15 @@ try() {
   return "$status"
 }
 
-# The time that each test takes on the unchanged sources, which must pass.
-measure_tests() {
+# measure WORKER: the time that each test takes on the unchanged sources, which must pass.
+measure() {
   local name start
-  for name in $(needed_tests); do
+  needed_tests | awk -v worker="$1" -v jobs="$jobs" 'NR % jobs == worker' | while IFS= read -r name; do
+    if [ -n "$(limit_of "$name")" ]; then continue; fi
     start=$SECONDS
-    try 0 "$name" 300 || { cat "$work/0/test.log" >&2; fail "$name fails on the unchanged sources"; }
-    printf '%s\t%s\n' "$name" $((SECONDS - start))
-  done >"$work/seconds.tsv"
+    try "$1" "$name" 1000 || { cat "$work/$1/test.log" >&2; fail "$name fails on the unchanged sources"; }
+    printf '%s\t%s\n' "$name" $((SECONDS - start)) >>"$work/seconds.tsv"
+  done
 }
 
 # A mutant that makes a test this much slower hangs.
@@ -260,20 +274,25 @@ report() {
     }' "$work/results.tsv"
 }
 
+# together FUNCTION: once for every copy, at the same time.
+together() {
+  local pids=() worker pid
+  for ((worker = 0; worker < jobs; worker++)); do
+    "$1" "$worker" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || exit 2; done
+}
+
+# All works on a copy, for the sources may change meanwhile.
+mkdir -p "$work/source"
+if [ -n "$(copy_tree "$root" "$work/source")" ]; then rm -f "$work/seconds.tsv"; fi
+cd "$work/source"
+touch "$work/seconds.tsv"
 : >"$work/results.tsv"
 list_mutants >"$work/mutants.tsv"
 echo "$(wc -l <"$work/mutants.tsv") mutants; the unchanged sources first"
-pids=()
-for ((worker = 0; worker < jobs; worker++)); do
-  prepare "$worker" &
-  pids+=($!)
-done
-for pid in "${pids[@]}"; do wait "$pid" || exit 2; done
-measure_tests || exit 2
-pids=()
-for ((worker = 0; worker < jobs; worker++)); do
-  work_on "$worker" &
-  pids+=($!)
-done
-for pid in "${pids[@]}"; do wait "$pid" || exit 2; done
+together prepare
+together measure
+together work_on
 report

@@ -66,6 +66,7 @@ static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
 lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
 {
   lks_comm *made = lks_new(1, sizeof *made);
+  *comm = NULL;
   int ok = made != NULL;
   int code = MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, parent);
   if (code != MPI_SUCCESS || !ok || made == NULL) {

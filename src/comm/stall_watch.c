@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/leave.h"
 #include "base/log.h"
 #include "comm/communicator.h"
 
@@ -36,7 +37,7 @@ static void give_up(const lks_comm *comm, const char *operation, double limit)
            "down, overloaded or out of memory",
            comm->rank, comm->host, limit, operation);
   lks_error_print(message);
-  _exit(LKS_ERR_RANK);
+  lks_leave(LKS_ERR_RANK);
 }
 
 static void nap(lks_stall_watch *watch)

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/leave.h"
+
 /* The server has one thread for ever, so it and what it forks may allocate memory. A task gets two processes:
  * a keeper, which waits for the other and kills it when nobody wants it any more, and the worker. */
 
@@ -80,7 +82,7 @@ static _Noreturn void work(const lks_fork_task *task, const int descriptor[])
   memory->status = task->function(descriptor[LKS_FORK_OUTPUT], memory->argument, task->bytes);
   strncpy(memory->message, lks_message(), sizeof memory->message - 1);
   memory->finished = true;
-  _exit(0); /* no handlers of exit: they are the program's, and so is what stands in its output buffers */
+  lks_leave(0);
 }
 
 static void tell(int control, lks_fork_end end)
@@ -105,7 +107,7 @@ static _Noreturn void keep(const lks_fork_task *task, const int descriptor[])
   if (worker > 0 && watched[0].revents) kill(worker, SIGKILL);
   while (worker > 0 && waitpid(worker, &end.how, 0) < 0 && errno == EINTR) continue;
   tell(control, end);
-  _exit(0);
+  lks_leave(0);
 }
 
 static bool next_task(int socket, lks_fork_task *task, int descriptor[])
@@ -136,7 +138,7 @@ static _Noreturn void serve(int socket)
     if (keeper < 0) tell(descriptor[LKS_FORK_CONTROL], (lks_fork_end){.error = errno});
     for (int i = 0; i < LKS_FORK_DESCRIPTORS; i++) close(descriptor[i]);
   }
-  _exit(0);
+  lks_leave(0);
 }
 
 lks_status lks_fork_server_fail(int error)

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/leave.h"
 #include "support/made_up_runs.h"
 
 static char folder[64];
@@ -266,7 +267,7 @@ static void open_together(const lks_comparison *comparison, int count, int *agre
     char byte;
     close(gate[1]);
     while (read(gate[0], &byte, 1) > 0) continue; /* until the parent closes it */
-    _exit(lks_comparison_open(&comparison[i]));
+    lks_leave(lks_comparison_open(&comparison[i]));
   }
   close(gate[0]);
   close(gate[1]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/leave.h"
 #include "base/profile.h"
 #include "train/progress.h"
 
@@ -45,7 +46,7 @@ static noreturn void run(const char *mode)
   lks_progress_destroy(&progress);
   fputc(end_of_output, stdout);
   fflush(stdout);
-  _exit(lks_allocations_open() == 0 ? 0 : 1);
+  lks_leave(lks_allocations_open() == 0 ? 0 : 1);
 }
 
 static void drain(int fd, char out[OUTPUT_SIZE])
@@ -179,7 +180,7 @@ static void test_plain_interval(void **state)
       lks_progress_step(progress, step, 8, 0.5);
     }
     lks_progress_destroy(&progress);
-    _exit(write(STDOUT_FILENO, &end_of_output, 1) == 1 ? 0 : 1);
+    lks_leave(write(STDOUT_FILENO, &end_of_output, 1) == 1 ? 0 : 1);
   }
   close(ends[1]);
   drain(ends[0], output);
