@@ -9,7 +9,7 @@ source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 source "$LOCKSTEP_SOURCE/tests/support/isa.sh"
 
 if [ "${#isa_here[@]}" -eq 0 ]; then
-  echo "skipped: this machine has $isa_best alone, which has no name of --isa here"
+  echo "skipped: instruction sets, this machine has $isa_best alone, which has no name of --isa here"
   exit 77
 fi
 
@@ -26,20 +26,17 @@ dense classes
 MODEL
 common=("$LOCKSTEP_SOURCE/data/digits.h5" --train-samples 203 --batch-size 64 --epochs 2 --lr 0.05 --schedule constant)
 models=(mlp cnn resnet8 stride.model)
-sizes=(1 2 3 7)
-threads=(1 2)
-if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then sizes=(1 3) threads=(2); fi
-first=${sizes[0]}-${threads[0]}
+executions=(1-1 1-2 2-1 3-2 7-1) # ranks and threads; the first is what the others are held against
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then executions=(1-2 3-2); fi
+first=${executions[0]}
 
-# start_all NAME ARGUMENT...: at each rank and thread count, in the background.
+# start_all NAME ARGUMENT...: at each pair of rank and thread count, in the background.
 start_all() {
-  local name=$1 size count
+  local name=$1 execution
   shift
-  for size in "${sizes[@]}"; do
-    for count in "${threads[@]}"; do
-      throttle 4
-      train "$name-$size-$count" "$size" "${common[@]}" --threads "$count" "$@" &
-    done
+  for execution in "${executions[@]}"; do
+    throttle 4
+    train "$name-$execution" "${execution%-*}" "${common[@]}" --threads "${execution#*-}" "$@" &
   done
 }
 
@@ -78,7 +75,7 @@ for run in "${runs[@]}"; do
   print=$(fingerprint_of "$run-$first")
   expected=$(awk -v key="$version ${model%.model} $precision $level" '$1 " " $2 " " $3 " " $4 == key { print $5 }' "$table")
   if [ -z "$expected" ]; then
-    echo "skipped: no entry for oneDNN $version: ${model%.model} $precision $level $print"
+    echo "skipped: fingerprint of ${model%.model} $precision $level ($print), the table has no entry for oneDNN $version"
   elif [ "$expected" != "$print" ]; then
     complain "$run: fingerprint $print, but $table has $expected for oneDNN $version: the arithmetic has changed"
   fi

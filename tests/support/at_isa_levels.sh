@@ -7,7 +7,7 @@ set -euo pipefail
 source "${LOCKSTEP_SOURCE:?}/tests/support/isa.sh"
 
 if [ "${#isa_here[@]}" -lt 2 ]; then
-  echo "skipped: this machine has $isa_best and nothing below it"
+  echo "skipped: lower instruction sets, this machine has $isa_best and nothing below it"
   exit 77
 fi
 status=0

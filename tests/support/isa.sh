@@ -28,7 +28,7 @@ isa_find() {
 # isa_say_missing: what is not tested here, and why.
 isa_say_missing() {
   local level
-  for level in "${isa_levels[@]:${#isa_here[@]}}"; do echo "skipped: $level, for this machine has $isa_best at best"; done
+  for level in "${isa_levels[@]:${#isa_here[@]}}"; do echo "skipped: $level, this machine has $isa_best at best"; done
 }
 
 isa_find

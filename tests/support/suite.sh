@@ -43,16 +43,27 @@ build_tests() {
   ended_with_us end_group build_into "$1" all "${@:2}"
 }
 
-# skipped_parts FILE: TEST: WHAT, WHY for all that did not run, of ctest's JUnit file: whole tests; lines "skipped: WHAT, WHY" that
-# tests print of parts of them; and what cmocka skipped.
+# skipped_parts FILE: "WHAT, WHY: TESTS" of all that did not run, by ctest's JUnit file: what tests say in lines "skipped: WHAT, WHY"
+# of themselves or of parts, what cmocka skipped, and tests that say nothing.
 skipped_parts() {
   awk '
-    /<testcase / { test = $0; sub(/.*<testcase name="/, "", test); sub(/".*/, "", test); mute = /status="fail"/; told = 0 }
-    { sub(/.*<system-out>/, "") }
-    /^skipped: / { line = substr($0, 10); told = 1; print test ": " line }
-    /^\[  SKIPPED \] [a-z_0-9]+$/ && !seen[test, $4]++ { told = 1; print test ": " $4 ", for this machine lacks what it is about" }
-    /<\/testcase>/ && /status="notrun"/ && !told { print test ": did not run" }
-  ' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&apos;/'\''/g; s/&amp;/\&/g; s/<\/system-out>.*//' | sort -u
+    function note(what) {
+      if (seen[what, test]++) return
+      if (!tests[what]++) { order[++whats] = what; names[what] = test } else if (tests[what] <= 3) names[what] = names[what] ", " test
+      told = 1
+    }
+    /<testcase / { test = $0; sub(/.*<testcase name="/, "", test); sub(/".*/, "", test); told = 0; silent = /status="notrun"/ }
+    { sub(/.*<system-out>/, ""); sub(/<\/system-out>.*/, "") }
+    /^skipped: / { note(substr($0, 10)) }
+    /^\[  SKIPPED \] [a-z_0-9]+$/ { note($4 ", this machine lacks what it is about") }
+    /<\/testcase>/ && silent && !told { note("all of it, it did not run") }
+    END {
+      for (i = 1; i <= whats; i++) {
+        n = tests[order[i]]
+        print order[i] ": " names[order[i]] (n > 3 ? " and " n - 3 " more" : "")
+      }
+    }
+  ' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&apos;/'\''/g; s/&amp;/\&/g'
 }
 
 # count_of ATTRIBUTE FILE: of the element <testsuite>, the first that has it.
@@ -77,7 +88,7 @@ summary_of() {
 run_tests() {
   local folder=$1 code=0
   shift
-  know_slowness
+  know_slowness || return
   echo "time limits are $LOCKSTEP_TEST_SLOWNESS times those of two idle cores (LOCKSTEP_TEST_SLOWNESS)"
   local results=$folder/tests.xml
   local -x LOCKSTEP_TEST_STOP=$folder/tests.stop
