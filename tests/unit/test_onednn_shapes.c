@@ -40,6 +40,61 @@ static bool trusting;
 static unsigned seed = 1;
 static size_t tried, wrong;
 
+/* How often each primitive ran, and was wrong. */
+static struct count {
+  int level, pass;
+  char implementation[40];
+  size_t tried, wrong;
+} counts[256];
+static size_t counted;
+
+static struct count *count_of(int level, int pass, const char *implementation)
+{
+  size_t i = 0;
+  while (i < counted && (counts[i].level != level || counts[i].pass != pass ||
+                         strcmp(counts[i].implementation, implementation) != 0))
+    i++;
+  if (i == sizeof counts / sizeof *counts) return &counts[i - 1];
+  if (i < counted) return &counts[i];
+  counts[counted] = (struct count){.level = level, .pass = pass};
+  snprintf(counts[counted].implementation, sizeof counts[counted].implementation, "%s", implementation);
+  return &counts[counted++];
+}
+
+static const char *const passes[] = {"y", "dx", "dw"};
+
+static void count_result(const shape_result *r, int level)
+{
+  bool bad = false;
+  tried++;
+  for (int pass = 0; pass < SHAPE_PASSES; pass++) {
+    if (!r->implementation[pass][0]) continue;
+    struct count *c = count_of(level, pass, r->implementation[pass]);
+    c->tried++;
+    c->wrong += r->faults[pass] != 0;
+    bad = bad || r->faults[pass] != 0;
+  }
+  wrong += bad;
+}
+
+static int by_level(const void *a, const void *b)
+{
+  const struct count *x = a, *y = b;
+  if (x->level != y->level) return x->level - y->level;
+  if (x->pass != y->pass) return x->pass - y->pass;
+  return strcmp(x->implementation, y->implementation);
+}
+
+static void print_counts(void)
+{
+  qsort(counts, counted, sizeof *counts, by_level);
+  printf(
+      "| oneDNN | instruction set | pass | implementation | shapes | wrong |\n|---|---|---|---|---|---|\n");
+  for (size_t i = 0; i < counted; i++)
+    printf("| %s | %s | %s | %s | %zu | %zu |\n", lks_onednn_version(), levels[counts[i].level].name,
+           passes[counts[i].pass], counts[i].implementation, counts[i].tried, counts[i].wrong);
+}
+
 /* Of Lockstep's: bf16 wants a processor that multiplies it. */
 static bool applies(const shape *s, int level)
 {
@@ -86,7 +141,6 @@ static bool faultless(const shape_result *r)
 
 static void tell(const shape *s, const shape_result *r, int level)
 {
-  static const char *const passes[] = {"y", "dx", "dw"};
   char text[200], faults[100];
   shape_print(text, sizeof text, s);
   for (int pass = 0; pass < SHAPE_PASSES; pass++)
@@ -100,11 +154,8 @@ static void tell(const shape *s, const shape_result *r, int level)
 /* A shape of a group with which something went wrong. */
 static void try_alone(shape_result *r, const shape *s, const shape_twin *twin, int level)
 {
-  if (!applies(s, level)) return;
   if (!run_child(r, s, twin, 1, level)) r->faults[r->pass < 0 ? 0 : r->pass] |= SHAPE_CRASHED;
-  if (faultless(r)) return;
-  wrong++;
-  tell(s, r, level);
+  if (!faultless(r)) tell(s, r, level);
 }
 
 static void try_group(shape_result *results, const shape *shapes, size_t count)
@@ -114,10 +165,13 @@ static void try_group(shape_result *results, const shape *shapes, size_t count)
     if (!shape_twin_make(&twins[i], &shapes[i], seed)) exit(2);
   for (int level = 0; level <= highest_level(); level++) {
     bool good = run_child(results, shapes, twins, count, level);
+    for (size_t i = 0; i < count; i++)
+      if (applies(&shapes[i], level)) good = good && results[i].done && faultless(&results[i]);
     for (size_t i = 0; i < count; i++) {
-      if (applies(&shapes[i], level)) tried++, good = good && results[i].done && faultless(&results[i]);
+      if (!applies(&shapes[i], level)) continue;
+      if (!good) try_alone(&results[i], &shapes[i], &twins[i], level);
+      count_result(&results[i], level);
     }
-    for (size_t i = 0; !good && i < count; i++) try_alone(results, &shapes[i], &twins[i], level);
   }
   for (size_t i = 0; i < count; i++) shape_twin_free(&twins[i]);
 }
@@ -136,7 +190,7 @@ static bool add_whole(shape_list *list)
   }
   shape_add_strided(list);
   shape_add_narrow(list);
-  shape_add_sample(list, 8000, seed);
+  shape_add_sample(list, 6000, seed);
   const size_t missed = shape_add_missing_pairs(list, seed);
   if (missed) printf("%zu pairs of parameters never meet in a convolution\n", missed);
   return missed == 0;
@@ -186,6 +240,7 @@ int main(int argc, char **argv)
   else
     return usage();
   try_list(results, &list);
+  if (trusting || *mode) print_counts();
   printf("oneDNN %s: %zu shapes at levels up to %s, %zu wrong\n", lks_onednn_version(), tried,
          levels[highest_level()].name, wrong);
   shape_list_free(&list);
