@@ -122,15 +122,20 @@ static void work(shape_result *results, const shape *shapes, const shape_twin *t
   exit(0);
 }
 
-/* False if the child ended otherwise than by itself. */
-static bool run_child(shape_result *results, const shape *shapes, const shape_twin *twins, size_t count,
-                      int level)
+static pid_t start_child(shape_result *results, const shape *shapes, const shape_twin *twins, size_t count,
+                         int level)
 {
-  int status = 0;
   memset(results, 0, count * sizeof *results);
   fflush(NULL);
   const pid_t child = fork();
   if (child == 0) work(results, shapes, twins, count, level);
+  return child;
+}
+
+/* False if the child ended otherwise than by itself. */
+static bool end_child(pid_t child)
+{
+  int status = 0;
   return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -154,29 +159,39 @@ static void tell(const shape *s, const shape_result *r, int level)
 /* A shape of a group with which something went wrong. */
 static void try_alone(shape_result *r, const shape *s, const shape_twin *twin, int level)
 {
-  if (!run_child(r, s, twin, 1, level)) r->faults[r->pass < 0 ? 0 : r->pass] |= SHAPE_CRASHED;
+  if (!end_child(start_child(r, s, twin, 1, level))) r->faults[r->pass < 0 ? 0 : r->pass] |= SHAPE_CRASHED;
   if (!faultless(r)) tell(s, r, level);
 }
 
-static void try_group(shape_result *results, const shape *shapes, size_t count)
+/* What a child of many shapes found at a level; if that is anything, each of them again by itself. */
+static void judge_group(shape_result *results, const shape *shapes, const shape_twin *twins, size_t count,
+                        int level, bool ended_well)
+{
+  bool good = ended_well;
+  for (size_t i = 0; i < count; i++)
+    if (applies(&shapes[i], level)) good = good && results[i].done && faultless(&results[i]);
+  for (size_t i = 0; i < count; i++) {
+    if (!applies(&shapes[i], level)) continue;
+    if (!good) try_alone(&results[i], &shapes[i], &twins[i], level);
+    count_result(&results[i], level);
+  }
+}
+
+static void try_group(shape_result results[][GROUP], const shape *shapes, size_t count)
 {
   static shape_twin twins[GROUP];
+  const int highest = highest_level();
+  pid_t child[LEVELS];
   for (size_t i = 0; i < count; i++)
     if (!shape_twin_make(&twins[i], &shapes[i], seed)) exit(2);
-  for (int level = 0; level <= highest_level(); level++) {
-    bool good = run_child(results, shapes, twins, count, level);
-    for (size_t i = 0; i < count; i++)
-      if (applies(&shapes[i], level)) good = good && results[i].done && faultless(&results[i]);
-    for (size_t i = 0; i < count; i++) {
-      if (!applies(&shapes[i], level)) continue;
-      if (!good) try_alone(&results[i], &shapes[i], &twins[i], level);
-      count_result(&results[i], level);
-    }
-  }
+  for (int level = 0; level <= highest; level++)
+    child[level] = start_child(results[level], shapes, twins, count, level);
+  for (int level = 0; level <= highest; level++)
+    judge_group(results[level], shapes, twins, count, level, end_child(child[level]));
   for (size_t i = 0; i < count; i++) shape_twin_free(&twins[i]);
 }
 
-static void try_list(shape_result *results, const shape_list *list)
+static void try_list(shape_result results[][GROUP], const shape_list *list)
 {
   for (size_t i = 0; i < list->count; i += GROUP)
     try_group(results, list->shape + i, list->count - i < GROUP ? list->count - i : GROUP);
@@ -202,7 +217,7 @@ static void add_quick(shape_list *list)
   shape_add_sample(list, 250, seed);
 }
 
-static void soak(shape_result *results, double seconds)
+static void soak(shape_result results[][GROUP], double seconds)
 {
   const time_t end = time(NULL) + (time_t)seconds;
   for (shape_list list = {0}; time(NULL) < end; seed++) {
@@ -222,8 +237,8 @@ static int usage(void)
 int main(int argc, char **argv)
 {
   shape_list list = {0};
-  shape_result *results =
-      mmap(NULL, GROUP * sizeof *results, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  shape_result(*results)[GROUP] =
+      mmap(NULL, LEVELS * sizeof *results, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (results == MAP_FAILED) return 2;
   int at = 1;
   bool complete = true;
