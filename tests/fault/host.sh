@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # CMake refuses systems of 32 bits and big-endian ones with a sentence. Real compilers are asked where they are at hand: they
 # only have to compile, not to link. The rest is what the check itself says of made-up answers.
-set -euo pipefail
 # shellcheck disable=SC2317 # functions are called by others
+set -euo pipefail
 
 : "${LOCKSTEP_SOURCE:?the source tree}"
 folder=$(mktemp -d)

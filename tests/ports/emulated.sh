@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The program on aarch64, by an emulator: the same bits on any rank and thread count and on two processors, one of which has SVE;
-# what --isa offers; and no multiplication and addition contracted into one. A cross build's ctest runs it.
+# what --isa offers; and no multiplication and addition contracted into one. tests/ports/aarch64.sh has ctest run it.
 # usage: emulated.sh ARCHIVE EMULATOR [ARGUMENT]... PROGRAM, with OBJDUMP, MPIEXEC and LOCKSTEP_SOURCE in the environment
 set -euo pipefail
 
@@ -28,7 +28,7 @@ train() {
   ranks=$1
   shift
   if [ "$ranks" -gt 1 ]; then start+=("$MPIEXEC" -n "$ranks"); fi
-  limited 300 env "${start[@]}" "${run[@]}" train "$LOCKSTEP_SOURCE/data/digits.h5" --epochs 2 --output "$name" "$@" \
+  limited 300 env "${start[@]}" "${run[@]}" train "$LOCKSTEP_SOURCE/data/digits.h5" --epochs 1 --output "$name" "$@" \
     >"$name.out" 2>"$name.err" || { complain "$name: ended with $?" && cat "$name.out" "$name.err"; }
 }
 
