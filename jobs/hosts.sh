@@ -38,7 +38,16 @@ case $kind in
   mpich | intel)
     [ -z "${SUBNET:-}" ] || fail "SUBNET is for Open MPI; this mpirun takes the name of an interface: HYDRA_IFACE (or I_MPI_HYDRA_IFACE)"
     list=$(sed -n 's/^ *\([^# ][^ ]*\) .*slots *= *\([0-9][0-9]*\).*/\1:\2/p' "$hosts")
-    options+=(-hosts "$(paste -sd, <<<"$list")" -n "$(awk -F: '{ ranks += $2 } END { print ranks }' <<<"$list")")
+    if [ "$kind" = intel ]; then
+      name=$(mktemp)
+      echo "$list" >"$name"
+      exec {file}<"$name" # a file that nobody needs to remove later
+      rm "$name"
+      options+=(-machinefile "/dev/fd/$file")
+    else
+      options+=(-hosts "$(paste -sd, <<<"$list")")
+    fi
+    options+=(-n "$(awk -F: '{ ranks += $2 } END { print ranks }' <<<"$list")")
     ;;
   *) fail "$MPIRUN is no mpirun of Open MPI, MPICH or Intel MPI: name one in MPIRUN" ;;
 esac
