@@ -19,7 +19,8 @@ lks_checkpoint_header made_up_header(void)
                                             .seconds = 12.5,
                                             .noises = 3,
                                             .noise = {0.5, -1e300, 1.0 / 7.0},
-                                            .job = "job 17 on two hosts"},
+                                            .job = "job 17 on two hosts",
+                                            .isa = "sse41"},
                                   .input = {4, 5, 2},
                                   .classes = 10,
                                   .parameters = 30,
@@ -115,7 +116,8 @@ static bool same_state(const lks_run_state *a, const lks_run_state *b)
   return a->epoch == b->epoch && a->epoch_step == b->epoch_step && a->step == b->step &&
          a->correct == b->correct && a->samples == b->samples && a->seconds == b->seconds &&
          memcmp(a->loss_limbs, b->loss_limbs, sizeof a->loss_limbs) == 0 && a->noises == b->noises &&
-         memcmp(a->noise, b->noise, a->noises * sizeof *a->noise) == 0 && strcmp(a->job, b->job) == 0;
+         memcmp(a->noise, b->noise, a->noises * sizeof *a->noise) == 0 && strcmp(a->job, b->job) == 0 &&
+         strcmp(a->isa, b->isa) == 0;
 }
 
 bool same_header(const lks_checkpoint_header *a, const lks_checkpoint_header *b)

@@ -275,6 +275,14 @@ static bool long_job(hid_t file)
 {
   return job_of_bytes(file, LKS_TEXT_MAX);
 }
+static bool isa_as_number(hid_t file)
+{
+  return edit_whole(file, "isa", 2);
+}
+static bool long_isa(hid_t file)
+{
+  return edit_text(file, "isa", "0123456789abcdef0123456789abcdef", 33);
+}
 static bool unknown_key(hid_t file)
 {
   return edit_text(file, "config", "[Run]\nseed = 1\nsede = 2\n", 25);
@@ -318,6 +326,8 @@ static void test_texts_and_versions(void **state)
       {"long hash", long_hash, "its attribute data_hash is longer than 64 bytes"},
       {"job as number", job_as_number, "its attribute job must be one text"},
       {"long job", long_job, "its attribute job is longer than 511 bytes"},
+      {"isa as number", isa_as_number, "its attribute isa must be one text"},
+      {"long isa", long_isa, "its attribute isa is longer than 31 bytes"},
       {"unknown key", unknown_key, "its attribute config:3: "},
       {"no INI text", no_ini, "its attribute config:1: "},
       {"value out of range", value_out_of_range, "its attribute config:1: "},
@@ -405,12 +415,13 @@ static void test_sizes(void **state)
   damage_try(list, sizeof list / sizeof *list, true);
 }
 
-/** A key that is not there has its default: settings are added from version to version. */
-static void test_config_without_a_key(void **state)
+/** What is added from version to version may not be there: a key has its default then. */
+static void test_of_an_earlier_version(void **state)
 {
   (void)state;
   lks_checkpoint_header header;
   const hid_t file = damage_begin();
+  assert_true(H5Adelete(file, "job") >= 0 && H5Adelete(file, "isa") >= 0);
   assert_true(edit_text(file, "config", "[Training]\nseed = 18446744073709551615\n", 40));
   H5Fclose(file);
   assert_int_equal(lks_checkpoint_read(&header, NULL, damage_bad), LKS_OK);
@@ -418,6 +429,7 @@ static void test_config_without_a_key(void **state)
   lks_config_default(&standard);
   assert_true(header.config.lr == standard.lr && header.config.batch_size == standard.batch_size);
   assert_true(header.config.seed == UINT64_MAX);
+  assert_true(header.state.job[0] == '\0' && header.state.isa[0] == '\0');
   lks_checkpoint_header_clear(&header);
 }
 
@@ -452,7 +464,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_each_missing),  TEST(test_each_of_another_class),   TEST(test_each_of_another_length),
       TEST(test_each_negative), TEST(test_other_forms_of_the_same), TEST(test_texts_and_versions),
-      TEST(test_sizes),         TEST(test_config_without_a_key),    TEST(test_longest_text),
+      TEST(test_sizes),         TEST(test_of_an_earlier_version),   TEST(test_longest_text),
   };
   return cmocka_run_group_tests(tests, damage_set_up, damage_tear_down);
 }

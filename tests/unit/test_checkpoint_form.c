@@ -85,6 +85,7 @@ static void test_attributes(void **state)
   expect_text(file, "model", header.model_text);
   expect_text(file, "data_hash", "0123456789abcdef0123456789abcdef");
   expect_text(file, "job", "job 17 on two hosts");
+  expect_text(file, "isa", "sse41");
   expect_whole(file, "epoch", 3);
   expect_whole(file, "step", 37);
   expect_numbers(file, "seed", H5T_STD_U64LE, H5T_NATIVE_UINT64, 0, 1, &seed);
@@ -277,6 +278,7 @@ static void test_description(void **state)
                      "18446744073709551615\n"
                      "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
                      "  written by     job 17 on two hosts\n"
+                     "  with           instruction set sse41 (--isa)\n"
                      "  fingerprint    FINGERPRINT....................., which its content has\n"
                      "  batches        37 tracked by the running statistics\n"
                      "  optimizer      41 steps; moments: exp_avg exp_avg_sq\n"
@@ -287,7 +289,7 @@ static void test_description(void **state)
                      "    a.running_mean                   3\n"
                      "    a.running_var                    3\n");
   header.input = (lks_shape){1, 1, 2};
-  header.state.job[0] = '\0';
+  header.state.job[0] = header.state.isa[0] = '\0';
   snapshot.arrays = 1;
   snapshot.elements = 24;
   snapshot.moments = 0;

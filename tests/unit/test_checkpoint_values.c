@@ -180,6 +180,7 @@ static void nan_last_noise(subject *s)
 static void longest_job(subject *s)
 {
   memset(s->header.state.job, 'j', LKS_TEXT_MAX - 1);
+  memset(s->header.state.isa, 'i', sizeof s->header.state.isa - 1);
 }
 
 typedef struct value {
