@@ -48,7 +48,8 @@ hid_t lks_hdf5_image_create(lks_hdf5_image *image)
   H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
   H5Pset_fclose_degree(access, H5F_CLOSE_SEMI);
   H5Pset_obj_track_times(create, 0);
-  hid_t file = H5Fcreate("image", H5F_ACC_TRUNC, create, access);
+  /* HDF5 looks for a file of that name, and reads it: there cannot be one. */
+  hid_t file = H5Fcreate("/dev/null/image", H5F_ACC_TRUNC, create, access);
   H5Pclose(access);
   H5Pclose(create);
   return file;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,26 @@ static void test_other_files(void **state)
   assert_non_null(strstr(lks_message(), "not an HDF5 file"));
 }
 
+/** Whatever the current folder holds. */
+static void test_files_of_any_name_beside(void **state)
+{
+  (void)state;
+  static const char *const name[] = {"checkpoint", "image"};
+  char here[4096];
+  assert_non_null(getcwd(here, sizeof here));
+  assert_int_equal(chdir(folder), 0);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(lks_file_write(name[i], "mine", 4), LKS_OK);
+    assert_int_equal(save(1.0f), LKS_OK);
+    assert_true(reads_back(1.0f));
+    assert_int_equal(unlink(name[i]), 0);
+    assert_int_equal(mkdir(name[i], 0777), 0);
+    assert_int_equal(save(2.0f), LKS_OK);
+    assert_true(reads_back(2.0f));
+  }
+  assert_int_equal(chdir(here), 0);
+}
+
 static void test_describe(void **state)
 {
   (void)state;
@@ -226,6 +247,7 @@ int main(void)
       TEST(test_cut_short),
       TEST(test_altered_values),
       TEST(test_other_files),
+      TEST(test_files_of_any_name_beside),
       TEST(test_describe),
       TEST(test_killed_while_writing),
       TEST(test_full_disk_keeps_the_old_file),
