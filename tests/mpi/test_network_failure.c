@@ -20,6 +20,7 @@ static const char *const site_name[] = {"pack",          "forward",          "po
 
 static int armed = -1; /* site that fails in this process; -1: none */
 static atomic_int calls_left;
+static int packs; /* of weights so far */
 
 /* Whether this call of the site is the one that fails. It fails as it would, without any output. */
 static lks_status failure_at(int site)
@@ -33,6 +34,7 @@ lks_status wrapped_pack(void *packed, const float *w, lks_linear *linear) WRAPPE
 lks_status wrapped_pack(void *packed, const float *w, lks_linear *linear)
 {
   lks_status status = failure_at(PACK);
+  packs++;
   return status ? status : real_pack(packed, w, linear);
 }
 
@@ -225,6 +227,30 @@ static void test_nothing_is_left_of_a_diverged_pass(lks_comm *comm)
   }
 }
 
+/* Weights are packed once, and again when they were changed. */
+static void test_weights_are_packed_once(lks_comm *comm)
+{
+  subject s;
+  lks_pass_result result;
+  const lks_network_options o = options("sync", 1);
+  int before[4], weights = 0;
+  lks_assert_ok_all(comm, subject_create(&s, comm, before_text, &o));
+  lks_status status = LKS_OK;
+  for (int k = 0; k < 4; k++) {
+    before[k] = packs;
+    if (k == 2) lks_network_parameters_changed(s.network);
+    status = lks_status_worse(status, pass(&s, &result, k < 3 ? LKS_PASS_RUNNING : LKS_PASS_TRAIN, 0, 9, 0));
+  }
+  const int last = packs - before[3];
+  for (size_t t = 0; t < lks_network_tensors(s.network); t++)
+    weights += lks_network_tensor(s.network, t)->kind == LKS_TENSOR_WEIGHT;
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, before[1] - before[0] == weights && before[2] == before[1] &&
+                           before[3] - before[2] == weights);
+  lks_assert_all(comm, last == 0);
+}
+
 int main(int argc, char **argv)
 {
   static const lks_mpi_test tests[] = {
@@ -232,6 +258,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_outside_of_training),
       LKS_MPI_TEST(test_two_ranks),
       LKS_MPI_TEST(test_precise_statistics_without_the_failed_pass),
+      LKS_MPI_TEST(test_weights_are_packed_once),
       LKS_MPI_TEST(test_nothing_is_left_of_a_diverged_pass),
   };
   make_data();

@@ -143,6 +143,19 @@ static void test_dropout_compares_with_the_rate_exactly(void **state)
   assert_true(y == 0);
 }
 
+/* |y - twin| of every pixel of a moved picture. */
+static void check_picture(float *y, const naive_picture *p, int shift_y, int shift_x, int flip)
+{
+  lks_input_image(y, p->x, p->scale, p->offset, shift_y, shift_x, flip, p->height, p->width, p->channels,
+                  LKS_FP32);
+  for (size_t i = 0; i < p->height * p->width * p->channels; ++i) {
+    const size_t c = i % p->channels, pixel = i / p->channels;
+    const double twin = naive_input_image(p, shift_y, shift_x, flip, pixel / p->width, pixel % p->width, c);
+    assert_true(fabs(y[i] - twin) <=
+                2.001 * ulp * (255 * fabs((double)p->scale[c]) + fabs((double)p->offset[c])));
+  }
+}
+
 static void test_pictures_move_and_flip(void **state)
 {
   (void)state;
@@ -153,18 +166,27 @@ static void test_pictures_move_and_flip(void **state)
   static const int shifts[] = {0, 1, -1, 4, -4, 5, -5, 7, -7, 9, -9, 2000000000, -2000000000};
   enum { SHIFTS = sizeof shifts / sizeof *shifts };
   for (size_t variant = 0; variant < 2 * 2 * SHIFTS * SHIFTS; ++variant) {
-    const int flip = variant & 1, shift_y = shifts[variant / 4 % SHIFTS],
-              shift_x = shifts[variant / 4 / SHIFTS];
     const size_t channels = variant & 2 ? 1 : MAX_CHANNELS;
     const naive_picture picture = {x, scale, offset, HEIGHT, WIDTH, channels};
-    lks_input_image(y, x, scale, offset, shift_y, shift_x, flip, HEIGHT, WIDTH, channels, LKS_FP32);
-    for (size_t i = 0; i < HEIGHT * WIDTH * channels; ++i) {
-      const size_t c = i % channels;
-      const double twin =
-          naive_input_image(&picture, shift_y, shift_x, flip, i / channels / WIDTH, i / channels % WIDTH, c);
-      assert_true(fabs(y[i] - twin) <=
-                  2.001 * ulp * (255 * fabs((double)scale[c]) + fabs((double)offset[c])));
-    }
+    check_picture(y, &picture, shifts[variant / 4 % SHIFTS], shifts[variant / 4 / SHIFTS], variant & 1);
+  }
+}
+
+/* Rows that are mirrored in several pieces, more channels than are repeated to whole vectors, and more than a
+ * piece has room for. */
+static void test_wide_and_deep_pictures(void **state)
+{
+  (void)state;
+  enum { MOST = 12000 };
+  static const size_t shapes[][3] = {{2, 1025, 1}, {2, 1024, 1}, {2, 700, 3},  {3, 70, 16}, {3, 70, 17},
+                                     {2, 5, 1024}, {2, 5, 1025}, {1, 2100, 5}, {4, 1, 40}};
+  static uint8_t x[MOST];
+  static float y[MOST];
+  for (size_t i = 0; i < sizeof x; ++i) x[i] = (uint8_t)(i * 37 + i / 256);
+  for (size_t k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+    const naive_picture picture = {x, scale, offset, shapes[k][0], shapes[k][1], shapes[k][2]};
+    for (int flip = 0; flip < 2; ++flip)
+      for (int shift = -1; shift <= 1; ++shift) check_picture(y, &picture, -shift, shift, flip);
   }
 }
 
@@ -184,6 +206,7 @@ int main(void)
       cmocka_unit_test(test_dropout_keeps_its_share),
       cmocka_unit_test(test_dropout_compares_with_the_rate_exactly),
       cmocka_unit_test(test_pictures_move_and_flip),
+      cmocka_unit_test(test_wide_and_deep_pictures),
       cmocka_unit_test(test_nothing_was_allocated),
   };
   return cmocka_run_group_tests(tests, fill, NULL);
