@@ -1,33 +1,41 @@
 #!/usr/bin/env bash
-# A rank that stops or dies ends the job: with code 6 and exactly one message when it stops, which mpirun
-# never notices, and with mpirun's own code when it is killed. No process stays behind.
+# A rank that stops or dies ends the job: with code 6 and exactly one message when it stops, which mpirun never notices, and with
+# mpirun's own code when it is killed. No process stays behind. The jobs wait more than they compute, so they run at the same
+# time.
+# usage: stall.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
 set -u
 # shellcheck source=tests/support/time.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/time.sh"
 program=$(dirname "${LOCKSTEP:?}")/tests/test_mpi_stall
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
 failures=0
 
-fail()
-{
-  echo "FAILED: $*"
-  cat "$folder/output"
+# fail NAME WHAT
+fail() {
+  echo "FAILED: $1: $2"
+  cat "$1.output"
   failures=$((failures + 1))
 }
 
-# try SIZE stop|kill RANK: sets code, writes $folder/output
-try()
-{
-  local tries most
-  limited 60 "${MPIEXEC:-mpirun}" -n "$1" "$folder/victim" "$2" "$3" >"$folder/output" 2>&1
-  code=$?
+# try NAME SIZE stop|kill RANK: leaves NAME.output, NAME.code and NAME.left, the processes that stayed.
+try() {
+  local name=$1 code=0 tries most
+  cp "$program" "victim-$name"
+  limited 60 "${MPIEXEC:-mpirun}" -n "$2" "$folder/victim-$name" "$3" "$4" >"$name.output" 2>&1 || code=$?
+  echo "$code" >"$name.code"
   most=$(slowed 50)
   for ((tries = 0; tries < most; tries++)); do
-    pgrep -f "$folder/victim" >"$folder/left" || return
+    pgrep -f "^$folder/victim-$name" >"$name.left" || return
     sleep 0.1
   done
-  fail "-n $* left processes $(tr '\n' ' ' <"$folder/left")"
+}
+
+# ended_well NAME: by itself, and wholly.
+ended_well() {
+  case $(<"$1.code") in 0 | 124) fail "$1" "ended with code $(<"$1.code")" ;; esac
+  [ ! -s "$1.left" ] || fail "$1" "left processes $(tr '\n' ' ' <"$1.left")"
 }
 
 # shellcheck source=jobs/mpi.sh
@@ -36,17 +44,18 @@ source "${LOCKSTEP_SOURCE:?}/jobs/mpi.sh"
 expected=6
 case $(mpi_kind "${MPIEXEC:-mpirun}") in mpich | intel) expected=9 ;; esac
 
-cp "$program" "$folder/victim" || exit 1
-for case in "2 0" "3 2" "4 1"; do
-  read -r size rank <<<"$case"
-  try "$size" stop "$rank"
-  messages=$(grep -c "^lockstep: error: " "$folder/output")
-  [ "$code" -eq 6 ] || [ "$code" -eq "$expected" ] || fail "-n $size stop $rank ended with code $code, not $expected"
-  [ "$messages" -eq 1 ] || fail "-n $size stop $rank gave $messages messages, not 1"
-  grep -q "waited $(patience 2) seconds for the other ranks in an agreement" "$folder/output" || fail "no such message"
+try stop-0-of-2 2 stop 0 &
+try stop-2-of-3 3 stop 2 &
+try stop-1-of-4 4 stop 1 &
+try kill-1-of-3 3 kill 1 &
+wait
+for name in stop-0-of-2 stop-2-of-3 stop-1-of-4; do
+  ended_well "$name"
+  code=$(<"$name.code")
+  messages=$(grep -c "^lockstep: error: " "$name.output")
+  [ "$code" -eq 6 ] || [ "$code" -eq "$expected" ] || fail "$name" "ended with code $code, not $expected"
+  [ "$messages" -eq 1 ] || fail "$name" "gave $messages messages, not 1"
+  grep -q "waited $(patience 2) seconds for the other ranks in an agreement" "$name.output" || fail "$name" "no such message"
 done
-
-try 3 kill 1
-case $code in 0 | 124) fail "a killed rank ended with code $code" ;; esac
-
+ended_well kill-1-of-3
 exit $((failures > 0))
