@@ -4,7 +4,10 @@
 # usage: libraries.sh, with LOCKSTEP_SOURCE and MPICC in the environment
 set -euo pipefail
 
-: "${LOCKSTEP_SOURCE:?the source tree}" "${MPICC:?mpicc}"
+# shellcheck source=tests/support/time.sh
+source "${LOCKSTEP_SOURCE:?the source tree}/tests/support/time.sh"
+
+: "${MPICC:?mpicc}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -14,7 +17,7 @@ failures=0
 configure() {
   local name=$1 code=0
   shift
-  timeout -k 5 200 cmake -S "$LOCKSTEP_SOURCE" -B "$name" -DLOCKSTEP_TESTS=OFF -DMPI_C_COMPILER="$MPICC" "$@" >log 2>&1 || code=$?
+  limited 200 cmake -S "$LOCKSTEP_SOURCE" -B "$name" -DLOCKSTEP_TESTS=OFF -DMPI_C_COMPILER="$MPICC" "$@" >log 2>&1 || code=$?
   tr -s ' \n' ' ' <log >"$name.log"
   return "$code"
 }

@@ -38,11 +38,10 @@ left_behind() {
   pgrep -s "$session" -l | tr '\n' ' ' || true
 }
 
-# Processes end within a moment after the one that started them, or not at all.
+# wait_for_the_rest TENTHS: processes end within a moment after the one that started them, or not at all.
 wait_for_the_rest() {
-  local tries most
-  most=$(slowed 50)
-  for ((tries = 0; tries < most; tries++)); do
+  local tries
+  for ((tries = 0; tries < $1; tries++)); do
     [ -n "$(left_behind)" ] || return 0
     sleep 0.1
   done
@@ -51,7 +50,7 @@ wait_for_the_rest() {
 # shellcheck disable=SC2317 # called by a trap
 end_session() {
   kill -TERM "$session" 2>/dev/null || true
-  wait_for_the_rest
+  wait_for_the_rest 20
   pkill -KILL -s "$session" || true
 }
 
@@ -72,7 +71,7 @@ if [ "$SECONDS" -ge "$limit" ] && { [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; 
   exit 124
 fi
 if [ -n "$(left_behind)" ]; then
-  wait_for_the_rest
+  wait_for_the_rest "$(slowed 50)"
   rest=$(left_behind)
   if [ -n "$rest" ]; then
     pkill -KILL -s "$session" || true
