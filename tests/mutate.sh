@@ -38,14 +38,14 @@ tests_of() {
     src/kernels/vector/* | src/kernels/elementwise.c | src/kernels/loss.c) echo unit/elementwise.* unit/loss.* unit/bf16 golden/operators golden/steps.* ;;
     src/kernels/isa.c) echo unit/isa.* unit/onednn.* mpi/precision ;;
     src/kernels/onednn*) echo unit/onednn.* golden/operators golden/steps.* mpi/precision ;;
-    src/train/config*) echo unit/config.* unit/schedule mpi/run_directory fault/usage mpi/command_line ;;
-    src/train/schedule.c) echo unit/schedule.* golden/steps.* ;;
-    src/train/csv.c | src/train/metrics.c) echo unit/metrics.* mpi/resume ;;
+    src/config/*) echo unit/config.* unit/schedule mpi/run_directory fault/usage mpi/command_line ;;
+    src/optim/schedule.c) echo unit/schedule.* golden/steps.* ;;
+    src/base/csv.c | src/train/metrics.c) echo unit/metrics.* mpi/resume ;;
     src/train/progress.c) echo unit/progress.* mpi/command_line ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job ;;
-    src/train/optimizer.c) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
-    src/train/checkpoint* | src/train/snapshot.c | src/train/fingerprint.c)
+    src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
+    src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/*) echo unit/trainer.* mpi/trainer.* mpi/setup mpi/run_directory mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
@@ -75,7 +75,7 @@ done
 for number in "$sample" "$seed" "$jobs"; do
   [[ $number =~ ^[0-9]+$ ]] || fail "$number is not a number"
 done
-[ "${#prefixes[@]}" -gt 0 ] || prefixes=(src/sums src/comm src/model src/kernels src/train)
+[ "${#prefixes[@]}" -gt 0 ] || prefixes=(src/sums src/kernels src/comm src/config src/model src/optim src/checkpoint src/train)
 cd "$root"
 
 # All mutants, or a choice: numbers by Park and Miller, so that every awk makes the same choice.

@@ -1,4 +1,4 @@
-#include "study/scaling.h"
+#include "forecast/scaling.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "train/config_value.h"
+#include "config/config_value.h"
 
 /* argp's keys: KEY_ROW + row of the options, and for a switch KEY_OFF + row for its --no- form. */
 enum {

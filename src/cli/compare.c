@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
-#include "study/compare.h"
-#include "study/report.h"
+#include "compare/compare.h"
+#include "report/report.h"
 
 /* The settings of a run stand first, so that rows of their table are rows of this struct. */
 typedef struct settings {

@@ -7,7 +7,7 @@
 #include "base/suggest.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
-#include "dataset/hdf5_version.h"
+#include "hdf5/hdf5_version.h"
 #include "kernels/onednn.h"
 #include "lockstep/fork_server.h"
 #include "lockstep/model.h"

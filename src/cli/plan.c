@@ -1,4 +1,4 @@
-#include "study/plan.h"
+#include "forecast/plan.h"
 
 #include <string.h>
 

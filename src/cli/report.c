@@ -1,7 +1,7 @@
 #include <limits.h>
 
 #include "cli/commands.h"
-#include "study/report.h"
+#include "report/report.h"
 
 const lks_syntax *lks_report_syntax(void)
 {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "dataset/child.h"
 #include "dataset/dataset_hdf5.h"
+#include "hdf5/child.h"
 
 enum { COPY_BYTES = 4 << 20 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "dataset/child.h"
 #include "dataset/dataset_file.h"
+#include "hdf5/child.h"
 
 /* Everything here runs in a process that ends with it: handles and memory are not given back one by one. */
 

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "dataset/dataset_file.h"
-#include "dataset/hdf5_image.h"
+#include "hdf5/hdf5_image.h"
 
 enum { CHUNK_SAMPLES = 64, CHUNK_BYTES = 1 << 20, DEFLATE_LEVEL = 1 };
 

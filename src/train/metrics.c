@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "lockstep/network.h"
-#include "train/csv.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
 

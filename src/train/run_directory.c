@@ -11,8 +11,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "config/config_value.h"
 #include "kernels/isa.h"
-#include "train/config_value.h"
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
 

@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "lockstep/exact_sum.h"
+#include "optim/schedule.h"
 #include "train/job.h"
 #include "train/run_directory.h"
-#include "train/schedule.h"
 #include "train/stop.h"
 #include "train/time_table.h"
 

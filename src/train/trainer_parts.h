@@ -3,9 +3,9 @@
 
 #include "base/profile.h"
 #include "lockstep/trainer.h"
+#include "optim/optimizer.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
-#include "train/optimizer.h"
 #include "train/progress.h"
 
 /* The inside of a training run, shared by trainer.c (the run) and trainer_prepare.c (what it stands on). */

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "optim/optimizer.h"
 #include "support/golden.h"
 #include "support/made_up_checkpoint.h"
 #include "support/mpi_test.h"
-#include "train/optimizer.h"
 
 static const char file[] = LKS_TEST_SOURCE_DIR "/tests/golden/steps.h5";
 

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "lockstep/network.h"
+#include "optim/optimizer.h"
 #include "support/golden.h"
 #include "support/mpi_test.h"
-#include "train/optimizer.h"
 
 static const char file[] = LKS_TEST_SOURCE_DIR "/tests/golden/steps.h5";
 

@@ -15,9 +15,9 @@
 #include "base/arena.h"
 #include "dataset/generate.h"
 #include "lockstep/dataset.h"
+#include "optim/optimizer.h"
 #include "support/mpi_test.h"
 #include "train/evaluation.h"
-#include "train/optimizer.h"
 #include "train/setup.h"
 
 /* A step allocates nothing. The linker leads each call of an allocator in Lockstep's own objects (--wrap, see

@@ -14,10 +14,10 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/snapshot.h"
 #include "lockstep/checkpoint.h"
+#include "optim/optimizer.h"
 #include "support/mpi_test.h"
-#include "train/optimizer.h"
-#include "train/snapshot.h"
 
 /* A dense layer on an image, whose columns stand in another order in files. */
 static const char model_text[] =

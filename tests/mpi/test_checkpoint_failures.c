@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "optim/optimizer.h"
 #include "support/made_up_checkpoint.h"
 #include "support/mpi_test.h"
-#include "train/optimizer.h"
 
 static const char model_text[] =
     "conv 3 2x2 name=z\nbatchnorm name=a\nrelu\nglobalavgpool\ndense 4\nbatchnorm\nrelu\n"

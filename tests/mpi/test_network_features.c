@@ -9,7 +9,8 @@
 
 enum { FEATURES = 21, CLASSES = 4, BATCH = 26, MICROBATCH = 4 };
 
-static const char text[] = "dense 16\nbatchnorm\nrelu\ndense 12\ndropout 0.2\ndense 9\nsigmoid\ndense classes\n";
+static const char text[] =
+    "dense 16\nbatchnorm\nrelu\ndense 12\ndropout 0.2\ndense 9\nsigmoid\ndense classes\n";
 static const lks_shape shape = {1, 1, FEATURES};
 
 static float features[BATCH * FEATURES], scale[FEATURES], offset[FEATURES];

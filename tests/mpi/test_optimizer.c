@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "optim/optimizer.h"
 #include "support/mpi_test.h"
-#include "train/optimizer.h"
 
 /* The dense layer has several chunks, the last one ragged. */
 static const char model_text[] = "dense 211\nbatchnorm\nrelu\ndense classes\n";

@@ -1,7 +1,7 @@
 #ifndef LKS_TEST_MADE_UP_RESULTS_H
 #define LKS_TEST_MADE_UP_RESULTS_H
 
-#include "study/results.h"
+#include "compare/results.h"
 
 /** A comparison that nobody ran. Finished runs whose test error is a U over the normalization batch, best at
  * 32; arms of the same group are the same to the bit. Freed with lks_results_destroy. */

@@ -1,7 +1,7 @@
 #ifndef LKS_TEST_MADE_UP_RUNS_H
 #define LKS_TEST_MADE_UP_RUNS_H
 
-#include "study/results.h"
+#include "compare/results.h"
 
 /* A comparison's directory without any training: the files of its runs, by the functions that write them. */
 

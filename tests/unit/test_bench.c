@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/bench_cost.h"
-#include "study/json.h"
-#include "study/statistics.h"
+#include "base/json.h"
+#include "bench/bench_cost.h"
+#include "statistics/statistics.h"
 
 static void test_members_quotes_and_numbers(void **state)
 {

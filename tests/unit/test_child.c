@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
-#include "dataset/child.h"
+#include "hdf5/child.h"
 #include "lockstep/fork_server.h"
 
 enum { MANY = 3 << 20 };

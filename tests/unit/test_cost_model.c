@@ -7,8 +7,8 @@
 #include <math.h>
 
 #include "base/arena.h"
+#include "forecast/cost_model.h"
 #include "lockstep/exact_sum.h"
-#include "study/cost_model.h"
 
 static const lks_cost_machine machine = {
     .inside = {1e-6, 1e-10, 1e-7, 0}, .between = {4e-6, 1e-9, 1e-6, 0}, .host_ranks = 4, .crowded = 1e-4};

@@ -18,9 +18,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "study/gnuplot.h"
-#include "study/html_parts.h"
-#include "study/report.h"
+#include "report/gnuplot.h"
+#include "report/html_parts.h"
+#include "report/report.h"
 #include "support/made_up_results.h"
 #include "support/made_up_runs.h"
 

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "train/schedule.h"
+#include "optim/schedule.h"
 
 enum { STEPS = 10, EPOCHS = 6 };
 

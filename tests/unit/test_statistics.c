@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "study/statistics.h"
-#include "study/student_t.h"
+#include "statistics/statistics.h"
+#include "statistics/student_t.h"
 #include "support/golden.h"
 
 #define GOLDEN LKS_TEST_SOURCE_DIR "/tests/golden/statistics.h5"

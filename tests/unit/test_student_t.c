@@ -7,7 +7,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "study/student_t.h"
+#include "statistics/student_t.h"
 #include "support/golden.h"
 
 #define GOLDEN LKS_TEST_SOURCE_DIR "/tests/golden/statistics.h5"

@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "study/table.h"
+#include "report/table.h"
 #include "support/made_up_runs.h"
 
 enum { SEEDS = 8, SYNC = 0, PLANTED, SAME, FEW };

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "study/student_t.h"
-#include "study/verdict.h"
+#include "statistics/student_t.h"
+#include "statistics/verdict.h"
 
 static const double margin = 0.15;
 

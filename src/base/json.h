@@ -1,0 +1,23 @@
+#ifndef LKS_BASE_JSON_H
+#define LKS_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { LKS_JSON_DEEPEST = 16 };
+
+/** Prints JSON to a stream, one member after another; commas, quotes and brackets see to themselves. Starts
+ * as {.out = stream}. The name of a member is NULL inside of an array and at the top. All local. */
+typedef struct lks_json {
+  FILE *out;
+  int depth;
+  char end[LKS_JSON_DEEPEST]; /* the bracket that closes each open level */
+  bool more;                  /* the level has a member already */
+} lks_json;
+
+void lks_json_open(lks_json *json, const char *name, char bracket); /* '{' or '[' */
+void lks_json_close(lks_json *json);
+void lks_json_number(lks_json *json, const char *name, double value); /* null when not finite */
+void lks_json_text(lks_json *json, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,131 @@
+#include "lockstep/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "checkpoint/checkpoint_check.h"
+#include "checkpoint/checkpoint_file.h"
+
+void lks_checkpoint_header_clear(lks_checkpoint_header *header)
+{
+  lks_free(header->model_text);
+  lks_free(header->mean);
+  lks_free(header->std);
+  memset(header, 0, sizeof *header);
+}
+
+/** A header that borrows what it points to. */
+static lks_checkpoint_header make_header(const lks_config *config, const lks_model *model,
+                                         const lks_dataset *dataset, const lks_run_state *state,
+                                         const char *fingerprint)
+{
+  lks_checkpoint_header header = {
+      .config = *config,
+      .model_text = (char *)lks_model_source(model),
+      .state = *state,
+      .input = lks_dataset_shape(dataset),
+      .classes = lks_dataset_classes(dataset),
+      .parameters = (int64_t)lks_model_parameters(model),
+      .mean = (double *)lks_dataset_mean(dataset),
+      .std = (double *)lks_dataset_std(dataset),
+  };
+  header.statistics = header.input.channels;
+  snprintf(header.fingerprint, sizeof header.fingerprint, "%s", fingerprint);
+  snprintf(header.data_hash, sizeof header.data_hash, "%s", lks_dataset_hash(dataset));
+  return header;
+}
+
+lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
+                                    const lks_model *model, const lks_dataset *dataset, lks_network *network,
+                                    lks_optimizer *optimizer, const lks_run_state *state)
+{
+  lks_snapshot snapshot;
+  char fingerprint[33];
+  lks_status status = lks_snapshot_take_all(&snapshot, fingerprint, comm, network, optimizer);
+  if (status != LKS_OK) return status;
+  if (lks_comm_rank(comm) == 0) {
+    const lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
+    status = lks_checkpoint_save(path, &header, &snapshot);
+  }
+  lks_snapshot_clear(&snapshot);
+  return lks_comm_agree_all(comm, status);
+}
+
+static lks_status broadcast_header_all(lks_checkpoint_header *header, lks_comm *comm)
+{
+  const bool root = lks_comm_rank(comm) == 0;
+  char *block = NULL;
+  size_t bytes = 0;
+  lks_status status = root ? lks_checkpoint_header_pack(&block, &bytes, header) : LKS_OK;
+  status = lks_comm_agree_all(comm, status);
+  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, &bytes, sizeof bytes, 0);
+  if (status == LKS_OK) {
+    if (!root) block = lks_new(bytes, 1);
+    status = lks_comm_agree_all(comm, block ? LKS_OK : LKS_ERR_RANK);
+  }
+  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, block, bytes, 0);
+  if (status == LKS_OK)
+    status = lks_comm_agree_all(comm, root ? LKS_OK : lks_checkpoint_header_unpack(header, block));
+  lks_free(block);
+  return status;
+}
+
+lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *comm, const char *path)
+{
+  memset(header, 0, sizeof *header);
+  lks_status status = LKS_OK;
+  if (lks_comm_rank(comm) == 0) {
+    status = lks_checkpoint_read(header, NULL, path);
+    if (status == LKS_OK) status = lks_checkpoint_check_model(header, path);
+  }
+  status = lks_comm_agree_all(comm, status);
+  if (status == LKS_OK) status = broadcast_header_all(header, comm);
+  if (status != LKS_OK) lks_checkpoint_header_clear(header);
+  return status;
+}
+
+static lks_status read_into(lks_network *network, lks_optimizer *optimizer, const char *path)
+{
+  lks_checkpoint_header header;
+  lks_snapshot snapshot;
+  lks_status status = lks_checkpoint_read(&header, &snapshot, path);
+  if (status != LKS_OK) return status;
+  status = lks_snapshot_compare(&snapshot, network, optimizer);
+  if (status == LKS_OK)
+    lks_snapshot_put(&snapshot, network, optimizer);
+  else
+    lks_fail_in(status, "%s: ", path);
+  lks_checkpoint_header_clear(&header);
+  lks_snapshot_clear(&snapshot);
+  return status;
+}
+
+/** Gives rank 0's state to all ranks. */
+static lks_status broadcast_state_all(lks_comm *comm, lks_network *network, lks_optimizer *optimizer)
+{
+  const size_t parameters = lks_network_parameter_count(network) * sizeof(float);
+  int64_t counts[2] = {lks_network_batches_tracked(network), optimizer ? lks_optimizer_steps(optimizer) : 0};
+  lks_status status = lks_comm_broadcast_all(comm, lks_network_parameters(network), parameters, 0);
+  if (status == LKS_OK)
+    status = lks_comm_broadcast_all(comm, lks_network_running(network),
+                                    lks_network_running_count(network) * sizeof(float), 0);
+  const size_t moments = optimizer ? lks_optimizer_moments(optimizer) : 0;
+  for (size_t m = 0; status == LKS_OK && m < moments; m++)
+    status = lks_comm_broadcast_all(comm, lks_optimizer_moment(optimizer, m), parameters, 0);
+  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, counts, sizeof counts, 0);
+  if (status != LKS_OK) return status;
+  lks_network_batches_tracked_set(network, counts[0]);
+  if (optimizer) lks_optimizer_steps_set(optimizer, counts[1]);
+  lks_network_parameters_changed(network);
+  return LKS_OK;
+}
+
+lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network,
+                                   lks_optimizer *optimizer)
+{
+  lks_status status = LKS_OK;
+  if (lks_comm_rank(comm) == 0) status = read_into(network, optimizer, path);
+  status = lks_comm_agree_all(comm, status);
+  return status == LKS_OK ? broadcast_state_all(comm, network, optimizer) : status;
+}

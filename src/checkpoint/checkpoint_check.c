@@ -1,0 +1,115 @@
+#include "checkpoint/checkpoint_check.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char lks_checkpoint_advice[] = "damaged or edited; take another checkpoint";
+
+static lks_status check_input(const lks_checkpoint_header *header)
+{
+  size_t bytes = sizeof(double); /* of one sample, in the widest type it takes */
+  if (__builtin_mul_overflow(bytes, header->input.height, &bytes) ||
+      __builtin_mul_overflow(bytes, header->input.width, &bytes) ||
+      __builtin_mul_overflow(bytes, header->input.channels, &bytes))
+    return lks_fail(LKS_ERR_DATA, "its input_shape %zu x %zu x %zu holds more bytes than there can be: %s",
+                    header->input.height, header->input.width, header->input.channels, lks_checkpoint_advice);
+  for (size_t c = 0; c < header->statistics; c++) {
+    if (!isfinite(header->mean[c]))
+      return lks_fail(LKS_ERR_DATA, "its input_mean[%zu] is %g and must be finite: %s", c, header->mean[c],
+                      lks_checkpoint_advice);
+    if (!isfinite(header->std[c]) || header->std[c] < 0)
+      return lks_fail(LKS_ERR_DATA, "its input_std[%zu] is %g and must be finite and not negative: %s", c,
+                      header->std[c], lks_checkpoint_advice);
+  }
+  if (header->classes < 1 || header->classes > INT32_MAX)
+    return lks_fail(LKS_ERR_DATA, "its classes is %zu and must be 1 to %" PRId32 ": %s", header->classes,
+                    INT32_MAX, lks_checkpoint_advice);
+  if (header->parameters < 0)
+    return lks_fail(LKS_ERR_DATA, "its parameters is %" PRId64 " and must not be negative: %s",
+                    header->parameters, lks_checkpoint_advice);
+  return LKS_OK;
+}
+
+/** All epochs have the same number of steps. The last step of an epoch may be done, and the epoch not yet
+ * finished. */
+static bool steps_agree(const lks_run_state *state)
+{
+  if (state->epoch_step > state->step) return false;
+  const size_t finished = state->step - state->epoch_step;
+  if (state->epoch == 0) return finished == 0;
+  return finished > 0 && finished % state->epoch == 0 && state->epoch_step <= finished / state->epoch;
+}
+
+static lks_status check_state(const lks_run_state *state)
+{
+  if (!steps_agree(state))
+    return lks_fail(
+        LKS_ERR_DATA,
+        "it says to be at epoch %zu and step %zu of the next, after %zu steps in all, which cannot "
+        "be: %s",
+        state->epoch, state->epoch_step, state->step, lks_checkpoint_advice);
+  if (state->samples < 0 || (size_t)state->samples < state->epoch_step)
+    return lks_fail(LKS_ERR_DATA, "its samples is %" PRId64 " after %zu steps of an epoch: %s",
+                    state->samples, state->epoch_step, lks_checkpoint_advice);
+  if (state->correct < 0 || state->correct > state->samples)
+    return lks_fail(LKS_ERR_DATA, "its correct is %" PRId64 " and must be 0 to the %" PRId64 " samples: %s",
+                    state->correct, state->samples, lks_checkpoint_advice);
+  if (!isfinite(state->seconds) || state->seconds < 0)
+    return lks_fail(LKS_ERR_DATA, "its seconds is %g and must be finite and not negative: %s", state->seconds,
+                    lks_checkpoint_advice);
+  for (size_t n = 0; n < state->noises; n++)
+    if (!isfinite(state->noise[n]))
+      return lks_fail(LKS_ERR_DATA, "its noise[%zu] is %g and must be finite: %s", n, state->noise[n],
+                      lks_checkpoint_advice);
+  return LKS_OK;
+}
+
+lks_status lks_checkpoint_check_header(const lks_checkpoint_header *header)
+{
+  const lks_status status = check_input(header);
+  return status == LKS_OK ? check_state(&header->state) : status;
+}
+
+static lks_status check_counts(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
+{
+  const int64_t parameters = lks_snapshot_parameters(snapshot);
+  if (snapshot->batches_tracked < 0)
+    return lks_fail(LKS_ERR_DATA, "its batches_tracked is %" PRId64 " and must not be negative: %s",
+                    snapshot->batches_tracked, lks_checkpoint_advice);
+  if (snapshot->steps < 0)
+    return lks_fail(LKS_ERR_DATA, "its optimizer's steps is %" PRId64 " and must not be negative: %s",
+                    snapshot->steps, lks_checkpoint_advice);
+  if (parameters != header->parameters)
+    return lks_fail(LKS_ERR_DATA, "it holds %" PRId64 " parameters and says to hold %" PRId64 ": %s",
+                    parameters, header->parameters, lks_checkpoint_advice);
+  return LKS_OK;
+}
+
+lks_status lks_checkpoint_check_snapshot(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
+{
+  char fingerprint[33];
+  lks_status status = check_counts(header, snapshot);
+  if (status == LKS_OK) status = lks_snapshot_fingerprint(fingerprint, snapshot);
+  if (status != LKS_OK) return status;
+  if (strcmp(fingerprint, header->fingerprint) != 0)
+    return lks_fail(LKS_ERR_DATA,
+                    "its content has not the fingerprint %s that it was written with, but %s: %s",
+                    header->fingerprint, fingerprint, lks_checkpoint_advice);
+  return lks_snapshot_check(snapshot);
+}
+
+lks_status lks_checkpoint_check_model(const lks_checkpoint_header *header, const char *path)
+{
+  lks_config config = header->config;
+  lks_model *model = NULL;
+  snprintf(config.data, sizeof config.data, "%s", path); /* whichever it was: it need not be there */
+  lks_status status = lks_config_check(&config);
+  if (status != LKS_OK) return lks_fail_in(LKS_ERR_DATA, "%s: its attribute config: ", path);
+  status = lks_model_parse(&model, header->model_text, "model", header->input, header->classes,
+                           strcmp(config.bn, "none") == 0);
+  lks_model_destroy(&model);
+  if (status == LKS_OK) return LKS_OK;
+  return lks_fail_in(status == LKS_ERR_USAGE ? LKS_ERR_DATA : status, "%s: its attribute ", path);
+}

@@ -1,0 +1,141 @@
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "checkpoint/checkpoint_check.h"
+#include "checkpoint/checkpoint_file.h"
+#include "hdf5/child.h"
+
+enum { CPU_SECONDS_LEAST = 20, CPU_BYTES_A_SECOND = 20000000 };
+
+/** What stands in a packed header: this, the model text with its zero byte, means, standard deviations. */
+typedef struct packed {
+  lks_checkpoint_header header; /* its pointers mean nothing */
+  size_t text_bytes;
+} packed;
+
+lks_status lks_checkpoint_header_pack(char **block, size_t *bytes, const lks_checkpoint_header *header)
+{
+  const size_t text_bytes = strlen(header->model_text) + 1, numbers = header->statistics * sizeof(double);
+  *bytes = sizeof(packed) + text_bytes + 2 * numbers;
+  *block = lks_new(*bytes, 1);
+  if (!*block) return LKS_ERR_RANK;
+  packed *front = (packed *)*block;
+  front->header = *header;
+  front->text_bytes = text_bytes;
+  char *at = *block + sizeof *front;
+  memcpy(at, header->model_text, text_bytes);
+  memcpy(at + text_bytes, header->mean, numbers);
+  memcpy(at + text_bytes + numbers, header->std, numbers);
+  return LKS_OK;
+}
+
+lks_status lks_checkpoint_header_unpack(lks_checkpoint_header *header, const char *block)
+{
+  const packed *front = (const packed *)block;
+  const size_t text_bytes = front->text_bytes, numbers = front->header.statistics * sizeof(double);
+  *header = front->header;
+  header->model_text = lks_new(text_bytes, 1);
+  header->mean = lks_new(numbers, 1);
+  header->std = lks_new(numbers, 1);
+  if (!header->model_text || !header->mean || !header->std) {
+    lks_checkpoint_header_clear(header);
+    return LKS_ERR_RANK;
+  }
+  const char *at = block + sizeof *front;
+  memcpy(header->model_text, at, text_bytes);
+  memcpy(header->mean, at + text_bytes, numbers);
+  memcpy(header->std, at + text_bytes + numbers, numbers);
+  return LKS_OK;
+}
+
+/** In the child, whose memory ends with it. */
+static lks_status serve(int output, const char *image, size_t image_bytes, bool whole)
+{
+  lks_checkpoint_header header;
+  lks_snapshot snapshot;
+  char *block;
+  size_t bytes;
+  lks_status status = lks_checkpoint_parse(&header, whole ? &snapshot : NULL, image, image_bytes);
+  if (status == LKS_OK) status = lks_checkpoint_header_pack(&block, &bytes, &header);
+  if (status == LKS_OK) status = lks_child_send(output, &bytes, sizeof bytes);
+  if (status == LKS_OK) status = lks_child_send(output, block, bytes);
+  if (status != LKS_OK || !whole) return status;
+  status = lks_child_send(output, &snapshot, sizeof snapshot);
+  if (status == LKS_OK)
+    status = lks_child_send(output, snapshot.array, snapshot.arrays * sizeof *snapshot.array);
+  if (status == LKS_OK)
+    status = lks_child_send(output, snapshot.block, snapshot.elements * sizeof *snapshot.block);
+  return status;
+}
+
+static lks_status serve_header(int output, const void *image, size_t bytes)
+{
+  return serve(output, image, bytes, false);
+}
+
+static lks_status serve_whole(int output, const void *image, size_t bytes)
+{
+  return serve(output, image, bytes, true);
+}
+
+static lks_status receive_header(lks_checkpoint_header *header, lks_child *child)
+{
+  size_t bytes = 0;
+  lks_status status = lks_child_receive(child, &bytes, sizeof bytes);
+  if (status != LKS_OK) return status;
+  char *block = lks_new(bytes, 1);
+  if (!block) return LKS_ERR_RANK;
+  status = lks_child_receive(child, block, bytes);
+  if (status == LKS_OK) status = lks_checkpoint_header_unpack(header, block);
+  lks_free(block);
+  return status;
+}
+
+static lks_status receive_snapshot(lks_snapshot *snapshot, lks_child *child)
+{
+  lks_snapshot there;
+  lks_status status = lks_child_receive(child, &there, sizeof there);
+  if (status != LKS_OK) return status;
+  *snapshot = there;
+  snapshot->array = NULL;
+  snapshot->block = NULL;
+  status = lks_snapshot_allocate(snapshot, there.arrays);
+  if (status == LKS_OK)
+    status = lks_child_receive(child, snapshot->array, snapshot->arrays * sizeof *snapshot->array);
+  if (status == LKS_OK) status = lks_snapshot_place(snapshot);
+  if (status == LKS_OK)
+    status = lks_child_receive(child, snapshot->block, snapshot->elements * sizeof *snapshot->block);
+  return status;
+}
+
+static lks_status start(lks_child **child, bool whole, const char *path)
+{
+  char *image = NULL;
+  size_t bytes = 0;
+  lks_status status = lks_file_read(&image, &bytes, path);
+  if (status != LKS_OK) return status;
+  status = lks_child_start(child, whole ? serve_whole : serve_header, image, bytes,
+                           (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
+  lks_free(image);
+  return status ? lks_fail_in(status, "%s: ", path) : LKS_OK;
+}
+
+lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snapshot, const char *path)
+{
+  memset(header, 0, sizeof *header);
+  if (snapshot) *snapshot = (lks_snapshot){0};
+  lks_child *child = NULL;
+  lks_status status = start(&child, snapshot != NULL, path);
+  if (status != LKS_OK) return status;
+  status = receive_header(header, child);
+  if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
+  if (status == LKS_OK) status = lks_child_finish(child);
+  lks_child_destroy(&child);
+  if (status == LKS_OK) status = lks_checkpoint_check_header(header);
+  if (status == LKS_OK && snapshot) status = lks_checkpoint_check_snapshot(header, snapshot);
+  if (status == LKS_OK) return LKS_OK;
+  lks_checkpoint_header_clear(header);
+  if (snapshot) lks_snapshot_clear(snapshot);
+  return lks_fail_in(status, "%s: ", path);
+}

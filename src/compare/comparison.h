@@ -1,0 +1,75 @@
+#ifndef LKS_COMPARE_COMPARISON_H
+#define LKS_COMPARE_COMPARISON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lockstep/config.h"
+
+/** A comparison of normalization batches: arms x seeds in one directory, paired by seed. The same initial
+ * weights, mini-batches, augmentation and learning rate (unless tuned); only the normalization batch differs.
+ *
+ *    DIR/comparison.ini            this, as text: the arms, the seeds, and every setting of a run
+ *    DIR/runs/ARM/seed-N/          run directories of `train`, with noise.csv and, when finished, result.ini
+ *    DIR/tune/ARM/lr-X/            the same for the learning rates that were tried; DIR/tune/ARM.ini: the
+ * chosen one DIR/report.html, report.md, table.csv, runs.csv, noise.csv, plots/      made by `report` */
+enum { LKS_ARMS_MAX = 32, LKS_RATES_MAX = 32, LKS_ARM_NAME = 32 };
+/** Of equivalence, unless another one is given; points. */
+#define LKS_MARGIN 0.15
+/** Bytes of the directory's name: those of the files in it follow. */
+enum { LKS_COMPARISON_DIRECTORY_MAX = LKS_TEXT_MAX - 112 };
+
+typedef struct lks_arm {
+  char bn[LKS_ARM_NAME];     /* "sync", "rank:64", "32", "none" */
+  char folder[LKS_ARM_NAME]; /* the same, fit for a file name: "rank-64" */
+  size_t group;              /* samples of the normalization batch; 0: no batch norm */
+} lks_arm;
+
+typedef struct lks_comparison {
+  char directory[LKS_TEXT_MAX];
+  lks_config base;        /* bn, seed and output are the runs' own; lr too when rates are tuned */
+  size_t arms, reference; /* reference: the arm that the others are compared with, sync if there is one, else
+                             the first */
+  lks_arm arm[LKS_ARMS_MAX];
+  uint64_t first_seed;
+  size_t seeds;
+  double margin; /* of equivalence, in points (hundredths of accuracy) */
+  size_t rates;  /* learning rates to choose from for each arm; 0: base.lr for all */
+  double rate[LKS_RATES_MAX];
+  size_t tune_holdout; /* training samples that rates are judged on */
+} lks_comparison;
+
+/** Local. Reads "sync,rank,rank:64,128,none" into arms: group sizes for mini-batches of base.batch_size, and
+ * the reference. "rank" stands for rank:SIZE. LKS_ERR_USAGE: no arm, an unknown one (with a suggestion), one
+ * twice, K larger than the mini-batch. */
+lks_status lks_comparison_arms(lks_comparison *comparison, const char *text, int size);
+/** Local. Reads "0.1,0.05" into rates. */
+lks_status lks_comparison_rates(lks_comparison *comparison, const char *text);
+
+/** Local. DIR/runs/ARM/seed-N. */
+void lks_comparison_run_folder(char path[LKS_TEXT_MAX], const lks_comparison *comparison, size_t arm,
+                               size_t seed);
+
+/** Local. The settings of a run: base with its arm's bn, its seed (the seed-th from first_seed) and its
+ * folder as output. lr is base's own, also when rates are tuned. */
+void lks_comparison_run_config(lks_config *config, const lks_comparison *comparison, size_t arm, size_t seed);
+
+/** Local. LKS_ERR_USAGE "WHERE has KEY = A, not B" for the first setting that differs and is about more than
+ * how a run is executed; both are checked (lks_config_check). */
+lks_status lks_comparison_same_settings(const lks_config *there, const lks_config *here, const char *where);
+
+/** Local. The command line that makes this comparison anew in a directory DIR, with what is not a default,
+ * freed with lks_free. The same for any rank count and directory. */
+lks_status lks_comparison_command(char **text, const lks_comparison *comparison);
+
+/** Local. As the text of comparison.ini, freed with lks_free; and back. */
+lks_status lks_comparison_print(char **text, const lks_comparison *comparison);
+lks_status lks_comparison_read(lks_comparison *comparison, const char *directory);
+
+/** Local (rank 0). Makes DIR and comparison.ini, or checks that the one there is the same comparison:
+ * LKS_ERR_USAGE naming the first key that differs. More seeds and more arms at the end are welcome and noted
+ * there; fewer change nothing. Several processes may open one at the same moment. */
+lks_status lks_comparison_open(const lks_comparison *comparison);
+
+#endif

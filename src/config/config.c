@@ -1,0 +1,186 @@
+#include "lockstep/config.h"
+
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/suggest.h"
+#include "config/config_value.h"
+#include "sums/batch_plan.h"
+
+enum { LONGEST_TEXT = 1 << 20 };
+
+static const lks_option *find(const char *key)
+{
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(option[i].name, key) == 0) return &option[i];
+  return NULL;
+}
+
+static lks_status unknown_key(const char *key)
+{
+  const char *names[LKS_OPTIONS_MAX];
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) names[i] = option[i].name;
+  const char *near = lks_suggest(key, names, count);
+  if (near != NULL) return lks_fail(LKS_ERR_USAGE, "unknown key '%.100s'; did you mean '%s'?", key, near);
+  return lks_fail(LKS_ERR_USAGE, "unknown key '%.100s'; `lockstep help train` lists all keys", key);
+}
+
+void lks_config_default(lks_config *config)
+{
+  memset(config, 0, sizeof *config);
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) lks_config_value_read(config, &option[i], option[i].standard);
+}
+
+lks_status lks_config_set(lks_config *config, const char *key, const char *value)
+{
+  const lks_option *option = find(key);
+  if (option == NULL) return unknown_key(key);
+  return lks_config_value_read(config, option, value);
+}
+
+/* libinih tells its handler no line numbers and its caller no causes; both meet here. */
+typedef struct reading {
+  lks_config *config;
+  lks_status status;
+} reading;
+
+static int take_pair(void *user, const char *section, const char *name, const char *value)
+{
+  (void)section;
+  reading *r = user;
+  r->status = lks_config_set(r->config, name, value);
+  return r->status == LKS_OK;
+}
+
+lks_status lks_config_parse(lks_config *config, const char *text, const char *where)
+{
+  if (strlen(text) > LONGEST_TEXT)
+    return lks_fail(LKS_ERR_USAGE, "%s: larger than 1 MiB: this is not a configuration", where);
+  ini_allow_multiline = false;
+  ini_allow_inline_comments = false; /* a path may hold a semicolon */
+  ini_stop_on_first_error = true;
+  ini_use_stack = false;
+  ini_max_line = ini_initial_alloc = (int)strlen(text) + 3; /* no line is cut */
+  reading r = {config, LKS_OK};
+  int line = ini_parse_string(text, take_pair, &r);
+  if (line < 0) return lks_fail(LKS_ERR_RANK, "%s: not enough memory to read it", where);
+  if (line == 0) return LKS_OK;
+  if (r.status == LKS_OK) lks_fail(LKS_ERR_USAGE, "neither `key = value` nor a comment");
+  return lks_fail_in(LKS_ERR_USAGE, "%s:%d: ", where, line);
+}
+
+lks_status lks_config_read(lks_config *config, const char *path)
+{
+  char *text;
+  size_t bytes;
+  lks_status status = lks_file_read(&text, &bytes, path);
+  if (status != LKS_OK) return status;
+  if (strlen(text) == bytes)
+    status = lks_config_parse(config, text, path);
+  else
+    status = lks_fail(LKS_ERR_USAGE, "%s: holds a zero byte: this is not an INI file", path);
+  lks_free(text);
+  return status;
+}
+
+static void print_all(FILE *stream, const lks_config *config)
+{
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) {
+    char value[LKS_VALUE_MAX];
+    lks_config_value_print(value, config, &option[i]);
+    if (i == 0 || strcmp(option[i].group, option[i - 1].group) != 0)
+      fprintf(stream, "%s[%s]\n", i == 0 ? "" : "\n", option[i].group);
+    fprintf(stream, "# %s\n%s = %s\n", option[i].help, option[i].name, value);
+  }
+}
+
+lks_status lks_config_print(char **text, const lks_config *config)
+{
+  char *printed = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&printed, &bytes);
+  if (stream == NULL) return lks_fail(LKS_ERR_RANK, "not enough memory to print the configuration");
+  print_all(stream, config);
+  bool complete = fclose(stream) == 0;
+  *text = complete ? lks_new(bytes + 1, 1) : NULL;
+  if (*text != NULL) memcpy(*text, printed, bytes);
+  free(printed);
+  return *text != NULL ? LKS_OK : lks_fail(LKS_ERR_RANK, "not enough memory to print the configuration");
+}
+
+static lks_status check_norm(const lks_config *config)
+{
+  lks_norm norm;
+  lks_status status = lks_norm_parse(&norm, config->bn);
+  if (status != LKS_OK) return status;
+  if (norm.kind == LKS_NORM_SIZE && norm.size > config->batch_size)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "bn = %s: the normalization batch is larger than the mini-batch of %zu samples; take a smaller "
+        "one, or sync for the whole mini-batch",
+        config->bn, config->batch_size);
+  if (norm.kind == LKS_NORM_RANKS && norm.size > config->batch_size)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "bn = %s: more ranks than the %zu samples of a mini-batch; take fewer ranks, or a larger batch-size",
+        config->bn, config->batch_size);
+  return LKS_OK;
+}
+
+static lks_status check_batch(lks_config *config)
+{
+  if (config->train_samples == 1)
+    return lks_fail(LKS_ERR_USAGE, "train-samples = 1: batch norm needs at least 2 samples; 0 takes all");
+  if (config->microbatch > config->batch_size)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "microbatch = %zu: larger than the mini-batch of %zu samples; take a smaller one, or 0 to have it "
+        "chosen",
+        config->microbatch, config->batch_size);
+  if (config->microbatch == 0) {
+    size_t wanted = config->batch_size / 16 < 8 ? 8 : config->batch_size / 16;
+    config->microbatch = wanted < config->batch_size ? wanted : config->batch_size;
+  }
+  return LKS_OK;
+}
+
+static lks_status check_optimizer(const lks_config *config)
+{
+  bool sgd = strcmp(config->optimizer, "sgd") == 0;
+  if (config->nesterov && !(sgd && config->momentum > 0))
+    return lks_fail(LKS_ERR_USAGE, "nesterov needs optimizer = sgd and a momentum above 0");
+  if (sgd && config->momentum >= 1)
+    return lks_fail(LKS_ERR_USAGE, "momentum = 1: take a value below 1, such as 0.9");
+  if (!sgd && (config->beta1 >= 1 || config->beta2 >= 1))
+    return lks_fail(LKS_ERR_USAGE, "beta1 and beta2 must be below 1, such as 0.9 and 0.999");
+  if (config->epochs > 0 && config->warmup > (double)config->epochs)
+    return lks_fail(LKS_ERR_USAGE, "warmup = %g: longer than the run of %zu epochs; take fewer",
+                    config->warmup, config->epochs);
+  return LKS_OK;
+}
+
+lks_status lks_config_check(lks_config *config)
+{
+  if (config->data[0] == '\0')
+    return lks_fail(LKS_ERR_USAGE, "no dataset given; name one: lockstep train DATA.h5");
+  if (config->model[0] == '\0')
+    return lks_fail(LKS_ERR_USAGE, "no model given; name a preset (mlp, cnn, resnet8, resnet20) or a file");
+  if (config->label_smoothing >= 1)
+    return lks_fail(LKS_ERR_USAGE, "label-smoothing = %g: take a value below 1, such as 0.1",
+                    config->label_smoothing);
+  lks_status status = check_norm(config);
+  if (status == LKS_OK) status = check_optimizer(config);
+  return status == LKS_OK ? check_batch(config) : status;
+}

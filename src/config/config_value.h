@@ -1,0 +1,16 @@
+#ifndef LKS_CONFIG_CONFIG_VALUE_H
+#define LKS_CONFIG_CONFIG_VALUE_H
+
+#include "lockstep/config.h"
+
+enum { LKS_VALUE_MAX = LKS_TEXT_MAX + 16 };
+
+/** Local. Reads text as a value of the option's type into its field of settings, an lks_config or whatever
+ * struct the option belongs to. LKS_ERR_USAGE, the field untouched, when it is not one, has something behind
+ * it, or is out of range. */
+lks_status lks_config_value_read(void *settings, const lks_option *option, const char *text);
+
+/** Local. The option's field as text that reads back to the same bits; numbers as short as that allows. */
+void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, const lks_option *option);
+
+#endif

@@ -1,7 +1,0 @@
-#ifndef LKS_DATASET_HDF5_VERSION_H
-#define LKS_DATASET_HDF5_VERSION_H
-
-/** "1.10.8", of the library that runs. Local. */
-const char *lks_hdf5_version(void);
-
-#endif

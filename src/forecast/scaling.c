@@ -1,0 +1,170 @@
+#include "forecast/scaling.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "forecast/link_probe.h"
+#include "forecast/solo.h"
+
+typedef struct predicting {
+  lks_scaling *predict;
+  lks_comm *comm;
+  const lks_bench *bench;
+  lks_bench_source source;
+} predicting;
+
+static lks_config config_of(const predicting *p, size_t arm, size_t batch)
+{
+  lks_config config = p->bench->arm[arm].config;
+  config.data[0] = '\0';
+  config.batch_size = batch;
+  config.threads = (size_t)p->bench->threads;
+  return config;
+}
+
+/* Arms of one precision do the same work: normalization batches and reductions are communication. */
+static lks_status calibrate_all(lks_cost_work work[LKS_BENCH_ARMS_MAX], const predicting *p, bool takes_part)
+{
+  const lks_bench_arm *arm = p->bench->arm;
+  lks_status status = LKS_OK;
+  for (size_t a = 0; a < p->bench->arms && !status; a++) {
+    size_t same = 0;
+    while (strcmp(arm[same].config.precision, arm[a].config.precision) != 0) same++;
+    const lks_config config = config_of(p, a, p->bench->batch);
+    if (same == a)
+      status = lks_solo_calibrate_all(&work[a], p->comm, &p->source, &config, p->predict->samples, takes_part,
+                                      p->bench->options.seconds);
+    else
+      work[a] = work[same];
+  }
+  return status;
+}
+
+static bool fits(const lks_norm *norm, size_t batch)
+{
+  return (norm->kind != LKS_NORM_SIZE && norm->kind != LKS_NORM_RANKS) || norm->size <= batch;
+}
+
+static lks_status predict_at(const predicting *p, lks_scaling_point *point, const lks_cost_work *work,
+                             const lks_stages *stages)
+{
+  lks_status status = LKS_OK;
+  for (size_t a = 0; a < p->bench->arms && !status; a++) {
+    const lks_config *config = &p->bench->arm[a].config;
+    lks_cost_run run = {.ranks = point->ranks,
+                        .hosts = point->hosts,
+                        .batch = point->ranks * p->predict->samples,
+                        .microbatch = p->bench->microbatch,
+                        .reduce = strcmp(config->reduce, "mpi") == 0 ? LKS_REDUCE_MPI : LKS_REDUCE_TREE};
+    status = lks_norm_parse(&run.norm, config->bn);
+    if (!status && fits(&run.norm, run.batch))
+      status = lks_cost_step(&point->cost[a], &p->predict->machine, &work[a], &run, stages);
+  }
+  return status;
+}
+
+/* The arms on the first ranks, as many as the point has; hosts are counted on the way. */
+static lks_status measure_at_all(const predicting *p, lks_scaling_point *point)
+{
+  lks_status status = LKS_OK;
+  for (size_t a = 0; a < p->bench->arms && !status; a++) {
+    lks_norm norm;
+    lks_solo_result result;
+    const size_t batch = point->ranks * p->predict->samples;
+    const lks_solo_run run = {.source = &p->source,
+                              .config = config_of(p, a, batch),
+                              .seconds = p->bench->options.seconds,
+                              .takes_part = (size_t)lks_comm_rank(p->comm) < point->ranks};
+    status = lks_norm_parse(&norm, run.config.bn);
+    if (status || !fits(&norm, batch)) continue;
+    status = lks_solo_measure_all(&result, p->comm, &run);
+    point->measured[a] = result.seconds;
+    point->hosts = result.hosts;
+  }
+  return status;
+}
+
+static lks_status check_all(const predicting *p, const lks_stages *stages)
+{
+  lks_scaling *predict = p->predict;
+  size_t size = (size_t)lks_comm_size(p->comm);
+  lks_status status = LKS_OK;
+  for (size_t ranks = 1; !status && predict->checks < LKS_CHECKS_MAX; ranks *= 2) {
+    lks_scaling_point *point = &predict->check[predict->checks++];
+    *point = (lks_scaling_point){.ranks = ranks < size ? ranks : size, .hosts = 1};
+    lks_cost_work work[LKS_BENCH_ARMS_MAX];
+    status = calibrate_all(work, p, (size_t)lks_comm_rank(p->comm) < point->ranks);
+    if (!status) status = measure_at_all(p, point);
+    if (!status) status = lks_comm_agree_all(p->comm, predict_at(p, point, work, stages));
+    if (ranks >= size) break;
+  }
+  return status;
+}
+
+static lks_status forecast(const predicting *p, const lks_stages *stages)
+{
+  lks_status status = LKS_OK;
+  for (size_t i = 0; i < LKS_FORECASTS && !status; i++) {
+    size_t ranks = (size_t)2 << i, on_host = (size_t)p->predict->machine.host_ranks;
+    p->predict->forecast[i] = (lks_scaling_point){.ranks = ranks, .hosts = (ranks + on_host - 1) / on_host};
+    status = predict_at(p, &p->predict->forecast[i], p->predict->work, stages);
+  }
+  return status;
+}
+
+/* What the model knows of the network: layers and stages, no data. */
+static lks_status compile(lks_model **model, lks_stages **stages, const predicting *p)
+{
+  const lks_config *config = &p->bench->arm[0].config;
+  lks_status status = lks_model_parse(model, p->source.text, config->model, p->bench->shape,
+                                      p->bench->classes, strcmp(config->bn, "none") == 0);
+  return status ? status : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32);
+}
+
+static lks_status run_all(predicting *p)
+{
+  lks_model *model = NULL;
+  lks_stages *stages = NULL;
+  const lks_config config = config_of(p, 0, p->bench->batch);
+  lks_status status =
+      lks_bench_source_open_all(&p->source, p->comm, &config, p->bench->shape, p->bench->classes);
+  if (!status) status = lks_comm_agree_all(p->comm, compile(&model, &stages, p));
+  if (!status) status = lks_link_probe_all(&p->predict->machine, p->comm);
+  if (!status)
+    status = calibrate_all(p->predict->work, p, lks_comm_node_rank(p->comm) < p->predict->machine.host_ranks);
+  if (!status) status = check_all(p, stages);
+  if (!status) status = lks_comm_agree_all(p->comm, forecast(p, stages));
+  lks_stages_destroy(&stages);
+  lks_model_destroy(&model);
+  lks_bench_source_close_all(&p->source);
+  return status;
+}
+
+static void prepare(predicting *p, const lks_scaling_options *options)
+{
+  size_t ranks = (size_t)p->bench->ranks;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN) / p->bench->threads;
+  p->predict->samples = options->samples ? options->samples : (p->bench->batch + ranks - 1) / ranks;
+  if (p->predict->samples < p->bench->microbatch) p->predict->samples = p->bench->microbatch;
+  p->predict->between_measured = p->bench->hosts > 1;
+  p->predict->machine =
+      (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
+                         .between = lks_cost_link_assumed(options->latency, options->bandwidth)};
+}
+
+lks_status lks_scaling_predict_all(lks_scaling **predict, lks_comm *comm, const lks_bench *bench,
+                                   const lks_scaling_options *options)
+{
+  predicting p = {.predict = lks_new(1, sizeof *p.predict), .comm = comm, .bench = bench};
+  *predict = p.predict;
+  lks_status status = lks_comm_agree_all(comm, p.predict ? LKS_OK : LKS_ERR_RANK);
+  if (!status && p.predict) {
+    prepare(&p, options);
+    status = run_all(&p);
+  }
+  if (!status) return LKS_OK;
+  lks_free(p.predict);
+  *predict = NULL;
+  return status;
+}

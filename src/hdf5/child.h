@@ -1,0 +1,34 @@
+#ifndef LKS_HDF5_CHILD_H
+#define LKS_HDF5_CHILD_H
+
+#include <stddef.h>
+
+#include "lockstep/status.h"
+
+/** A function that runs in a process of its own and hands bytes to this one through a pipe. The HDF5 library
+ * crashes or hangs on some damaged files: there it can take nothing along. The function sees the memory of
+ * this process as it was when the fork server was started, must not touch MPI, and what it writes into memory
+ * is lost. Its processor time is limited, not its waiting: a slow file system is no hang. */
+typedef struct lks_child lks_child;
+
+/** Runs in the child, sends with lks_child_send to `output`. Status and message reach lks_child_finish. */
+typedef lks_status (*lks_child_function)(int output, const void *argument, size_t bytes);
+
+/** Local. argument: `bytes` of it are copied, without what its pointers point to. cpu_seconds: the time
+ * limit. LKS_ERR_RANK when no process can be made, here or when it is first received from. */
+lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument, size_t bytes,
+                           unsigned cpu_seconds);
+
+/** Local. The next `bytes` that the child sends. When it has ended before: its failure, or LKS_ERR_DATA. */
+lks_status lks_child_receive(lks_child *child, void *data, size_t bytes);
+
+/** Local. Waits for its end; the function's status, or LKS_ERR_DATA when it crashed or exceeded its time. */
+lks_status lks_child_finish(lks_child *child);
+
+/** Local. Ends the child if it still runs. Takes NULL, sets NULL. */
+void lks_child_destroy(lks_child **child);
+
+/** In the child. LKS_ERR_IO when nobody reads any more. */
+lks_status lks_child_send(int output, const void *data, size_t bytes);
+
+#endif

@@ -1,0 +1,49 @@
+#include "report/report.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+
+static bool any_finished(const lks_results *results)
+{
+  const size_t runs = results->comparison.arms * results->comparison.seeds;
+  for (size_t i = 0; i < runs; i++)
+    if (results->run[i].done) return true;
+  return false;
+}
+
+static lks_status say(const lks_table *table, const lks_results *results)
+{
+  char *text = NULL;
+  const lks_status status = lks_table_text(&text, table, results);
+  if (status != LKS_OK) return status;
+  lks_say("%s", text);
+  lks_say("report: %s/report.html", results->comparison.directory);
+  lks_free(text);
+  return LKS_OK;
+}
+
+static lks_status make(lks_table *table, const lks_results *results)
+{
+  bool drawn = false;
+  if (!any_finished(results))
+    return lks_fail(LKS_ERR_DATA,
+                    "%s: no run is finished yet; run `lockstep compare` with -o %s to its end first",
+                    results->comparison.directory, results->comparison.directory);
+  lks_status status = lks_table_make(table, results);
+  if (status == LKS_OK) status = lks_table_write(table, results);
+  if (status == LKS_OK) status = lks_plots_write(&drawn, table, results);
+  if (status == LKS_OK) status = lks_html_write(table, results, drawn);
+  return status == LKS_OK ? say(table, results) : status;
+}
+
+lks_status lks_report(const char *directory)
+{
+  lks_results *results = NULL;
+  lks_status status = lks_results_read(&results, directory);
+  if (status != LKS_OK) return status;
+  lks_table *table = lks_new(1, sizeof *table);
+  status = table != NULL ? make(table, results) : LKS_ERR_RANK;
+  lks_free(table);
+  lks_results_destroy(&results);
+  return status;
+}
