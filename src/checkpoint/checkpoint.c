@@ -7,14 +7,6 @@
 #include "checkpoint/checkpoint_check.h"
 #include "checkpoint/checkpoint_file.h"
 
-void lks_checkpoint_header_clear(lks_checkpoint_header *header)
-{
-  lks_free(header->model_text);
-  lks_free(header->mean);
-  lks_free(header->std);
-  memset(header, 0, sizeof *header);
-}
-
 /** A header that borrows what it points to. */
 static lks_checkpoint_header make_header(const lks_config *config, const lks_model *model,
                                          const lks_dataset *dataset, const lks_run_state *state,

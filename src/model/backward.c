@@ -147,7 +147,7 @@ static void thread_leaf_sums(const lks_pass_context *context, const lks_op *op, 
     lks_status status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
                                                     network->scratch[thread]);
     lks_op_times_book(network->op_times, thread, (int)(op - network->stages->op), LKS_WORK_WEIGHTS, begin);
-    if (status) lks_network_fail(network, status);
+    if (status) lks_microbatches_fail(network, status);
     lks_tree_stack_push(stack, 0, plan->first + i);
   }
 }

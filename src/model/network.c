@@ -447,11 +447,6 @@ void lks_network_batches_tracked_set(lks_network *network, int64_t count)
   network->batches_tracked = count;
 }
 
-void lks_network_parameters_changed(lks_network *network)
-{
-  network->packed = network->running_formed = false;
-}
-
 const float *lks_network_logits(const lks_network *network)
 {
   return network->logits;

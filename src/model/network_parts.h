@@ -13,8 +13,8 @@
 #include "sums/batch_plan.h"
 
 /* The inside of a network, shared by the files of this room: parameters.c (tensors and initial weights),
- * network.c (making and freeing), forward.c, backward.c, norm.c (statistics of batch norm), pass.c (one
- * mini-batch from end to end). */
+ * network.c (making and freeing), forward.c, backward.c, norm.c (statistics of batch norm), microbatches.c
+ * (the threads), pass.c (one mini-batch from end to end). */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {
@@ -126,10 +126,13 @@ typedef struct lks_pass_context {
 
 typedef lks_status (*lks_microbatch_work)(const lks_pass_context *context, size_t microbatch, int thread);
 
-/** Runs `work` for every microbatch of this rank; each thread takes a contiguous run, always the same one. A
- * failure is kept in network->failure; the others go on. Local. */
-void lks_for_each_microbatch(const lks_pass_context *context, lks_microbatch_work work);
-void lks_network_fail(lks_network *network, lks_status status);
+/* microbatches.c */
+/** Local. Runs `work` for every microbatch of this rank; each thread takes a contiguous run, always the same
+ * one. A failure is kept in network->failure; the others go on. */
+void lks_microbatches_run(const lks_pass_context *context, lks_microbatch_work work);
+/** Local, and may be called by several threads at once. Keeps this thread's message and status for the
+ * agreement at the end of the pass; of several failures the first. */
+void lks_microbatches_fail(lks_network *network, lks_status status);
 
 static inline void *lks_value(const lks_network *network, int op, size_t microbatch)
 {

@@ -199,6 +199,11 @@ void lks_network_export(float *out, const lks_network *network, const lks_tensor
   lks_tensor_export(out, tensor_data(network, tensor), tensor);
 }
 
+void lks_network_parameters_changed(lks_network *network)
+{
+  network->packed = network->running_formed = false;
+}
+
 void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in)
 {
   lks_tensor_import(tensor_data(network, tensor), in, tensor);

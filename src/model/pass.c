@@ -8,30 +8,6 @@
  * where all ranks learn of it; values that are not finite are counted by the accumulators, and noticed by all
  * at the same place. */
 
-void lks_network_fail(lks_network *network, lks_status status)
-{
-#pragma omp critical(lks_network_failure)
-  if (!network->failure) {
-    network->failure = status;
-    snprintf(network->failure_message, sizeof network->failure_message, "%s", lks_message());
-  }
-}
-
-void lks_for_each_microbatch(const lks_pass_context *context, lks_microbatch_work work)
-{
-  lks_network *network = context->network;
-  int threads = network->threads;
-#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
-  for (int t = 0; t < threads; t++) {
-    size_t begin = lks_partition_begin(context->plan->count, (size_t)threads, (size_t)t);
-    size_t end = lks_partition_begin(context->plan->count, (size_t)threads, (size_t)t + 1);
-    for (size_t i = begin; i < end; i++) {
-      lks_status status = work(context, i, t);
-      if (status) lks_network_fail(network, status);
-    }
-  }
-}
-
 static lks_batch_plan *find_plan(const lks_network *network, size_t total)
 {
   for (int p = 0; p < network->plans; p++)
@@ -101,7 +77,7 @@ static void pack_weights(lks_network *network)
     lks_linear_unit *unit = &network->linear[u];
     lks_status status = lks_linear_pack(unit->packed, network->parameters + unit->weight, unit->linear);
     if (!status) continue;
-    lks_network_fail(network, status);
+    lks_microbatches_fail(network, status);
     network->packed = false;
   }
 }
@@ -113,7 +89,7 @@ static void unpack_gradients(lks_network *network)
     float *db = unit->op->layer->bias ? network->gradients + unit->bias : NULL;
     lks_status status =
         lks_linear_unpack_gradient(network->gradients + unit->weight, db, unit->gradient, unit->linear);
-    if (status) lks_network_fail(network, status);
+    if (status) lks_microbatches_fail(network, status);
   }
 }
 
@@ -122,7 +98,7 @@ static lks_status forward_all(lks_pass_context *context)
   lks_network *network = context->network;
   int stages = network->stages->stages;
   for (context->stage = 0; context->stage < stages; context->stage++) {
-    lks_for_each_microbatch(context, lks_forward_microbatch);
+    lks_microbatches_run(context, lks_forward_microbatch);
     if (context->pass == LKS_PASS_RUNNING || context->stage == stages - 1) continue;
     lks_status status = lks_norm_forward_reduce_all(context);
     if (status) return status;
@@ -147,7 +123,7 @@ static lks_status backward_all(lks_pass_context *context)
   lks_network *network = context->network;
   lks_gradient_sum_begin(network->gradient_sum, context->plan->microbatches);
   for (context->stage = network->stages->stages - 1; context->stage >= 0; context->stage--) {
-    lks_for_each_microbatch(context, lks_backward_microbatch);
+    lks_microbatches_run(context, lks_backward_microbatch);
     lks_status status = lks_norm_backward_start_all(context);
     if (!status) status = lks_backward_weights_all(context);
     if (!status) status = lks_norm_backward_finish_all(context);
