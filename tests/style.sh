@@ -30,7 +30,7 @@ number_of() {
 # room_of_public HEADER: the room whose interface include/lockstep/HEADER is.
 room_of_public() {
   case $1 in
-  status.h) echo base ;;
+  settings.h | status.h) echo base ;;
   exact_sum.h | sum_tree.h) echo sums ;;
   comm.h) echo comm ;;
   batch.h | model.h | network.h) echo model ;;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lockstep/status.h"
+#include "lockstep/settings.h"
 
 enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 
@@ -14,7 +14,7 @@ enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 typedef struct lks_config {
   char data[LKS_TEXT_MAX];
   char model[LKS_TEXT_MAX]; /* preset or file */
-  char bn[LKS_TEXT_MAX];    /* sync, rank, rank:R, K, none */
+  lks_norm bn;
   double bn_epsilon, bn_momentum;
   size_t batch_size;
   size_t microbatch; /* 0: batch_size/16, at least 8 (resolved by lks_config_check) */
@@ -22,41 +22,42 @@ typedef struct lks_config {
   size_t holdout;       /* training samples kept back to judge the run on, instead of the test split */
   size_t train_samples; /* the first so many training samples; 0: all */
   double lr;
-  char optimizer[LKS_TEXT_MAX]; /* sgd, adam */
+  lks_optimizer_kind optimizer;
   double momentum;
   bool nesterov;
   double beta1, beta2, adam_epsilon;
   double weight_decay;
-  bool decay_all;              /* gamma, beta and biases too */
-  char schedule[LKS_TEXT_MAX]; /* constant, step, cosine */
-  size_t step_epochs;          /* step: every so many epochs ... */
-  double step_factor;          /* ... times this */
-  double warmup;               /* epochs of linear warm-up, may be a fraction */
+  bool decay_all; /* gamma, beta and biases too */
+  lks_schedule_kind schedule;
+  size_t step_epochs; /* step: every so many epochs ... */
+  double step_factor; /* ... times this */
+  double warmup;      /* epochs of linear warm-up, may be a fraction */
   double label_smoothing;
   size_t crop; /* pixels */
   bool flip;
   bool normalize_input;
   uint64_t seed;
-  size_t threads;               /* 0: the node's cores divided by its ranks */
-  char cache[LKS_TEXT_MAX];     /* folder of each node's disk that holds the samples; "": memory does */
-  char precision[LKS_TEXT_MAX]; /* fp32, bf16 */
-  char isa[LKS_TEXT_MAX];       /* instruction set: auto, sse41, avx2, avx512, avx512_bf16, amx, neon */
-  char reduce[LKS_TEXT_MAX];    /* tree, mpi */
-  char output[LKS_TEXT_MAX];    /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
+  size_t threads;           /* 0: the node's cores divided by its ranks */
+  char cache[LKS_TEXT_MAX]; /* folder of each node's disk that holds the samples; "": memory does */
+  lks_type precision;
+  lks_isa_choice isa;
+  lks_reduce reduce;
+  char output[LKS_TEXT_MAX]; /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;
-  double max_time;             /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
-  double stop_margin;          /* seconds before the time limit of a batch job at which a run stops */
-  size_t keep;                 /* newest checkpoints that are kept; 0: all */
-  bool noise;                  /* measure the noise of the normalization batches */
-  size_t checkpoint_every;     /* steps; 0: at the end of each epoch */
-  char progress[LKS_TEXT_MAX]; /* auto, bar, plain, none */
+  double max_time;         /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
+  double stop_margin;      /* seconds before the time limit of a batch job at which a run stops */
+  size_t keep;             /* newest checkpoints that are kept; 0: all */
+  bool noise;              /* measure the noise of the normalization batches */
+  size_t checkpoint_every; /* steps; 0: at the end of each epoch */
+  lks_display progress;
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */
 } lks_config;
 
 /** One row of the option table: it drives the command line, INI files, help, manual pages and printing. */
 typedef enum lks_option_type {
   LKS_OPTION_TEXT,
-  LKS_OPTION_CHOICE,
+  LKS_OPTION_CHOICE, /* an enum: its values number the choices */
+  LKS_OPTION_NORM,   /* an lks_norm */
   LKS_OPTION_SIZE,
   LKS_OPTION_REAL,
   LKS_OPTION_SEED,

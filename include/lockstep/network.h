@@ -8,6 +8,7 @@
 #include "lockstep/batch.h"
 #include "lockstep/comm.h"
 #include "lockstep/model.h"
+#include "lockstep/settings.h"
 
 /** A model with its parameters, compiled to stages for this rank's shard of the mini-batch. */
 typedef struct lks_network lks_network;
@@ -15,15 +16,15 @@ typedef struct lks_network lks_network;
 typedef struct lks_network_options {
   size_t batch_size; /* of the mini-batch, over all ranks */
   size_t microbatch;
-  const char *norm;      /* "sync", "rank", "rank:R", "K", "none" */
-  const char *reduce;    /* "tree" or "mpi" */
-  const char *precision; /* of activations and their gradients: "fp32" or "bf16"; NULL: "fp32" */
-  const char *isa;       /* instruction set: its name, or "auto" or NULL for the best that all ranks have */
-  double epsilon;        /* of batch norm */
-  double momentum;       /* weight a of the newest value in the running statistics */
-  double smoothing;      /* of labels */
-  int crop;              /* images are moved by up to this many pixels each way; 0: never */
-  bool flip;             /* images are mirrored with probability 1/2 */
+  lks_norm norm;
+  lks_reduce reduce;
+  lks_type precision; /* of activations and their gradients */
+  lks_isa_choice isa;
+  double epsilon;   /* of batch norm */
+  double momentum;  /* weight a of the newest value in the running statistics */
+  double smoothing; /* of labels */
+  int crop;         /* images are moved by up to this many pixels each way; 0: never */
+  bool flip;        /* images are mirrored with probability 1/2 */
   uint64_t seed;
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */

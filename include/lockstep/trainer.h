@@ -49,10 +49,10 @@ typedef struct lks_evaluation {
 
 typedef struct lks_evaluate_options {
   lks_statistics statistics; /* PRECISE: recomputed over the training split first */
-  const char *precision;     /* "fp32", "bf16"; NULL: as in the checkpoint */
-  const char *isa;           /* instruction set, as lks_network_options has it; NULL: "auto" */
-  size_t threads;            /* of a rank; 0: as in the checkpoint */
-  const char *cache;         /* as lks_dataset_open_all has it */
+  lks_precision_choice precision;
+  lks_isa_choice isa;
+  size_t threads;    /* of a rank; 0: as in the checkpoint */
+  const char *cache; /* as lks_dataset_open_all has it */
 } lks_evaluate_options;
 
 /** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. */

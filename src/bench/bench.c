@@ -171,7 +171,7 @@ static lks_status fill_layers_all(measuring *m, size_t a, const lks_op_times *ti
   lks_bench_arm *arm = &bench->arm[a];
   const lks_stages *stages = lks_network_stages(lks_bench_runner_network(m->runner[a]));
   double samples = (double)bench->batch / ((double)bench->ranks * bench->threads);
-  size_t element = strcmp(arm->config.precision, "bf16") == 0 ? 2 : 4;
+  size_t element = arm->config.precision == LKS_BF16 ? 2 : 4;
   lks_status status = lks_comm_agree_all(m->comm, describe_layers(arm, stages));
   for (int o = 0; o < stages->ops && !status; o++)
     for (int work = 0; work < LKS_WORKS && !status; work++) {

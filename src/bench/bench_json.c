@@ -71,9 +71,9 @@ static void print_parts(lks_json *json, const lks_bench_arm *arm)
 static void print_arm(lks_json *json, const lks_bench *bench, const lks_bench_arm *arm)
 {
   lks_json_open(json, NULL, '{');
-  lks_json_text(json, "bn", arm->config.bn);
-  lks_json_text(json, "reduce", arm->config.reduce);
-  lks_json_text(json, "precision", arm->config.precision);
+  lks_json_text(json, "bn", lks_norm_text(arm->config.bn).text);
+  lks_json_text(json, "reduce", lks_reduce_name(arm->config.reduce));
+  lks_json_text(json, "precision", lks_type_name(arm->config.precision));
   lks_json_number(json, "images_per_second", lks_quantile(arm->rate, bench->options.repeats, 0.5));
   lks_json_open(json, "repeats", '[');
   for (size_t r = 0; r < bench->options.repeats; r++) lks_json_number(json, NULL, arm->rate[r]);

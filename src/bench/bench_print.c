@@ -42,9 +42,9 @@ static void print_rates(FILE *out, const lks_bench *b)
     double median = lks_quantile(arm->rate, n, 0.5);
     double quartiles = lks_quantile(arm->rate, n, 0.75) - lks_quantile(arm->rate, n, 0.25);
     if (a == 0) first = median;
-    fprintf(out, "%-12s %-6s %-6s %10.0f %10.0f %10.0f %7.1f%% %9.3f\n", arm->config.bn, arm->config.reduce,
-            arm->config.precision, arm->rate[0], median, arm->rate[n - 1], 100 * quartiles / 2 / median,
-            median / first);
+    fprintf(out, "%-12s %-6s %-6s %10.0f %10.0f %10.0f %7.1f%% %9.3f\n", lks_norm_text(arm->config.bn).text,
+            lks_reduce_name(arm->config.reduce), lks_type_name(arm->config.precision), arm->rate[0], median,
+            arm->rate[n - 1], 100 * quartiles / 2 / median, median / first);
   }
 }
 
@@ -125,8 +125,9 @@ void lks_bench_print(FILE *out, const lks_bench *b, bool layers)
     fprintf(out,
             "\n%s, %s, %s: %.3f ms a step; convolutions and dense layers by themselves %.3f ms;\n"
             "  not arithmetic: %.1f%% of the step\n",
-            arm->config.bn, arm->config.reduce, arm->config.precision, 1e3 * arm->seconds,
-            1e3 * arm->arithmetic, 100 * lks_bench_not_arithmetic(arm));
+            lks_norm_text(arm->config.bn).text, lks_reduce_name(arm->config.reduce),
+            lks_type_name(arm->config.precision), 1e3 * arm->seconds, 1e3 * arm->arithmetic,
+            100 * lks_bench_not_arithmetic(arm));
     print_parts(out, arm);
     if (layers) print_layers(out, arm);
   }

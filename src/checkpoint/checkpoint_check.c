@@ -108,7 +108,7 @@ lks_status lks_checkpoint_check_model(const lks_checkpoint_header *header, const
   lks_status status = lks_config_check(&config);
   if (status != LKS_OK) return lks_fail_in(LKS_ERR_DATA, "%s: its attribute config: ", path);
   status = lks_model_parse(&model, header->model_text, "model", header->input, header->classes,
-                           strcmp(config.bn, "none") == 0);
+                           config.bn.kind == LKS_NORM_NONE);
   lks_model_destroy(&model);
   if (status == LKS_OK) return LKS_OK;
   return lks_fail_in(status == LKS_ERR_USAGE ? LKS_ERR_DATA : status, "%s: its attribute ", path);

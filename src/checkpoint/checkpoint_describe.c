@@ -19,7 +19,8 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
   fprintf(out,
           "  settings       bn %s, batch size %zu, microbatch %zu, %s, lr %g, %s schedule, %zu epochs, seed "
           "%" PRIu64 "\n",
-          config->bn, config->batch_size, config->microbatch, config->optimizer, config->lr, config->schedule,
+          lks_norm_text(config->bn).text, config->batch_size, config->microbatch,
+          lks_optimizer_name(config->optimizer), config->lr, lks_schedule_name(config->schedule),
           config->epochs, config->seed);
   fprintf(out, "  dataset        %s, content hash %s\n", config->data, header->data_hash);
   if (state->job[0]) fprintf(out, "  written by     %s\n", state->job);

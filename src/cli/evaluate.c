@@ -1,14 +1,11 @@
-#include <string.h>
-
 #include "base/log.h"
 #include "cli/commands.h"
-#include "kernels/isa.h"
 #include "lockstep/trainer.h"
 
 typedef struct settings {
-  char statistics[LKS_TEXT_MAX];
-  char precision[LKS_TEXT_MAX];
-  char isa[LKS_TEXT_MAX];
+  lks_statistics statistics;
+  lks_precision_choice precision;
+  lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
   size_t threads;
   bool json;
@@ -45,21 +42,19 @@ const lks_syntax *lks_evaluate_syntax(void)
   return &syntax;
 }
 
-static lks_statistics statistics_of(const char *name)
-{
-  if (strcmp(name, "precise") == 0) return LKS_STATISTICS_PRECISE;
-  return strcmp(name, "batch") == 0 ? LKS_STATISTICS_BATCH : LKS_STATISTICS_RUNNING;
-}
-
 lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status != LKS_OK || arguments.help) return status;
+  static const char *const names[] = {[LKS_STATISTICS_RUNNING] = "running",
+                                      [LKS_STATISTICS_PRECISE] = "precise",
+                                      [LKS_STATISTICS_BATCH] = "batch"};
+  const char *statistics = names[s.statistics];
   lks_evaluation result;
-  const lks_evaluate_options options = {.statistics = statistics_of(s.statistics),
-                                        .precision = strcmp(s.precision, "checkpoint") ? s.precision : NULL,
+  const lks_evaluate_options options = {.statistics = s.statistics,
+                                        .precision = s.precision,
                                         .isa = s.isa,
                                         .threads = s.threads,
                                         .cache = s.cache};
@@ -67,9 +62,9 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   if (status != LKS_OK) return status;
   if (s.json)
     lks_say("{\"loss\": %.17g, \"accuracy\": %.17g, \"samples\": %zu, \"statistics\": \"%s\"}", result.loss,
-            result.accuracy, result.samples, s.statistics);
+            result.accuracy, result.samples, statistics);
   else
     lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result.loss, result.accuracy,
-            result.samples, s.statistics);
+            result.samples, statistics);
   return LKS_OK;
 }

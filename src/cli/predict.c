@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "cli/commands.h"
 #include "cli/predict_input.h"
-#include "kernels/isa.h"
 #include "kernels/loss.h"
 #include "lockstep/checkpoint.h"
 #include "train/setup.h"
@@ -16,8 +15,8 @@ enum { BATCH = 64, MICROBATCH = 8, TOP = 3 };
 typedef enum form { FORM_TEXT, FORM_CSV, FORM_JSON } form;
 
 typedef struct settings {
-  char precision[LKS_TEXT_MAX];
-  char isa[LKS_TEXT_MAX];
+  lks_precision_choice precision;
+  lks_isa_choice isa;
   bool csv, json;
 } settings;
 
@@ -78,14 +77,12 @@ static lks_status allocate(predictor *p)
 static lks_status create_all(predictor *p, lks_comm *comm, const char *path, const settings *s, bool features)
 {
   lks_config config = p->header.config;
-  bool none = strcmp(config.bn, "none") == 0;
   config.batch_size = BATCH;
   config.microbatch = MICROBATCH;
   config.threads = 0;
-  if (strcmp(s->precision, "checkpoint") != 0)
-    memcpy(config.precision, s->precision, sizeof config.precision);
-  memcpy(config.isa, s->isa, sizeof config.isa);
-  snprintf(config.bn, sizeof config.bn, "%s", none ? "none" : "sync");
+  config.precision = lks_precision_chosen(s->precision, config.precision);
+  config.isa = s->isa;
+  if (config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
   const lks_setup_input input = {p->header.model_text, path,     p->header.input,
                                  p->header.classes,    features, p->header.mean,
                                  p->header.std};

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "lockstep/comm.h"
+#include "lockstep/settings.h"
 #include "lockstep/sum_tree.h"
 
 /** Sums weight gradients over the microbatches of a mini-batch, bucket by bucket, while the backward pass
@@ -14,8 +15,6 @@
  * in a row, this is done first inside the nodes and then between them, so that a node sends a gradient over
  * the network once and not once a rank; the bits are the same. LKS_REDUCE_MPI: one MPI_Iallreduce in fp32
  * over the ranks' own sums; the bits then depend on the rank count. */
-typedef enum lks_reduce { LKS_REDUCE_TREE, LKS_REDUCE_MPI } lks_reduce;
-
 typedef struct lks_gradient_sum lks_gradient_sum;
 
 /** Collective. `buckets` buckets a step at most, of max_elements[i] floats in bucket i; at most max_leaves

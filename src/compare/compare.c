@@ -40,8 +40,8 @@ lks_status lks_compare_part_parse(lks_compare_part *part, const lks_comparison *
     return lks_fail(LKS_ERR_USAGE, "--only %.100s: write ARM:SEED or ARM:tune, as in --only sync:%llu", text,
                     (unsigned long long)comparison->first_seed);
   size_t length = (size_t)(colon - text);
-  while (part->arm < comparison->arms && (strlen(comparison->arm[part->arm].bn) != length ||
-                                          strncmp(comparison->arm[part->arm].bn, text, length) != 0))
+  while (part->arm < comparison->arms && (strlen(comparison->arm[part->arm].name) != length ||
+                                          strncmp(comparison->arm[part->arm].name, text, length) != 0))
     part->arm++;
   if (part->arm == comparison->arms)
     return lks_fail(LKS_ERR_USAGE, "--only %.100s: the comparison has no arm %.*s", text, (int)length, text);
@@ -93,7 +93,7 @@ static lks_status train_all(driver *d, const lks_config *config, const char *tit
   lks_train_summary summary;
   lks_train_hooks hooks = {.dataset = d->dataset,
                            .quiet = true,
-                           .precise = strcmp(config->bn, "none") != 0,
+                           .precise = config->bn.kind != LKS_NORM_NONE,
                            .step = on_step,
                            .context = d};
   lks_status status = lks_train_hooked_all(&summary, d->comm, config, &hooks);
@@ -145,7 +145,7 @@ static void settle_execution(lks_config *config)
 {
   config->noise = true;
   config->keep = 1;
-  strcpy(config->progress, "none");
+  config->progress = LKS_DISPLAY_NONE;
 }
 
 /* Tries the rates of an arm, unless its choice is recorded already. */
@@ -162,7 +162,7 @@ static lks_status tune_arm_all(driver *d, size_t arm)
     char title[64];
     lks_tuning_run_config(&config, d->comparison, arm, r);
     settle_execution(&config);
-    snprintf(title, sizeof title, "tune %s lr %g", d->comparison->arm[arm].bn, config.lr);
+    snprintf(title, sizeof title, "tune %s lr %g", d->comparison->arm[arm].name, config.lr);
     status = run_all(d, &config, title);
   }
   d->diverged = diverged; /* a rate that is too high is an answer, not a failure */
@@ -181,7 +181,7 @@ static lks_status rate_all(double *lr, const driver *d, size_t arm)
   lks_status status = root ? lks_tuning_read(&tuning, &done, d->comparison, arm) : LKS_OK;
   if (!status && root && !done)
     status = lks_fail(LKS_ERR_USAGE, "the learning rate of %s is not chosen yet: run --only %s:tune first",
-                      d->comparison->arm[arm].bn, d->comparison->arm[arm].bn);
+                      d->comparison->arm[arm].name, d->comparison->arm[arm].name);
   status = lks_comm_agree_all(d->comm, status);
   if (!status && root) *lr = tuning.rate[tuning.chosen];
   if (!status) status = lks_comm_broadcast_all(d->comm, lr, sizeof *lr, 0);
@@ -194,7 +194,7 @@ static lks_status run_pair_member_all(driver *d, size_t arm, size_t seed, size_t
   char title[64];
   lks_comparison_run_config(&config, d->comparison, arm, seed);
   settle_execution(&config);
-  snprintf(title, sizeof title, "run %zu/%zu  %s seed %llu", number, runs, d->comparison->arm[arm].bn,
+  snprintf(title, sizeof title, "run %zu/%zu  %s seed %llu", number, runs, d->comparison->arm[arm].name,
            (unsigned long long)config.seed);
   lks_status status = rate_all(&config.lr, d, arm);
   return status ? status : run_all(d, &config, title);

@@ -42,8 +42,9 @@ static size_t largest_shard(const lks_config *config, size_t ranks)
   return samples < config->batch_size ? samples : config->batch_size;
 }
 
-static void describe_arm(lks_arm *arm, const lks_config *config, lks_norm norm, int size)
+static void describe_arm(lks_arm *arm, const lks_config *config, int size)
 {
+  lks_norm norm = config->bn;
   memset(arm, 0, sizeof *arm);
   if (norm.kind == LKS_NORM_RANK) norm = (lks_norm){LKS_NORM_RANKS, (size_t)size};
   switch (norm.kind) {
@@ -52,33 +53,27 @@ static void describe_arm(lks_arm *arm, const lks_config *config, lks_norm norm, 
   case LKS_NORM_RANKS: arm->group = largest_shard(config, norm.size); break;
   default: arm->group = 0; break;
   }
-  if (norm.kind == LKS_NORM_SIZE)
-    snprintf(arm->bn, sizeof arm->bn, "%zu", norm.size);
-  else if (norm.kind == LKS_NORM_RANKS)
-    snprintf(arm->bn, sizeof arm->bn, "rank:%zu", norm.size);
-  else
-    snprintf(arm->bn, sizeof arm->bn, "%s", norm.kind == LKS_NORM_SYNC ? "sync" : "none");
-  memcpy(arm->folder, arm->bn, sizeof arm->folder);
+  arm->norm = norm;
+  strcpy(arm->name, lks_norm_text(norm).text);
+  memcpy(arm->folder, arm->name, sizeof arm->folder);
   char *colon = strchr(arm->folder, ':');
   if (colon != NULL) *colon = '-';
 }
 
 static lks_status add_arm(lks_comparison *comparison, const char *word, int size)
 {
-  lks_norm norm;
   lks_arm arm;
   lks_config config = comparison->base;
-  lks_status status = lks_norm_parse(&norm, word);
-  if (status == LKS_OK) status = lks_config_set(&config, "bn", word);
+  lks_status status = lks_config_set(&config, "bn", word);
   if (status == LKS_OK) status = lks_config_check(&config);
   if (status != LKS_OK) return status;
-  describe_arm(&arm, &config, norm, size);
-  if (arm.group > config.batch_size || (norm.kind == LKS_NORM_RANK && (size_t)size > config.batch_size))
+  describe_arm(&arm, &config, size);
+  if (arm.group > config.batch_size || (config.bn.kind == LKS_NORM_RANK && (size_t)size > config.batch_size))
     return lks_fail(LKS_ERR_USAGE, "bn = %s: larger than the mini-batch of %zu samples", word,
                     config.batch_size);
   for (size_t i = 0; i < comparison->arms; i++)
-    if (strcmp(comparison->arm[i].bn, arm.bn) == 0)
-      return lks_fail(LKS_ERR_USAGE, "the arm %s stands there twice; name each arm once", arm.bn);
+    if (strcmp(comparison->arm[i].name, arm.name) == 0)
+      return lks_fail(LKS_ERR_USAGE, "the arm %s stands there twice; name each arm once", arm.name);
   if (comparison->arms == LKS_ARMS_MAX)
     return lks_fail(LKS_ERR_USAGE, "more than %d arms; make several comparisons", LKS_ARMS_MAX);
   comparison->arm[comparison->arms++] = arm;
@@ -97,7 +92,7 @@ lks_status lks_comparison_arms(lks_comparison *comparison, const char *text, int
     if (status != LKS_OK) return status;
   }
   for (size_t i = 0; i < comparison->arms; i++)
-    if (strcmp(comparison->arm[i].bn, "sync") == 0) comparison->reference = i;
+    if (comparison->arm[i].norm.kind == LKS_NORM_SYNC) comparison->reference = i;
   return LKS_OK;
 }
 
@@ -130,9 +125,8 @@ void lks_comparison_run_folder(char path[LKS_TEXT_MAX], const lks_comparison *co
 void lks_comparison_run_config(lks_config *config, const lks_comparison *comparison, size_t arm, size_t seed)
 {
   *config = comparison->base;
-  memset(config->bn, 0, sizeof config->bn);
   memset(config->output, 0, sizeof config->output);
-  snprintf(config->bn, sizeof config->bn, "%s", comparison->arm[arm].bn);
+  config->bn = comparison->arm[arm].norm;
   config->seed = comparison->first_seed + seed;
   lks_comparison_run_folder(config->output, comparison, arm, seed);
 }
@@ -173,7 +167,7 @@ static void print_own_options(FILE *stream, const lks_comparison *comparison)
   char number[LKS_NUMBER_MAX];
   fputs(" --bn ", stream);
   for (size_t i = 0; i < comparison->arms; i++)
-    fprintf(stream, "%s%s", i > 0 ? "," : "", comparison->arm[i].bn);
+    fprintf(stream, "%s%s", i > 0 ? "," : "", comparison->arm[i].name);
   fprintf(stream, " --seeds %zu", comparison->seeds);
   if (comparison->first_seed != 1) fprintf(stream, " --first-seed %" PRIu64, comparison->first_seed);
   lks_number_print(number, comparison->margin, "");

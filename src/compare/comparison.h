@@ -21,7 +21,8 @@ enum { LKS_ARMS_MAX = 32, LKS_RATES_MAX = 32, LKS_ARM_NAME = 32 };
 enum { LKS_COMPARISON_DIRECTORY_MAX = LKS_TEXT_MAX - 112 };
 
 typedef struct lks_arm {
-  char bn[LKS_ARM_NAME];     /* "sync", "rank:64", "32", "none" */
+  lks_norm norm;
+  char name[LKS_ARM_NAME];   /* "sync", "rank:64", "32", "none" */
   char folder[LKS_ARM_NAME]; /* the same, fit for a file name: "rank-64" */
   size_t group;              /* samples of the normalization batch; 0: no batch norm */
 } lks_arm;

@@ -69,7 +69,7 @@ static void print_arms(FILE *stream, const lks_comparison *comparison)
 {
   fputs("# normalization batches\narms = ", stream);
   for (size_t i = 0; i < comparison->arms; i++)
-    fprintf(stream, "%s%s", i > 0 ? "," : "", comparison->arm[i].bn);
+    fprintf(stream, "%s%s", i > 0 ? "," : "", comparison->arm[i].name);
 }
 
 static void print_rates(FILE *stream, const lks_comparison *comparison)
@@ -214,9 +214,9 @@ static lks_status same_lists(const lks_comparison *there, const lks_comparison *
 {
   const size_t arms = there->arms < here->arms ? there->arms : here->arms;
   for (size_t i = 0; i < arms; i++)
-    if (strcmp(there->arm[i].bn, here->arm[i].bn) != 0)
-      return lks_fail(LKS_ERR_USAGE, "%s has %s as number %zu of its arms, not %s", path, there->arm[i].bn,
-                      i + 1, here->arm[i].bn);
+    if (strcmp(there->arm[i].name, here->arm[i].name) != 0)
+      return lks_fail(LKS_ERR_USAGE, "%s has %s as number %zu of its arms, not %s", path, there->arm[i].name,
+                      i + 1, here->arm[i].name);
   if (there->rates != here->rates) return differs(path, "learning rates in tune-lr");
   for (size_t i = 0; i < there->rates; i++)
     if (there->rate[i] != here->rate[i]) return differs(path, "learning rates in tune-lr");

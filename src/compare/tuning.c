@@ -39,7 +39,7 @@ static lks_status write_choice(const lks_comparison *comparison, size_t arm, con
   fprintf(printed.stream,
           "# Learning rate of the arm %s, chosen on %zu held-out training samples.\n"
           "# rate = learning rate, held-out accuracy, held-out loss (medians of the last five epochs)\n",
-          comparison->arm[arm].bn, comparison->tune_holdout);
+          comparison->arm[arm].name, comparison->tune_holdout);
   for (size_t r = 0; r < tuning->rates; r++) {
     lks_number_print(number[0], tuning->rate[r], "nan");
     lks_number_print(number[1], tuning->accuracy[r], "nan");
@@ -121,6 +121,6 @@ lks_status lks_tuning_choose(const lks_comparison *comparison, size_t arm)
   }
   if (t.chosen == SIZE_MAX)
     return lks_fail(LKS_ERR_DIVERGED, "%s diverged at every learning rate of --tune-lr: add lower ones",
-                    comparison->arm[arm].bn);
+                    comparison->arm[arm].name);
   return write_choice(comparison, arm, &t);
 }

@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "config/config_value.h"
-#include "sums/batch_plan.h"
 
 enum { LONGEST_TEXT = 1 << 20 };
 
@@ -122,20 +121,18 @@ lks_status lks_config_print(char **text, const lks_config *config)
 
 static lks_status check_norm(const lks_config *config)
 {
-  lks_norm norm;
-  lks_status status = lks_norm_parse(&norm, config->bn);
-  if (status != LKS_OK) return status;
+  const lks_norm norm = config->bn;
   if (norm.kind == LKS_NORM_SIZE && norm.size > config->batch_size)
     return lks_fail(
         LKS_ERR_USAGE,
         "bn = %s: the normalization batch is larger than the mini-batch of %zu samples; take a smaller "
         "one, or sync for the whole mini-batch",
-        config->bn, config->batch_size);
+        lks_norm_text(norm).text, config->batch_size);
   if (norm.kind == LKS_NORM_RANKS && norm.size > config->batch_size)
     return lks_fail(
         LKS_ERR_USAGE,
         "bn = %s: more ranks than the %zu samples of a mini-batch; take fewer ranks, or a larger batch-size",
-        config->bn, config->batch_size);
+        lks_norm_text(norm).text, config->batch_size);
   return LKS_OK;
 }
 
@@ -158,7 +155,7 @@ static lks_status check_batch(lks_config *config)
 
 static lks_status check_optimizer(const lks_config *config)
 {
-  bool sgd = strcmp(config->optimizer, "sgd") == 0;
+  const bool sgd = config->optimizer == LKS_OPTIMIZER_SGD;
   if (config->nesterov && !(sgd && config->momentum > 0))
     return lks_fail(LKS_ERR_USAGE, "nesterov needs optimizer = sgd and a momentum above 0");
   if (sgd && config->momentum >= 1)

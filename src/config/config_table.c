@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/isa.h"
 #include "lockstep/config.h"
 
 /* One row a setting. Order and groups are those of the help and of a printed configuration. */
@@ -21,7 +20,7 @@ static const lks_option table[] = {
     {"normalize-input", NULL, LKS_OPTION_SWITCH, AT(normalize_input), "on", NULL, 0, 0, "Data and model",
      "subtract the dataset's mean and divide by its standard deviation"},
 
-    {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_TEXT, AT(bn), "sync", NULL, 0, 0, "Batch norm",
+    {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_NORM, AT(bn), "sync", NULL, 0, 0, "Batch norm",
      "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at "
      "any "
      "rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},

@@ -82,14 +82,35 @@ static bool read_switch(bool *value, const char *text)
   return false;
 }
 
-static bool is_choice(const char *choices, const char *text)
+/* Number of the choice that text is, or -1. */
+static int choice_number(const char *choices, const char *text)
 {
-  for (const char *choice = choices;; choice++) {
+  int number = 0;
+  for (const char *choice = choices;; choice++, number++) {
     size_t length = strcspn(choice, "|");
-    if (length == strlen(text) && strncmp(choice, text, length) == 0) return true;
+    if (length == strlen(text) && strncmp(choice, text, length) == 0) return number;
     choice += length;
-    if (*choice == '\0') return false;
+    if (*choice == '\0') return -1;
   }
+}
+
+static lks_status read_choice(void *field, const lks_option *option, const char *text)
+{
+  int number = choice_number(option->choices, text);
+  if (number < 0) {
+    char wanted[128];
+    bool several = strchr(option->choices, '|') != NULL;
+    snprintf(wanted, sizeof wanted, "%s%s", several ? "one of " : "", option->choices);
+    return refuse(option, text, wanted);
+  }
+  *(int *)field = number;
+  return LKS_OK;
+}
+
+static void print_choice(char text[LKS_VALUE_MAX], const char *choices, int number)
+{
+  while (number-- > 0) choices += strcspn(choices, "|") + 1;
+  snprintf(text, LKS_VALUE_MAX, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
 /* An INI file keeps neither line ends nor blanks at the ends of a value. */
@@ -115,12 +136,6 @@ static lks_status read_text(char *field, const lks_option *option, const char *t
   if (strlen(text) >= LKS_TEXT_MAX)
     return lks_fail(LKS_ERR_USAGE, "%s: the value is longer than %d bytes", option->name, LKS_TEXT_MAX - 1);
   if (!fits_a_line(text)) return refuse(option, text, "one line without blanks at its ends");
-  if (option->type == LKS_OPTION_CHOICE && !is_choice(option->choices, text)) {
-    char wanted[128];
-    bool several = strchr(option->choices, '|') != NULL;
-    snprintf(wanted, sizeof wanted, "%s%s", several ? "one of " : "", option->choices);
-    return refuse(option, text, wanted);
-  }
   copy_text(field, text);
   return LKS_OK;
 }
@@ -152,8 +167,12 @@ lks_status lks_config_value_read(void *settings, const lks_option *option, const
 {
   void *field = (char *)settings + option->offset;
   switch (option->type) {
-  case LKS_OPTION_TEXT:
-  case LKS_OPTION_CHOICE: return read_text(field, option, text);
+  case LKS_OPTION_TEXT: return read_text(field, option, text);
+  case LKS_OPTION_CHOICE: return read_choice(field, option, text);
+  case LKS_OPTION_NORM: {
+    const lks_status status = lks_norm_parse(field, text);
+    return status ? lks_fail_in(status, "%s: ", option->name) : LKS_OK;
+  }
   case LKS_OPTION_SIZE:
   case LKS_OPTION_SEED:
   case LKS_OPTION_REAL: return read_number(field, option, text);
@@ -183,8 +202,11 @@ void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, cons
 {
   const void *field = (const char *)settings + option->offset;
   switch (option->type) {
-  case LKS_OPTION_TEXT:
-  case LKS_OPTION_CHOICE: snprintf(text, LKS_VALUE_MAX, "%s", (const char *)field); break;
+  case LKS_OPTION_TEXT: snprintf(text, LKS_VALUE_MAX, "%s", (const char *)field); break;
+  case LKS_OPTION_CHOICE: print_choice(text, option->choices, *(const int *)field); break;
+  case LKS_OPTION_NORM:
+    snprintf(text, LKS_VALUE_MAX, "%s", lks_norm_text(*(const lks_norm *)field).text);
+    break;
   case LKS_OPTION_SIZE: snprintf(text, LKS_VALUE_MAX, "%zu", *(const size_t *)field); break;
   case LKS_OPTION_SEED: snprintf(text, LKS_VALUE_MAX, "%" PRIu64, *(const uint64_t *)field); break;
   case LKS_OPTION_SWITCH: snprintf(text, LKS_VALUE_MAX, "%s", *(const bool *)field ? "on" : "off"); break;

@@ -173,14 +173,13 @@ static lks_status plan_memory(planning *p)
 static lks_status cost_of(lks_cost *cost, const planning *p, size_t batch)
 {
   const lks_plan_options *o = &p->plan->options;
-  const bool mpi = strcmp(o->config.reduce, "mpi") == 0;
   lks_cost_run run = {.ranks = o->ranks,
                       .hosts = o->hosts,
                       .batch = batch,
                       .microbatch = o->config.microbatch,
-                      .reduce = mpi ? LKS_REDUCE_MPI : LKS_REDUCE_TREE};
-  lks_status status = lks_norm_parse(&run.norm, o->config.bn);
-  return status ? status : lks_cost_step(cost, &p->machine, &p->work, &run, p->stages);
+                      .norm = o->config.bn,
+                      .reduce = o->config.reduce};
+  return lks_cost_step(cost, &p->machine, &p->work, &run, p->stages);
 }
 
 /* All whole mini-batches of an epoch of both splits, and the rest of each. */
@@ -220,7 +219,7 @@ static lks_status compile(planning *p)
 {
   const lks_config *c = &p->plan->options.config;
   lks_status status = lks_model_parse(&p->model, p->source.text, c->model, p->layout.shape, p->layout.classes,
-                                      strcmp(c->bn, "none") == 0);
+                                      c->bn.kind == LKS_NORM_NONE);
   return status ? status : lks_stages_create(&p->stages, p->model, c->microbatch, LKS_FP32);
 }
 

@@ -57,7 +57,7 @@ lks_status lks_plan_probe_all(lks_plan_probe *result, lks_comm *comm, const lks_
   lks_plan_probe mine = {0};
   double images, seconds, values[FIELDS], spread[3 * FIELDS];
   small.batch_size = config->microbatch * (size_t)lks_comm_size(comm);
-  if (strcmp(config->bn, "none") != 0) strcpy(small.bn, "sync");
+  if (config->bn.kind != LKS_NORM_NONE) small.bn = (lks_norm){LKS_NORM_SYNC, 0};
   lks_status status = lks_bench_runner_create_all(&runner, comm, source, &small);
   if (!status) status = lks_bench_runner_steps_all(runner, STEPS, &images, &seconds, &unused);
   if (!status)

@@ -30,7 +30,7 @@ static lks_status calibrate_all(lks_cost_work work[LKS_BENCH_ARMS_MAX], const pr
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
     size_t same = 0;
-    while (strcmp(arm[same].config.precision, arm[a].config.precision) != 0) same++;
+    while (arm[same].config.precision != arm[a].config.precision) same++;
     const lks_config config = config_of(p, a, p->bench->batch);
     if (same == a)
       status = lks_solo_calibrate_all(&work[a], p->comm, &p->source, &config, p->predict->samples, takes_part,
@@ -56,9 +56,9 @@ static lks_status predict_at(const predicting *p, lks_scaling_point *point, cons
                         .hosts = point->hosts,
                         .batch = point->ranks * p->predict->samples,
                         .microbatch = p->bench->microbatch,
-                        .reduce = strcmp(config->reduce, "mpi") == 0 ? LKS_REDUCE_MPI : LKS_REDUCE_TREE};
-    status = lks_norm_parse(&run.norm, config->bn);
-    if (!status && fits(&run.norm, run.batch))
+                        .norm = config->bn,
+                        .reduce = config->reduce};
+    if (fits(&run.norm, run.batch))
       status = lks_cost_step(&point->cost[a], &p->predict->machine, &work[a], &run, stages);
   }
   return status;
@@ -69,15 +69,13 @@ static lks_status measure_at_all(const predicting *p, lks_scaling_point *point)
 {
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
-    lks_norm norm;
     lks_solo_result result;
     const size_t batch = point->ranks * p->predict->samples;
     const lks_solo_run run = {.source = &p->source,
                               .config = config_of(p, a, batch),
                               .seconds = p->bench->options.seconds,
                               .takes_part = (size_t)lks_comm_rank(p->comm) < point->ranks};
-    status = lks_norm_parse(&norm, run.config.bn);
-    if (status || !fits(&norm, batch)) continue;
+    if (!fits(&run.config.bn, batch)) continue;
     status = lks_solo_measure_all(&result, p->comm, &run);
     point->measured[a] = result.seconds;
     point->hosts = result.hosts;
@@ -118,7 +116,7 @@ static lks_status compile(lks_model **model, lks_stages **stages, const predicti
 {
   const lks_config *config = &p->bench->arm[0].config;
   lks_status status = lks_model_parse(model, p->source.text, config->model, p->bench->shape,
-                                      p->bench->classes, strcmp(config->bn, "none") == 0);
+                                      p->bench->classes, config->bn.kind == LKS_NORM_NONE);
   return status ? status : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32);
 }
 

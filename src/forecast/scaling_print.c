@@ -18,7 +18,7 @@ static void print_link(FILE *out, const char *name, const lks_cost_link *link, c
 static bool first_of_precision(const lks_bench *b, size_t arm)
 {
   size_t same = 0;
-  while (strcmp(b->arm[same].config.precision, b->arm[arm].config.precision) != 0) same++;
+  while (b->arm[same].config.precision != b->arm[arm].config.precision) same++;
   return same == arm;
 }
 
@@ -30,7 +30,7 @@ static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
   for (size_t a = 0; a < b->arms; a++)
     if (first_of_precision(b, a))
       fprintf(out, "  a rank's own work in %s      %8.3f ms a step and %.3f +- %.3f ms a microbatch\n",
-              b->arm[a].config.precision, 1e3 * p->work[a].fixed, 1e3 * p->work[a].microbatch,
+              lks_type_name(b->arm[a].config.precision), 1e3 * p->work[a].fixed, 1e3 * p->work[a].microbatch,
               1e3 * p->work[a].scatter);
   if (m->inside.latency > 0)
     print_link(out, "ranks of one host", &m->inside, "");
@@ -55,8 +55,8 @@ static void print_checks(FILE *out, const lks_scaling *p, const lks_bench *b)
       double predicted = images(p, point, point->cost[a].total),
              measured = images(p, point, point->measured[a]);
       fprintf(out, "%7zu %5zu  %-12s %-6s %-6s %10.0f %10.0f %+6.1f%%%s\n", point->ranks, point->hosts,
-              config->bn, config->reduce, config->precision, predicted, measured,
-              100 * (predicted / measured - 1),
+              lks_norm_text(config->bn).text, lks_reduce_name(config->reduce),
+              lks_type_name(config->precision), predicted, measured, 100 * (predicted / measured - 1),
               (double)point->ranks > p->machine.host_ranks * (double)point->hosts ? "  taking turns" : "");
     }
 }
@@ -66,7 +66,8 @@ static void print_forecast(FILE *out, const lks_scaling *p, const lks_bench *b)
   fprintf(out, "\nPredicted: images/s, and the share of ranks x one rank\n%7s %6s %10s", "ranks", "hosts",
           "mini-batch");
   for (size_t a = 0; a < b->arms; a++)
-    fprintf(out, " %15.10s %.4s", b->arm[a].config.bn, b->arm[a].config.reduce);
+    fprintf(out, " %15.10s %.4s", lks_norm_text(b->arm[a].config.bn).text,
+            lks_reduce_name(b->arm[a].config.reduce));
   fprintf(out, "\n");
   double microbatches = ceil((double)p->samples / (double)b->microbatch);
   for (size_t i = 0; i < LKS_FORECASTS; i++) {
@@ -99,9 +100,9 @@ static void print_json_point(lks_json *json, const lks_scaling *p, const lks_sca
     lks_json_open(json, NULL, '{');
     lks_json_number(json, "ranks", (double)point->ranks);
     lks_json_number(json, "hosts", (double)point->hosts);
-    lks_json_text(json, "bn", b->arm[a].config.bn);
-    lks_json_text(json, "reduce", b->arm[a].config.reduce);
-    lks_json_text(json, "precision", b->arm[a].config.precision);
+    lks_json_text(json, "bn", lks_norm_text(b->arm[a].config.bn).text);
+    lks_json_text(json, "reduce", lks_reduce_name(b->arm[a].config.reduce));
+    lks_json_text(json, "precision", lks_type_name(b->arm[a].config.precision));
     lks_json_number(json, "predicted", images(p, point, cost->total));
     if (point->measured[a] > 0) lks_json_number(json, "measured", images(p, point, point->measured[a]));
     lks_json_number(json, "compute", cost->compute);

@@ -126,7 +126,7 @@ lks_status lks_solo_calibrate_all(lks_cost_work *work, lks_comm *comm, const lks
       .source = source, .config = *config, .seconds = seconds, .takes_part = takes_part, .alone = true};
   lks_solo_result shard, one;
   double microbatches = ceil((double)samples / (double)config->microbatch);
-  if (strcmp(config->bn, "none") != 0) strcpy(run.config.bn, "sync");
+  if (config->bn.kind != LKS_NORM_NONE) run.config.bn = (lks_norm){LKS_NORM_SYNC, 0};
   lks_status status = measure_shard_all(&shard, comm, &run, samples);
   if (!status) status = measure_shard_all(&one, comm, &run, config->microbatch);
   if (!status) status = count_at_work_all(&work->at_work, comm, takes_part);

@@ -17,9 +17,6 @@ typedef enum lks_isa {
   LKS_ISAS
 } lks_isa;
 
-/** The words of --isa, on every architecture: what one wrote down, another can read. */
-#define LKS_ISA_CHOICES "auto|sse41|avx2|avx512|avx512_bf16|amx|neon"
-
 /** The best instruction set that this process may use: of the processor and the operating system, and not
  * above the bound that the environment sets (kernels/isa_bound.h). Local. */
 lks_isa lks_isa_best(void);

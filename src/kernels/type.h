@@ -5,20 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/** What activations and their gradients are stored as. Arithmetic is fp32 or double in either case: a bf16
- * value is widened when it is loaded, and rounded once when it is stored. */
-typedef enum lks_type { LKS_FP32, LKS_BF16 } lks_type;
+#include "lockstep/settings.h"
 
 /** Bytes of an element. Local. */
 static inline size_t lks_type_bytes(lks_type type)
 {
   return type == LKS_BF16 ? sizeof(uint16_t) : sizeof(float);
-}
-
-/** "fp32", "bf16". Local. */
-static inline const char *lks_type_name(lks_type type)
-{
-  return type == LKS_BF16 ? "bf16" : "fp32";
 }
 
 /** bf16 is the upper half of a float. Local. */

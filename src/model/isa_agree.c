@@ -1,7 +1,5 @@
 #include "model/isa_agree.h"
 
-#include <string.h>
-
 #include "base/log.h"
 #include "kernels/isa.h"
 #include "kernels/isa_bound.h"
@@ -55,15 +53,15 @@ static lks_status find(lks_isa *isa, const char *name, lks_isa common)
                   name, lks_isa_name(best), lks_isa_name(common));
 }
 
-lks_status lks_isa_agree_all(lks_comm *comm, const char *name)
+lks_status lks_isa_agree_all(lks_comm *comm, lks_isa_choice choice)
 {
   facts all;
   lks_status status = gather_all(&all, comm);
   if (status != LKS_OK) return status;
   if (all.of[UNHEARD][2] > 0) warn_of_bound_all(comm);
   lks_isa isa = (lks_isa)all.of[OFFERED][0];
-  if (name && strcmp(name, "auto") != 0)
-    status = lks_comm_agree_all(comm, find(&isa, name, (lks_isa)all.of[BEST][0]));
+  if (choice != LKS_ISA_CHOICE_AUTO)
+    status = lks_comm_agree_all(comm, find(&isa, lks_isa_choice_name(choice), (lks_isa)all.of[BEST][0]));
   return status == LKS_OK ? lks_comm_agree_all(comm, lks_isa_set(isa)) : status;
 }
 

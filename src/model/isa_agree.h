@@ -4,11 +4,11 @@
 #include <stdbool.h>
 
 #include "lockstep/comm.h"
+#include "lockstep/settings.h"
 
-/** Collective; name equal on all ranks. Sets the instruction set of that name on every rank. "auto" or NULL:
- * the one set before, in a process that works already, else the best that all ranks have. LKS_ERR_USAGE when
- * a rank lacks it, or when another one was set before. */
-lks_status lks_isa_agree_all(lks_comm *comm, const char *name);
+/** Collective; choice equal on all ranks. Sets that instruction set on every rank. LKS_ERR_USAGE when a rank lacks
+ * it, or when another one was set before. */
+lks_status lks_isa_agree_all(lks_comm *comm, lks_isa_choice choice);
 
 /** Collective; name equal on all ranks. Whether lks_isa_agree_all can set the instruction set of that name.
  */

@@ -174,16 +174,11 @@ static void reserve_threads(lks_network *network, size_t scratch)
 static size_t groups_bound(const lks_network *network, size_t microbatches)
 {
   size_t samples = microbatches * network->options.microbatch;
-  switch (network->norm.kind) {
-  case LKS_NORM_SIZE: return smaller(samples, samples / network->norm.size + 2);
+  switch (network->options.norm.kind) {
+  case LKS_NORM_SIZE: return smaller(samples, samples / network->options.norm.size + 2);
   case LKS_NORM_RANKS: return microbatches;
   default: return 1;
   }
-}
-
-static lks_reduce reduce_of(const lks_network *network)
-{
-  return strcmp(network->options.reduce, "mpi") ? LKS_REDUCE_TREE : LKS_REDUCE_MPI;
 }
 
 /* Lengths of the gradients in the order in which lks_backward_weights_all goes: stages and operators
@@ -207,7 +202,7 @@ static lks_status create_gradient_sum_all(lks_network *network)
   size_t *elements = gradient_elements(network);
   lks_status status = lks_comm_agree_all(network->comm, elements ? LKS_OK : LKS_ERR_RANK);
   if (!status)
-    status = lks_gradient_sum_create_all(&network->gradient_sum, network->comm, reduce_of(network),
+    status = lks_gradient_sum_create_all(&network->gradient_sum, network->comm, network->options.reduce,
                                          (size_t)network->stages->units[LKS_OP_LINEAR], elements,
                                          microbatches_of(network));
   lks_free(elements);
@@ -229,12 +224,9 @@ static lks_status check_augmentation(const lks_network *network)
 }
 
 /* oneDNN would carry bf16 out on older processors too, but slower than fp32. */
-static lks_status read_precision(lks_type *type, const char *text)
+static lks_status check_precision(lks_type type)
 {
-  *type = text && !strcmp(text, "bf16") ? LKS_BF16 : LKS_FP32;
-  if (text && strcmp(text, lks_type_name(*type)) != 0)
-    return lks_fail(LKS_ERR_USAGE, "precision %s is not known: choose fp32 or bf16", text);
-  if (*type == LKS_BF16 && lks_isa_used() < LKS_ISA_AVX512_BF16)
+  if (type == LKS_BF16 && lks_isa_used() < LKS_ISA_AVX512_BF16)
     return lks_fail(LKS_ERR_USAGE,
                     "--precision bf16 needs --isa avx512_bf16 or amx, of which every rank's processor must "
                     "have one, and %s is in use; choose --precision fp32",
@@ -245,16 +237,17 @@ static lks_status read_precision(lks_type *type, const char *text)
 static lks_status check_options(lks_network *network)
 {
   const lks_network_options *o = &network->options;
-  lks_status status = lks_norm_parse(&network->norm, o->norm);
-  if (status) return status;
   if (!o->batch_size || !o->microbatch || o->microbatch > o->batch_size)
     return lks_fail(LKS_ERR_USAGE, "a mini-batch of %zu samples cannot be cut into microbatches of %zu",
                     o->batch_size, o->microbatch);
-  if (network->norm.kind == LKS_NORM_SIZE && network->norm.size > o->batch_size)
+  if ((o->norm.kind == LKS_NORM_SIZE || o->norm.kind == LKS_NORM_RANKS) && o->norm.size == 0)
+    return lks_fail(LKS_ERR_USAGE, "normalization batches of 0 %s: take at least 1",
+                    o->norm.kind == LKS_NORM_SIZE ? "samples" : "ranks");
+  if (o->norm.kind == LKS_NORM_SIZE && o->norm.size > o->batch_size)
     return lks_fail(LKS_ERR_USAGE,
                     "normalization batches of %zu samples do not fit into mini-batches of %zu: choose "
                     "--bn K with K at most --batch-size, or --bn sync",
-                    network->norm.size, o->batch_size);
+                    o->norm.size, o->batch_size);
   if (o->measure_noise && lks_model_layers(network->model) > LKS_NOISE_NORMS_MAX)
     return lks_fail(LKS_ERR_USAGE, "noise can be measured in models of up to %d layers", LKS_NOISE_NORMS_MAX);
   return check_augmentation(network);
@@ -291,9 +284,9 @@ static lks_status reserve_all(lks_network *network)
 /* All that comes before the memory: stages, primitives, sizes. */
 static lks_status size_up(lks_network *network)
 {
-  lks_type type = LKS_FP32;
+  const lks_type type = network->options.precision;
   lks_status status = check_options(network);
-  if (!status) status = read_precision(&type, network->options.precision);
+  if (!status) status = check_precision(type);
   if (status) return status;
   size_t microbatch = network->options.microbatch, threads = (size_t)network->threads;
   network->shard_max = lks_partition_begin(microbatches_of(network), (size_t)network->ranks, 1);
@@ -372,7 +365,7 @@ lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *mo
   lks_status status = size_up(n);
   if (!status && !(elements = gradient_elements(n))) status = LKS_ERR_RANK;
   if (!status)
-    status = lks_gradient_sum_footprint(&sums, reduce_of(n), (size_t)n->stages->units[LKS_OP_LINEAR],
+    status = lks_gradient_sum_footprint(&sums, n->options.reduce, (size_t)n->stages->units[LKS_OP_LINEAR],
                                         elements, microbatches_of(n), ranks);
   if (!status && !lks_arena_reserved(n->arena))
     status = lks_fail(LKS_ERR_RANK, "the network would take more bytes than can be addressed");

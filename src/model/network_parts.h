@@ -66,7 +66,6 @@ struct lks_network {
   lks_comm *comm;
   int ranks;
   lks_network_options options;
-  lks_norm norm;
   lks_stages *stages;
   lks_arena *arena;
   lks_network_memory memory; /* what is reserved in the arena */

@@ -34,7 +34,7 @@ static lks_status check_groups(const lks_network *network, const lks_batch_plan 
           LKS_ERR_USAGE,
           "%s would normalize one value a channel: --bn %s leaves a normalization batch of one sample in a "
           "mini-batch of %zu; choose another --batch-size or --bn",
-          unit->op->layer->name, network->options.norm, plan->samples);
+          unit->op->layer->name, lks_norm_text(network->options.norm).text, plan->samples);
   }
   return LKS_OK;
 }
@@ -47,7 +47,7 @@ lks_status lks_network_prepare(lks_network *network, size_t total, bool training
     return lks_fail(LKS_ERR_USAGE, "a mini-batch of %zu samples is larger than the network's %zu", total,
                     o->batch_size);
   if (!plan) {
-    lks_status status = lks_batch_plan_create(&plan, total, o->microbatch, network->norm,
+    lks_status status = lks_batch_plan_create(&plan, total, o->microbatch, o->norm,
                                               lks_comm_size(network->comm), lks_comm_rank(network->comm));
     if (status) return status;
     make_room_for_plan(network);

@@ -1,7 +1,5 @@
 #include "optim/optimizer.h"
 
-#include <string.h>
-
 #include "base/arena.h"
 #include "kernels/optimizer.h"
 
@@ -13,12 +11,10 @@ typedef struct chunk {
   float decay;
 } chunk;
 
-typedef enum method { METHOD_SGD, METHOD_ADAM } method;
-
 struct lks_optimizer {
   lks_arena *arena;
   lks_network *network; /* borrowed */
-  method method;
+  lks_optimizer_kind kind;
   float momentum, epsilon;
   double beta1, beta2;
   bool nesterov;
@@ -31,7 +27,7 @@ struct lks_optimizer {
 };
 
 static const char *const moment_names[][MOMENTS_MAX] = {
-    [METHOD_SGD] = {"momentum"}, [METHOD_ADAM] = {"exp_avg", "exp_avg_sq"}};
+    [LKS_OPTIMIZER_SGD] = {"momentum"}, [LKS_OPTIMIZER_ADAM] = {"exp_avg", "exp_avg_sq"}};
 
 static bool is_parameter(const lks_tensor *tensor)
 {
@@ -63,18 +59,10 @@ static void fill_chunks(chunk *out, const lks_network *network, const lks_config
   }
 }
 
-static lks_status choose_method(lks_optimizer *optimizer, const lks_config *config)
+static size_t count_moments(const lks_config *config)
 {
-  if (strcmp(config->optimizer, "sgd") == 0) {
-    optimizer->method = METHOD_SGD;
-    optimizer->moments = config->momentum != 0.0 ? 1 : 0;
-  } else if (strcmp(config->optimizer, "adam") == 0) {
-    optimizer->method = METHOD_ADAM;
-    optimizer->moments = 2;
-  } else {
-    return lks_fail(LKS_ERR_USAGE, "optimizer \"%s\" is not known; use sgd or adam", config->optimizer);
-  }
-  return LKS_OK;
+  if (config->optimizer == LKS_OPTIMIZER_SGD) return config->momentum != 0.0 ? 1 : 0;
+  return 2;
 }
 
 lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network)
@@ -83,14 +71,15 @@ lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *con
   lks_optimizer *o = lks_new(1, sizeof *o);
   if (!o) return LKS_ERR_RANK;
   *o = (lks_optimizer){.network = network,
+                       .kind = config->optimizer,
+                       .moments = count_moments(config),
                        .momentum = (float)config->momentum,
                        .epsilon = (float)config->adam_epsilon,
                        .beta1 = config->beta1,
                        .beta2 = config->beta2,
                        .nesterov = config->nesterov,
                        .threads = config->threads > 0 ? (int)config->threads : 1};
-  lks_status status = choose_method(o, config);
-  if (status == LKS_OK) status = lks_arena_create(&o->arena);
+  lks_status status = lks_arena_create(&o->arena);
   if (status == LKS_OK) {
     o->chunks = count_chunks(network);
     lks_arena_reserve(o->arena, &o->chunk, o->chunks, sizeof *o->chunk);
@@ -155,7 +144,7 @@ static void step_adam(lks_optimizer *o, double lr)
 
 void lks_optimizer_step(lks_optimizer *optimizer, double lr)
 {
-  if (optimizer->method == METHOD_SGD)
+  if (optimizer->kind == LKS_OPTIMIZER_SGD)
     step_sgd(optimizer, lr);
   else
     step_adam(optimizer, lr);
@@ -175,7 +164,7 @@ size_t lks_optimizer_moments(const lks_optimizer *optimizer)
 
 const char *lks_optimizer_moment_name(const lks_optimizer *optimizer, size_t moment)
 {
-  return moment_names[optimizer->method][moment];
+  return moment_names[optimizer->kind][moment];
 }
 
 float *lks_optimizer_moment(lks_optimizer *optimizer, size_t moment)

@@ -11,7 +11,7 @@ typedef struct lks_optimizer lks_optimizer;
 
 /** Local. network is borrowed and must outlive the optimizer. config->threads 0 means one: the caller knows
  *  how many a rank may use.
- *  LKS_ERR_USAGE for an unknown optimizer. */
+ *  LKS_ERR_RANK when memory runs out. */
 lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network);
 void lks_optimizer_destroy(lks_optimizer **optimizer);
 

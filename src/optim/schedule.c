@@ -1,7 +1,6 @@
 #include "optim/schedule.h"
 
 #include <math.h>
-#include <string.h>
 
 static const double pi = 3.14159265358979323846;
 
@@ -16,11 +15,11 @@ double lks_schedule_lr(const lks_config *config, size_t steps_per_epoch, size_t 
 {
   size_t warmup = (size_t)llround(config->warmup * (double)steps_per_epoch);
   if (step < warmup) return config->lr * (double)(step + 1) / (double)warmup;
-  if (strcmp(config->schedule, "step") == 0) {
+  if (config->schedule == LKS_SCHEDULE_STEP) {
     size_t falls = step / steps_per_epoch / config->step_epochs;
     return config->lr * pow(config->step_factor, (double)falls);
   }
-  if (strcmp(config->schedule, "cosine") == 0)
+  if (config->schedule == LKS_SCHEDULE_COSINE)
     return config->lr * 0.5 * (1 + cos(pi * progress(step, warmup, config->epochs * steps_per_epoch)));
   return config->lr;
 }

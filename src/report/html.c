@@ -56,12 +56,12 @@ static void print_summary(FILE *out, const lks_results *results)
 static void print_verdicts(FILE *out, const lks_table *table, const lks_comparison *comparison)
 {
   fputs("<h2>What the seeds say</h2>\n<p>Test accuracy of each arm against ", out);
-  lks_html_escape(out, comparison->arm[comparison->reference].bn);
+  lks_html_escape(out, comparison->arm[comparison->reference].name);
   fputs(", paired by seed:</p>\n<ul>\n", out);
   for (size_t i = 0; i < table->rows; i++) {
     if (i == comparison->reference) continue;
     fputs("<li><strong>", out);
-    lks_html_escape(out, table->row[i].arm->bn);
+    lks_html_escape(out, table->row[i].arm->name);
     fputs("</strong>: ", out);
     lks_html_escape(out, table->row[i].sentence);
     fputs("</li>\n", out);
@@ -131,7 +131,7 @@ static lks_status print_page(FILE *out, const lks_table *table, const lks_result
   lks_html_table(out, table, results);
   if (table->rows > 1) {
     fputs("<h2>Differences to ", out);
-    lks_html_escape(out, comparison->arm[comparison->reference].bn);
+    lks_html_escape(out, comparison->arm[comparison->reference].name);
     fputs(" in test accuracy</h2>\n", out);
     lks_html_differences(out, table, results);
   }

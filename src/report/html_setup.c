@@ -74,7 +74,7 @@ lks_status lks_html_setup(FILE *out, const lks_results *results)
   if (status == LKS_OK) status = lks_comparison_print(&settings, &results->comparison);
   if (status == LKS_OK) {
     fprintf(out, "<p>The same numbers come from%s:</p>\n<pre class=\"wrap\">",
-            strcmp(results->comparison.base.reduce, "tree") == 0 ? ", at any number of ranks" : "");
+            results->comparison.base.reduce == LKS_REDUCE_TREE ? ", at any number of ranks" : "");
     lks_html_escape(out, command);
     fputs("</pre>\n<dl>\n", out);
     print_places(out, results);

@@ -63,7 +63,7 @@ static void print_difference(FILE *out, const lks_table_row *row)
   lks_cell_print_signed(low, pair->low, 2);
   lks_cell_print_signed(high, pair->high, 2);
   if (isfinite(pair->low)) snprintf(interval, sizeof interval, "%s to %s", low, high);
-  begin_row(out, row->arm->bn);
+  begin_row(out, row->arm->name);
   lks_cell_print_signed(cell, pair->mean, 2);
   print_cell(out, cell);
   print_cell(out, interval);
@@ -141,7 +141,7 @@ void lks_html_noise(FILE *out, const lks_results *results)
         begin_rows(out);
       }
       begun = true;
-      print_noise(out, &noise, results->comparison.arm[arm].bn);
+      print_noise(out, &noise, results->comparison.arm[arm].name);
     }
   }
   if (!begun) return;

@@ -56,7 +56,7 @@ static void print_arm(FILE *data, lks_curves *curves, const lks_results *results
     const lks_band loss = band_of(results, arm, epoch, loss_of);
     const lks_band accuracy = band_of(results, arm, epoch, accuracy_of);
     if (loss.seeds == 0 || accuracy.seeds == 0) continue;
-    fprintf(data, "%s %zu %zu %.8g %.8g %.8g %.8g %.8g %.8g\n", results->comparison.arm[arm].bn, epoch + 1,
+    fprintf(data, "%s %zu %zu %.8g %.8g %.8g %.8g %.8g %.8g\n", results->comparison.arm[arm].name, epoch + 1,
             loss.seeds, loss.mean, loss.range.low, loss.range.high, accuracy.mean, accuracy.range.low,
             accuracy.range.high);
     lks_range_take(&curves->loss, loss.range.low);
@@ -89,7 +89,7 @@ static size_t longest_name(const lks_curves *curves, const lks_comparison *compa
 {
   size_t longest = 0;
   for (size_t i = 0; i < curves->arms; i++) {
-    const size_t length = strlen(comparison->arm[curves->arm[i]].bn);
+    const size_t length = strlen(comparison->arm[curves->arm[i]].name);
     if (length > longest) longest = length;
   }
   return longest;
@@ -109,7 +109,7 @@ static void print_panel(FILE *script, const lks_curves *curves, const lks_compar
             i, column + 1, lowest, column + 1, column + 2, curves->arm[i] + 1);
   for (size_t i = 0; i < curves->arms; i++)
     fprintf(script, "data index %zu using 2:%d with linespoints ls %zu pi %zu title '%s'%s", i, column,
-            curves->arm[i] + 1, apart, comparison->arm[curves->arm[i]].bn,
+            curves->arm[i] + 1, apart, comparison->arm[curves->arm[i]].name,
             i + 1 < curves->arms ? ", \\\n  " : "\n");
 }
 

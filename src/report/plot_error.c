@@ -7,7 +7,7 @@
 static void print_mean(FILE *data, lks_range *range, const lks_results *results, size_t arm, double place)
 {
   const lks_summary s = lks_summarize(results, arm, lks_figure_test_error);
-  fprintf(data, "%s %zu %.6g %zu %.8g %.8g %.8g\n", results->comparison.arm[arm].bn,
+  fprintf(data, "%s %zu %.6g %zu %.8g %.8g %.8g\n", results->comparison.arm[arm].name,
           results->comparison.arm[arm].group, place, s.count, s.mean, s.low, s.high);
   lks_range_take(range, s.low);
   lks_range_take(range, s.high);
@@ -19,7 +19,7 @@ static void print_seeds(FILE *data, lks_range *range, const lks_results *results
   for (size_t seed = 0; seed < comparison->seeds; seed++) {
     const double error = lks_seed_figure(results, arm, seed, lks_figure_test_error);
     if (!isfinite(error)) continue;
-    fprintf(data, "%s %zu %.6g %llu %.8g\n", comparison->arm[arm].bn, comparison->arm[arm].group, place,
+    fprintf(data, "%s %zu %.6g %llu %.8g\n", comparison->arm[arm].name, comparison->arm[arm].group, place,
             (unsigned long long)comparison->first_seed + seed, error);
     lks_range_take(range, error);
   }
@@ -76,7 +76,7 @@ static bool print_none(FILE *data, lks_range x, lks_range *y, const lks_results 
 static bool has_sync(const lks_comparison *comparison, const size_t *order, size_t count)
 {
   for (size_t i = 0; i < count; i++)
-    if (strcmp(comparison->arm[order[i]].bn, "sync") == 0) return true;
+    if (comparison->arm[order[i]].norm.kind == LKS_NORM_SYNC) return true;
   return false;
 }
 

@@ -35,7 +35,7 @@ static lks_range print_data(FILE *data, const lks_forest *forest, const lks_resu
   fprintf(data, "# arm, row, seeds, mean (points), low and high end of its 95%% interval\n");
   for (size_t i = 0; i < forest->rows; i++) {
     const lks_summary *s = &forest->summary[i];
-    fprintf(data, "%s %zu %zu %.8g %.8g %.8g\n", comparison->arm[forest->arm[i]].bn, forest->rows - i,
+    fprintf(data, "%s %zu %zu %.8g %.8g %.8g\n", comparison->arm[forest->arm[i]].name, forest->rows - i,
             s->count, s->mean, s->low, s->high);
     lks_range_take(&x, s->low);
     lks_range_take(&x, s->high);
@@ -46,7 +46,7 @@ static lks_range print_data(FILE *data, const lks_forest *forest, const lks_resu
       const double value = seed_value(forest, results, forest->arm[i], seed);
       if (!isfinite(value)) continue;
       const double row = (double)(forest->rows - i) - 0.2 - 0.07 * (double)(seed % 3); /* below the bar */
-      fprintf(data, "%s %.2f %llu %.8g\n", comparison->arm[forest->arm[i]].bn, row,
+      fprintf(data, "%s %.2f %llu %.8g\n", comparison->arm[forest->arm[i]].name, row,
               (unsigned long long)comparison->first_seed + seed, value);
       lks_range_take(&x, value);
     }
@@ -58,7 +58,7 @@ static size_t name_width(const lks_forest *forest, const lks_comparison *compari
 {
   size_t longest = 4;
   for (size_t i = 0; i < forest->rows; i++) {
-    const size_t length = strlen(comparison->arm[forest->arm[i]].bn);
+    const size_t length = strlen(comparison->arm[forest->arm[i]].name);
     if (length > longest) longest = length;
   }
   return 20 + 10 * longest;
@@ -79,7 +79,7 @@ static void print_rows(FILE *script, const lks_forest *forest, const lks_compari
   lks_range_print(script, "y", y);
   fprintf(script, "set ytics scale 0 (");
   for (size_t i = 0; i < forest->rows; i++)
-    fprintf(script, "%s'%s' %zu", i == 0 ? "" : ", ", comparison->arm[forest->arm[i]].bn, forest->rows - i);
+    fprintf(script, "%s'%s' %zu", i == 0 ? "" : ", ", comparison->arm[forest->arm[i]].name, forest->rows - i);
   fprintf(script, ")\nset grid noytics\n"
                   "set arrow 1 from 0, graph 0 to 0, graph 1 nohead front lw 1.5 lc rgb '#000000'\n");
 }
@@ -126,7 +126,7 @@ bool lks_plot_differences(FILE *data, FILE *script, const lks_table *table, cons
   if (forest.rows == 0) return false;
   char label[128];
   snprintf(label, sizeof label, "test accuracy minus that of %s (points)",
-           comparison->arm[comparison->reference].bn);
+           comparison->arm[comparison->reference].name);
   print_plot(data, script, &forest, results, label);
   return true;
 }

@@ -69,7 +69,7 @@ static void print_layers(FILE *data, lks_noise_plot *plot, const lks_noise_row *
       if (printed++ == 0)
         fprintf(data, "%s# layer, arm, normalization batch (samples), noise of the mean\n",
                 plot->series == 0 ? "" : "\n\n");
-      fprintf(data, "%s %s %zu %.8g\n", word, arm->bn, arm->group, noise);
+      fprintf(data, "%s %s %zu %.8g\n", word, arm->name, arm->group, noise);
       take(plot, plot->order[i], noise);
     }
     if (printed > 0) strcpy(plot->title[plot->series++], word);
@@ -97,7 +97,7 @@ static void print_median(FILE *data, lks_noise_plot *plot)
     if (count == 0) continue;
     qsort(noise, count, sizeof *noise, compare);
     const double median = (noise[count / 2] + noise[(count - 1) / 2]) / 2;
-    fprintf(data, "%zu %s %zu %.8g %.8g %.8g\n", count, arm->bn, arm->group, median, noise[0],
+    fprintf(data, "%zu %s %zu %.8g %.8g %.8g\n", count, arm->name, arm->group, median, noise[0],
             noise[count - 1]);
     take(plot, plot->order[i], noise[0]);
     take(plot, plot->order[i], noise[count - 1]);

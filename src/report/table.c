@@ -153,7 +153,7 @@ static void say(lks_table_row *row, bool same, const lks_comparison *comparison)
   else if (row->seeds == 0)
     snprintf(row->sentence, sizeof row->sentence, "no run is finished");
   else if (row->paired == 0)
-    snprintf(row->sentence, sizeof row->sentence, "no seed is finished here and for %s", reference->bn);
+    snprintf(row->sentence, sizeof row->sentence, "no seed is finished here and for %s", reference->name);
   else
     lks_verdict_write(row->sentence, sizeof row->sentence, &row->paired_test, row->holm, comparison->margin,
                       same);

@@ -56,7 +56,7 @@ void lks_cell_print_p(lks_cell cell, double p)
 
 static void print_arm(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t seeds)
 {
-  snprintf(cell[LKS_CELL_ARM], LKS_CELL_MAX, "%s", row->arm->bn);
+  snprintf(cell[LKS_CELL_ARM], LKS_CELL_MAX, "%s", row->arm->name);
   strcpy(cell[LKS_CELL_GROUP], "-");
   strcpy(cell[LKS_CELL_RANKS], "-");
   if (row->arm->group > 0) {
@@ -95,7 +95,7 @@ void lks_table_print_rates(FILE *stream, const lks_table *table)
   for (size_t i = 0; i < table->rows; i++) {
     char number[LKS_NUMBER_MAX];
     lks_number_print(number, table->row[i].lr, "-");
-    fprintf(stream, "%s %s (%s)", i > 0 ? "," : "", number, table->row[i].arm->bn);
+    fprintf(stream, "%s %s (%s)", i > 0 ? "," : "", number, table->row[i].arm->name);
   }
   fputc('\n', stream);
 }

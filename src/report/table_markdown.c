@@ -28,10 +28,10 @@ static void print_columns(FILE *stream, const lks_table *table, size_t seeds, si
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
   fprintf(stream, "## What the seeds say\n\nTest accuracy of each arm against %s, paired by seed:\n\n",
-          comparison->arm[comparison->reference].bn);
+          comparison->arm[comparison->reference].name);
   for (size_t i = 0; i < table->rows; i++)
     if (i != comparison->reference)
-      fprintf(stream, "- **%s**: %s\n", table->row[i].arm->bn, table->row[i].sentence);
+      fprintf(stream, "- **%s**: %s\n", table->row[i].arm->name, table->row[i].sentence);
 }
 
 static void print_difference(FILE *stream, const lks_table_row *row)
@@ -44,7 +44,7 @@ static void print_difference(FILE *stream, const lks_table_row *row)
   lks_cell_print_signed(low, pair->low, 2);
   lks_cell_print_signed(high, pair->high, 2);
   for (int i = 0; i < 4; i++) lks_cell_print_p(p[i], ps[i]);
-  fprintf(stream, "| %s | %zu | %s | ", row->arm->bn, pair->count, mean);
+  fprintf(stream, "| %s | %zu | %s | ", row->arm->name, pair->count, mean);
   if (interval)
     fprintf(stream, "[%s, %s]", low, high);
   else
@@ -59,7 +59,7 @@ static void print_differences(FILE *stream, const lks_table *table, const lks_co
           "p, t test | "
           "p, Holm | p, sign flips | p, equivalence |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | "
           "---: |\n",
-          comparison->arm[comparison->reference].bn);
+          comparison->arm[comparison->reference].name);
   for (size_t i = 0; i < table->rows; i++)
     if (i != comparison->reference) print_difference(stream, &table->row[i]);
 }
@@ -164,7 +164,7 @@ static void print_all(FILE *stream, const lks_table *table, const lks_results *r
   print_configuration(stream, table, comparison);
   fprintf(stream, "\n## Made with\n\nLockstep %s, oneDNN %s. The same numbers come from%s:\n\n```\n%s\n```\n",
           LKS_VERSION, lks_onednn_version(),
-          strcmp(comparison->base.reduce, "tree") == 0 ? ", at any rank count" : "", command);
+          comparison->base.reduce == LKS_REDUCE_TREE ? ", at any rank count" : "", command);
   fputs("\n## Times\n\n", stream);
   print_columns(stream, table, comparison->seeds, LKS_CELL_SPEED, LKS_CELLS);
   print_execution(stream, results);

@@ -55,12 +55,12 @@ static void print_table(FILE *stream, const lks_table *table, size_t seeds)
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
   size_t width = 0;
-  for (size_t i = 0; i < table->rows; i++) width = larger(width, strlen(table->row[i].arm->bn));
+  for (size_t i = 0; i < table->rows; i++) width = larger(width, strlen(table->row[i].arm->name));
   fprintf(stream, "\nTest accuracy, each arm against %s, paired by seed:\n",
-          comparison->arm[comparison->reference].bn);
+          comparison->arm[comparison->reference].name);
   for (size_t i = 0; i < table->rows; i++)
     if (i != comparison->reference)
-      fprintf(stream, "  %-*s  %s\n", (int)width, table->row[i].arm->bn, table->row[i].sentence);
+      fprintf(stream, "  %-*s  %s\n", (int)width, table->row[i].arm->name, table->row[i].sentence);
 }
 
 lks_status lks_table_text(char **text, const lks_table *table, const lks_results *results)

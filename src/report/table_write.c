@@ -39,7 +39,7 @@ static void print_arms(FILE *stream, const lks_table *table, const lks_results *
   for (size_t i = 0; i < table->rows; i++) {
     const lks_table_row *row = &table->row[i];
     const lks_paired *pair = &row->paired_test;
-    fprintf(stream, "%s,%zu", row->arm->bn, row->arm->group);
+    fprintf(stream, "%s,%zu", row->arm->name, row->arm->group);
     print_real(stream, row->ranks);
     fprintf(stream, ",%zu,%zu", row->seeds, row->paired);
     PRINT_REALS(stream, row->lr, row->train_loss, row->train_accuracy, row->test_loss, row->test_accuracy,
@@ -81,7 +81,7 @@ static void print_runs(FILE *stream, const lks_table *table, const lks_results *
     for (size_t seed = 0; seed < comparison->seeds; seed++) {
       const lks_run *run = lks_results_run(results, arm, seed);
       if (!run->done) continue;
-      fprintf(stream, "%s,%" PRIu64, comparison->arm[arm].bn, comparison->first_seed + seed);
+      fprintf(stream, "%s,%" PRIu64, comparison->arm[arm].name, comparison->first_seed + seed);
       print_run(stream, run);
     }
   }
@@ -124,7 +124,7 @@ static void print_noise(FILE *stream, const lks_table *table, const lks_results 
     for (size_t i = 0; run != NULL && i < run->noises; i++) {
       lks_noise_row mean = {.channels = run->noise[i].channels, .values = run->noise[i].values};
       const size_t seeds = average_noise(&mean, results, arm, run->noise[i].layer);
-      fprintf(stream, "%s,%zu,%s,%zu,%zu,%zu", table->row[arm].arm->bn, table->row[arm].arm->group,
+      fprintf(stream, "%s,%zu,%s,%zu,%zu,%zu", table->row[arm].arm->name, table->row[arm].arm->group,
               run->noise[i].layer, mean.channels, mean.values, seeds);
       PRINT_REALS(stream, mean.mean, mean.theory, mean.variance, mean.effective_samples);
       fputc('\n', stream);

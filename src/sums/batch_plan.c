@@ -1,55 +1,14 @@
 #include "sums/batch_plan.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
-#include "base/suggest.h"
 #include "sums/partition.h"
 
 typedef struct owned_plan {
   lks_batch_plan plan; /* first: callers hold a pointer to it */
   lks_arena *arena;
 } owned_plan;
-
-static lks_status parse_count(size_t *count, const char *digits, const char *text)
-{
-  char *end;
-  errno = 0;
-  unsigned long long number = isdigit((unsigned char)*digits) ? strtoull(digits, &end, 10) : 0;
-  if (number == 0 || *end != '\0' || errno != 0 || number > SIZE_MAX / 2) {
-    return lks_fail(LKS_ERR_USAGE, "batch norm '%s': the number must be a whole number from 1 on", text);
-  }
-  *count = (size_t)number;
-  return LKS_OK;
-}
-
-lks_status lks_norm_parse(lks_norm *norm, const char *text)
-{
-  static const char *const word[] = {"sync", "rank", "none"};
-  static const lks_norm_kind kind[] = {LKS_NORM_SYNC, LKS_NORM_RANK, LKS_NORM_NONE};
-  enum { WORDS = sizeof word / sizeof word[0] };
-  for (size_t i = 0; i < WORDS; i++) {
-    if (strcmp(text, word[i]) == 0) {
-      *norm = (lks_norm){.kind = kind[i]};
-      return LKS_OK;
-    }
-  }
-  bool ranks = strncmp(text, "rank:", 5) == 0;
-  if (ranks || isdigit((unsigned char)*text) || *text == '-' || *text == '+') {
-    lks_norm read = {.kind = ranks ? LKS_NORM_RANKS : LKS_NORM_SIZE};
-    lks_status status = parse_count(&read.size, ranks ? text + 5 : text, text);
-    if (status == LKS_OK) *norm = read;
-    return status;
-  }
-  const char *near = lks_suggest(text, word, WORDS);
-  return lks_fail(LKS_ERR_USAGE,
-                  "batch norm '%s' is not known%s%s; write sync, rank, none, rank:R or a group size K", text,
-                  near ? ": did you mean " : "", near ? near : "");
-}
 
 /* The first sample of a microbatch; of the one behind the last: the end. */
 static size_t sample_begin(const lks_batch_plan *plan, size_t microbatch)

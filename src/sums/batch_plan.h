@@ -4,24 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lockstep/status.h"
-
-/** What the normalization batch is (DESIGN, words). */
-typedef enum lks_norm_kind {
-  LKS_NORM_SYNC,  /* the whole mini-batch */
-  LKS_NORM_SIZE,  /* consecutive groups of `size` samples; the last one may be smaller */
-  LKS_NORM_RANKS, /* the shards of `size` ranks, whatever the rank count of this run */
-  LKS_NORM_RANK,  /* this run's own shards */
-  LKS_NORM_NONE   /* no batch norm */
-} lks_norm_kind;
-
-typedef struct lks_norm {
-  lks_norm_kind kind;
-  size_t size; /* samples (SIZE) or ranks (RANKS) */
-} lks_norm;
-
-/** Local. Reads "sync", "none", "rank", "rank:R" or "K". LKS_ERR_USAGE with a message otherwise. */
-lks_status lks_norm_parse(lks_norm *norm, const char *text);
+#include "lockstep/settings.h"
 
 /** A run of samples that lie in one microbatch and in one normalization group: what a batch-norm kernel gets
  * at once. Without batch norm (LKS_NORM_NONE) there are no groups, and each microbatch is one segment of

@@ -114,9 +114,8 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   lks_status status = lks_checkpoint_header_all(&header, comm, checkpoint);
   if (status) return status;
   if (options->threads) header.config.threads = options->threads;
-  if (options->precision)
-    snprintf(header.config.precision, sizeof header.config.precision, "%s", options->precision);
-  snprintf(header.config.isa, sizeof header.config.isa, "%s", options->isa ? options->isa : "auto");
+  header.config.precision = lks_precision_chosen(options->precision, header.config.precision);
+  header.config.isa = options->isa;
   status = lks_dataset_open_all(&dataset, comm, data, options->cache);
   if (!status) status = lks_comm_agree_all(comm, check_fit(&header, dataset, checkpoint, data));
   if (!status) {

@@ -13,10 +13,8 @@ enum { FRAME_SIZE = 512, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 
 
 static const double redraw_seconds = 0.1, plain_seconds = 30.0, memory_seconds = 10.0;
 
-typedef enum display { DISPLAY_NONE, DISPLAY_PLAIN, DISPLAY_BAR } display;
-
 struct lks_progress {
-  display display;
+  lks_display display;            /* not AUTO */
   size_t epochs, steps_per_epoch; /* of the whole */
   char title[64]; /* of the run under way, its first step and epochs; "" when it is the only one */
   size_t run_first, run_epochs;
@@ -37,20 +35,18 @@ static size_t terminal_columns(void)
   return size.ws_col;
 }
 
-static display choose_display(const char *name)
+static lks_display choose_display(lks_display wanted)
 {
-  if (strcmp(name, "none") == 0) return DISPLAY_NONE;
-  if (strcmp(name, "bar") == 0) return DISPLAY_BAR;
-  if (strcmp(name, "plain") == 0) return DISPLAY_PLAIN;
-  return terminal_columns() > 0 ? DISPLAY_BAR : DISPLAY_PLAIN;
+  if (wanted != LKS_DISPLAY_AUTO) return wanted;
+  return terminal_columns() > 0 ? LKS_DISPLAY_BAR : LKS_DISPLAY_PLAIN;
 }
 
-lks_progress *lks_progress_create(const char *mode, size_t epochs, size_t steps_per_epoch, size_t done)
+lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t steps_per_epoch, size_t done)
 {
   lks_progress *progress = lks_new(1, sizeof *progress);
   if (!progress) return NULL;
   const double now = lks_seconds();
-  *progress = (lks_progress){.display = choose_display(mode),
+  *progress = (lks_progress){.display = choose_display(display),
                              .epochs = epochs,
                              .run_epochs = epochs,
                              .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
@@ -155,10 +151,10 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
 
 void lks_progress_step(lks_progress *progress, size_t step, size_t samples, double mean_loss)
 {
-  if (!progress || progress->display == DISPLAY_NONE) return;
+  if (!progress || progress->display == LKS_DISPLAY_NONE) return;
   progress->samples += samples;
   const double now = lks_seconds();
-  const bool bar = progress->display == DISPLAY_BAR;
+  const bool bar = progress->display == LKS_DISPLAY_BAR;
   const bool last = bar && step == progress->epochs * progress->steps_per_epoch;
   if (now - progress->shown < (bar ? redraw_seconds : plain_seconds) && !last) return;
   update_rates(progress, step, now);
@@ -175,7 +171,7 @@ void lks_progress_step(lks_progress *progress, size_t step, size_t samples, doub
 
 void lks_progress_line(lks_progress *progress, const char *format, ...)
 {
-  if (!progress || progress->display == DISPLAY_NONE) return;
+  if (!progress || progress->display == LKS_DISPLAY_NONE) return;
   if (progress->frame[0]) fputs("\r\033[K", stdout);
   va_list arguments;
   va_start(arguments, format);

@@ -4,14 +4,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lockstep/settings.h"
+
 /** Shows how a run gets on: a bar that is drawn over on a terminal, plain lines (without control characters)
  * elsewhere. */
 typedef struct lks_progress lks_progress;
 
-/** Local (rank 0). mode: "auto" (a bar if standard output is a terminal with columns > 0, else plain), "bar",
- * "plain", "none". epochs and steps_per_epoch are those of the whole run; done: steps done before this job.
- * NULL and a message when out of memory. */
-lks_progress *lks_progress_create(const char *mode, size_t epochs, size_t steps_per_epoch, size_t done);
+/** Local (rank 0). AUTO is a bar if standard output is a terminal with columns > 0, else plain lines. epochs
+ * and steps_per_epoch are those of the whole run; done: steps done before this job. NULL and a message when
+ * out of memory. */
+lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t steps_per_epoch, size_t done);
 void lks_progress_destroy(lks_progress **progress); /* ends the bar's line */
 
 /** Local. The run that begins at `first_step` is one of many: `title` stands before its epochs, which are

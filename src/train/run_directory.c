@@ -90,7 +90,7 @@ static void run_name(char out[PATH_SIZE], const lks_config *config)
   copy_safe(model, sizeof model, slash ? slash + 1 : config->model);
   const size_t length = strlen(model), ending = strlen(".model");
   if (length > ending && strcmp(model + length - ending, ".model") == 0) model[length - ending] = '\0';
-  copy_safe(bn, sizeof bn, config->bn);
+  copy_safe(bn, sizeof bn, lks_norm_text(config->bn).text);
   snprintf(out, PATH_SIZE, "runs/%s-bn%s-seed%llu", model, bn, (unsigned long long)config->seed);
 }
 

@@ -79,7 +79,7 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
   lks_status status = s ? make_form(s, input, config->normalize_input) : LKS_ERR_RANK;
   if (!status)
     status = lks_model_parse(&s->model, input->model_text, input->model_name, input->shape, input->classes,
-                             !strcmp(config->bn, "none"));
+                             config->bn.kind == LKS_NORM_NONE);
   status = lks_comm_agree_all(comm, status);
   if (!status && s) {
     const lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));

@@ -46,9 +46,9 @@ static lks_status hold_isa_all(lks_config *config, lks_trainer *t)
 {
   bool settable = false;
   lks_status status = LKS_OK;
-  if (t->state.isa[0] && strcmp(config->isa, "auto") == 0)
+  if (t->state.isa[0] && config->isa == LKS_ISA_CHOICE_AUTO)
     status = lks_isa_settable_all(&settable, t->comm, t->state.isa);
-  if (settable) snprintf(config->isa, sizeof config->isa, "%s", t->state.isa);
+  if (status == LKS_OK && settable) status = lks_config_set(config, "isa", t->state.isa);
   return status;
 }
 
@@ -161,9 +161,9 @@ static void warn_of_settings(const lks_trainer *t)
              "(which gives other bits)",
              ranks, microbatches, ranks - microbatches, microbatches,
              t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
-  if (!strcmp(t->config.bn, "rank") && ranks > 1)
+  if (t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
     lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);
-  if (!strcmp(t->config.reduce, "mpi"))
+  if (t->config.reduce == LKS_REDUCE_MPI)
     lks_warn("--reduce mpi gives up the promise of the same bits at any rank count");
 }
 
@@ -177,7 +177,7 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
           lks_loader_samples(t->train), lks_loader_samples(t->test), c->holdout ? "held-out" : "test",
           shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
   lks_say("model    %s, %zu parameters, batch norm %s", c->model,
-          lks_network_parameter_count(t->setup->network), c->bn);
+          lks_network_parameter_count(t->setup->network), lks_norm_text(c->bn).text);
   lks_say("batch    %zu samples in microbatches of %zu; %zu steps an epoch, %zu epochs", c->batch_size,
           c->microbatch, lks_loader_steps(t->train), c->epochs);
   lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; isa %s; %s", ranks,

@@ -44,14 +44,8 @@ static void create(run *r, lks_comm *comm, const char *name, uint64_t seed)
   golden_size(r->g, "pixels", extent);
   lks_config_default(&r->config);
   const lks_shape image = {extent[1], extent[2], extent[3]};
-  const lks_network_options options = {.batch_size = 12,
-                                       .microbatch = 4,
-                                       .norm = "sync",
-                                       .reduce = "tree",
-                                       .epsilon = 1e-5,
-                                       .momentum = 0.1,
-                                       .seed = seed,
-                                       .threads = 1};
+  const lks_network_options options = {
+      .batch_size = 12, .microbatch = 4, .epsilon = 1e-5, .momentum = 0.1, .seed = seed, .threads = 1};
   lks_assert_ok_all(comm,
                     lks_model_parse(&r->model, golden_text(r->g, "model"), "golden", image, CLASSES, false));
   lks_assert_ok_all(comm, lks_network_create_all(&r->network, r->model, comm, &options));

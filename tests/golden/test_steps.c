@@ -58,10 +58,11 @@ static void open_golden(run *r, const char *name)
 
 static void create_network(run *r, lks_comm *comm, const char *norm, size_t microbatch, int threads)
 {
+  lks_norm groups;
+  CHECK(lks_norm_parse(&groups, norm));
   lks_network_options options = {.batch_size = BATCH,
                                  .microbatch = microbatch,
-                                 .norm = norm,
-                                 .reduce = "tree",
+                                 .norm = groups,
                                  .epsilon = golden_number(r->g, "norm_epsilon"),
                                  .momentum = golden_number(r->g, "norm_momentum"),
                                  .smoothing = golden_number(r->g, "smoothing"),

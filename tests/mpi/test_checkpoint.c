@@ -47,14 +47,8 @@ static void create(subject *s, lks_comm *comm, const char *text, const char *opt
   lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
   lks_assert_ok_all(comm, lks_model_parse(&s->model, text, "test", lks_dataset_shape(s->dataset),
                                           lks_dataset_classes(s->dataset), false));
-  const lks_network_options options = {.batch_size = 32,
-                                       .microbatch = 4,
-                                       .norm = "sync",
-                                       .reduce = "tree",
-                                       .epsilon = 1e-5,
-                                       .momentum = 0.1,
-                                       .seed = seed,
-                                       .threads = 1};
+  const lks_network_options options = {
+      .batch_size = 32, .microbatch = 4, .epsilon = 1e-5, .momentum = 0.1, .seed = seed, .threads = 1};
   lks_assert_ok_all(comm, lks_network_create_all(&s->network, s->model, comm, &options));
   lks_assert_ok_all(comm, lks_optimizer_create(&s->optimizer, &s->config, s->network));
 }
@@ -156,7 +150,7 @@ static void test_header(lks_comm *comm)
   lks_assert_all(comm,
                  strcmp(header.model_text, model_text) == 0 && strcmp(header.fingerprint, fingerprint) == 0);
   lks_assert_all(comm, strcmp(header.data_hash, lks_dataset_hash(s.dataset)) == 0);
-  lks_assert_all(comm, header.config.seed == 7 && strcmp(header.config.optimizer, "sgd") == 0);
+  lks_assert_all(comm, header.config.seed == 7 && header.config.optimizer == LKS_OPTIMIZER_SGD);
   lks_assert_all(comm, header.state.epoch == 2 && header.state.epoch_step == 5 && header.state.step == 45 &&
                            header.state.loss_limbs[5] == 6 && header.state.correct == 70 &&
                            header.state.samples == 80 && header.state.seconds == 1.5);

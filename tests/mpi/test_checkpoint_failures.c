@@ -49,15 +49,9 @@ void *wrap_lks_new(size_t count, size_t size)
 static void create(subject *s, lks_comm *comm, const char *optimizer, uint64_t seed)
 {
   lks_config_default(&s->config);
-  strcpy(s->config.optimizer, optimizer);
-  const lks_network_options options = {.batch_size = 32,
-                                       .microbatch = 4,
-                                       .norm = "sync",
-                                       .reduce = "tree",
-                                       .epsilon = 1e-5,
-                                       .momentum = 0.1,
-                                       .seed = seed,
-                                       .threads = 1};
+  lks_assert_ok_all(comm, lks_config_set(&s->config, "optimizer", optimizer));
+  const lks_network_options options = {
+      .batch_size = 32, .microbatch = 4, .epsilon = 1e-5, .momentum = 0.1, .seed = seed, .threads = 1};
   lks_assert_ok_all(comm, lks_model_parse(&s->model, model_text, "test", shape, CLASSES, false));
   lks_assert_ok_all(comm, lks_network_create_all(&s->network, s->model, comm, &options));
   lks_assert_ok_all(comm, lks_optimizer_create(&s->optimizer, &s->config, s->network));

@@ -63,7 +63,7 @@ static void bench_create(bench *b, lks_comm *comm)
   *b = (bench){0};
   open_all(b, comm);
   lks_config_default(&config);
-  snprintf(config.bn, sizeof config.bn, "5");
+  config.bn = (lks_norm){LKS_NORM_SIZE, 5};
   config.batch_size = BATCH;
   config.microbatch = 3;
   config.threads = 1;

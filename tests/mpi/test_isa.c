@@ -13,6 +13,13 @@
 
 static lks_isa here; /* of every rank, before the environment is changed */
 
+static lks_isa_choice choice_of(lks_isa isa)
+{
+  lks_isa_choice choice = LKS_ISA_CHOICE_SSE41;
+  while (strcmp(lks_isa_choice_name(choice), lks_isa_name(isa)) != 0) choice++;
+  return choice;
+}
+
 static bool is_last(const lks_comm *comm)
 {
   return lks_comm_rank(comm) == lks_comm_size(comm) - 1;
@@ -26,7 +33,7 @@ static void test_what_a_rank_lacks_is_refused(lks_comm *comm)
   if (is_last(comm)) setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
   char who[64];
   bool settable;
-  lks_status status = lks_isa_agree_all(comm, lks_isa_name(here));
+  lks_status status = lks_isa_agree_all(comm, choice_of(here));
   snprintf(who, sizeof who, "rank %d on ", lks_comm_size(comm) - 1);
   bool told = strstr(lks_message(), "leaves sse41 at best; choose --isa sse41, which all ranks have") &&
               (lks_comm_size(comm) == 1 || strstr(lks_message(), who));
@@ -40,10 +47,17 @@ static void test_what_a_rank_lacks_is_refused(lks_comm *comm)
   lks_assert_all(comm, status == LKS_ERR_USAGE && told && !settable);
 }
 
-static void test_words_of_nothing_are_refused(lks_comm *comm)
+static void test_what_the_architecture_lacks_is_refused(lks_comm *comm)
 {
   bool settable;
-  lks_assert_all(comm, lks_isa_agree_all(comm, "avx3") == LKS_ERR_USAGE);
+#if defined(__x86_64__)
+  const lks_isa_choice other = LKS_ISA_CHOICE_NEON;
+#else
+  const lks_isa_choice other = LKS_ISA_CHOICE_AVX2;
+#endif
+  lks_assert_all(comm, lks_isa_agree_all(comm, other) == LKS_ERR_USAGE);
+  lks_assert_ok_all(comm, lks_isa_settable_all(&settable, comm, lks_isa_choice_name(other)));
+  lks_assert_all(comm, !settable);
   lks_assert_ok_all(comm, lks_isa_settable_all(&settable, comm, "avx3"));
   lks_assert_all(comm, !settable);
   lks_assert_ok_all(comm, lks_isa_settable_all(&settable, comm, lks_isa_name(here)));
@@ -55,7 +69,7 @@ static void test_auto_is_the_least_of_the_best(lks_comm *comm)
 {
   if (is_last(comm) && here > LKS_ISA_AVX2) setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
   const lks_isa want = here < LKS_ISA_AVX2 ? here : LKS_ISA_AVX2;
-  lks_status status = lks_isa_agree_all(comm, NULL);
+  lks_status status = lks_isa_agree_all(comm, LKS_ISA_CHOICE_AUTO);
   lks_assert_ok_all(comm, status);
   lks_assert_all(comm, lks_isa_used() == want && lks_isa_offered() == want);
 #if defined(__x86_64__)
@@ -67,7 +81,7 @@ static void test_bf16_names_the_setting(lks_comm *comm)
 {
   subject s;
   lks_network_options o = options("sync", 1);
-  o.precision = "bf16";
+  o.precision = LKS_BF16;
   lks_status status = subject_create(&s, comm, pooled_text, &o);
   bool told =
       strstr(lks_message(), "needs --isa avx512_bf16") && strstr(lks_message(), "choose --precision fp32");
@@ -81,7 +95,7 @@ static void test_later_networks_keep_it(lks_comm *comm)
   subject all, alone;
   lks_pass_result result = {0}, reference = {0};
   lks_network_options o = options("sync", 1);
-  o.isa = "auto";
+  o.isa = LKS_ISA_CHOICE_AUTO;
   lks_assert_ok_all(comm, subject_create(&all, comm, pooled_text, &o));
   lks_assert_ok_all(comm, subject_create(&alone, NULL, pooled_text, &o));
   lks_assert_ok_all(comm, train(&all, &result));
@@ -89,7 +103,7 @@ static void test_later_networks_keep_it(lks_comm *comm)
   bool same = same_bits(&all, &alone) && result.loss == reference.loss;
   subject_destroy(&all);
   subject_destroy(&alone);
-  o.isa = lks_isa_name(lks_isa_used());
+  o.isa = choice_of(lks_isa_used());
   lks_status again = subject_create(&all, comm, pooled_text, &o);
   subject_destroy(&all);
   lks_assert_ok_all(comm, again);
@@ -103,21 +117,23 @@ static void test_another_one_is_refused(lks_comm *comm)
   subject s;
   bool settable;
   lks_network_options o = options("sync", 1);
-  o.isa = lks_isa_name(LKS_ISA_BASELINE);
+  o.isa = choice_of(LKS_ISA_BASELINE);
   lks_status status = subject_create(&s, comm, pooled_text, &o);
   bool told = strstr(lks_message(), "takes one a process");
   subject_destroy(&s);
   lks_assert_all(comm, status == LKS_ERR_USAGE && told);
-  lks_assert_ok_all(comm, lks_isa_settable_all(&settable, comm, o.isa));
+  lks_assert_ok_all(comm, lks_isa_settable_all(&settable, comm, lks_isa_choice_name(o.isa)));
   lks_assert_all(comm, !settable);
 }
 
 int main(int argc, char **argv)
 {
-  static const lks_mpi_test tests[] = {
-      LKS_MPI_TEST(test_what_a_rank_lacks_is_refused),  LKS_MPI_TEST(test_words_of_nothing_are_refused),
-      LKS_MPI_TEST(test_auto_is_the_least_of_the_best), LKS_MPI_TEST(test_bf16_names_the_setting),
-      LKS_MPI_TEST(test_later_networks_keep_it),        LKS_MPI_TEST(test_another_one_is_refused)};
+  static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_what_a_rank_lacks_is_refused),
+                                       LKS_MPI_TEST(test_what_the_architecture_lacks_is_refused),
+                                       LKS_MPI_TEST(test_auto_is_the_least_of_the_best),
+                                       LKS_MPI_TEST(test_bf16_names_the_setting),
+                                       LKS_MPI_TEST(test_later_networks_keep_it),
+                                       LKS_MPI_TEST(test_another_one_is_refused)};
   make_data();
   here = lks_isa_best();
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

@@ -64,7 +64,7 @@ static void test_plain_reduction_is_close(lks_comm *comm)
   lks_pass_result result;
   lks_network_options o = options("sync", 1);
   lks_assert_ok_all(comm, subject_create(&tree, comm, residual_text, &o));
-  o.reduce = "mpi";
+  o.reduce = LKS_REDUCE_MPI;
   lks_assert_ok_all(comm, subject_create(&plain, comm, residual_text, &o));
   lks_assert_ok_all(comm, pass(&tree, &result, LKS_PASS_TRAIN, 0, BATCH, 0));
   lks_assert_ok_all(comm, pass(&plain, &result, LKS_PASS_TRAIN, 0, BATCH, 0));
@@ -310,7 +310,7 @@ static bool noise_is_right(lks_comm *comm, const char *text, const char *norm, b
 /* A rank with a largest shard need not be one with the most blocks of the gradients' tree. */
 static void test_footprint(lks_comm *comm)
 {
-  static const char *const reductions[] = {"tree", "mpi"};
+  static const lks_reduce reductions[] = {LKS_REDUCE_TREE, LKS_REDUCE_MPI};
   subject s;
   lks_network_memory foretold, others;
   for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {

@@ -36,8 +36,7 @@ static void eye_create(eye *e, lks_comm *comm, int crop, bool flip, uint64_t see
 {
   *e = (eye){.options = {.batch_size = BATCH,
                          .microbatch = MICROBATCH,
-                         .norm = "none",
-                         .reduce = "tree",
+                         .norm = {LKS_NORM_NONE, 0},
                          .epsilon = 1e-5,
                          .momentum = 0.1,
                          .crop = crop,

@@ -52,8 +52,7 @@ static void pair_create(pair *p, lks_comm *comm)
 {
   *p = (pair){.options = {.batch_size = BATCH,
                           .microbatch = MICROBATCH,
-                          .norm = "6",
-                          .reduce = "tree",
+                          .norm = {LKS_NORM_SIZE, 6},
                           .epsilon = 1e-5,
                           .momentum = 0.1,
                           .seed = 5,

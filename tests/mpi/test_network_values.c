@@ -71,7 +71,7 @@ static naive_settings settings_of(pair *p, lks_pass kind, size_t total, uint32_t
   const lks_network_options *o = &p->options;
   naive_settings set = {.running = kind == LKS_PASS_RUNNING,
                         .bound = p->bound,
-                        .groups = groups_of(p->bound, o->norm, total),
+                        .groups = groups_of(p->bound, lks_norm_text(o->norm).text, total),
                         .epsilon = o->epsilon,
                         .momentum = o->momentum,
                         .seed = o->seed,
@@ -139,7 +139,7 @@ static bool step_agrees(lks_status *status, pair *p, size_t first, size_t total,
 {
   bool ok = values_agree(status, p, LKS_PASS_TRAIN, first, total, step);
   ok = ok && worst_tensor(p, NULL) <= tolerance;
-  return ok && (!strcmp(p->options.norm, "none") || worst_tensor(p, p->naive->updated) <= tolerance);
+  return ok && (p->options.norm.kind == LKS_NORM_NONE || worst_tensor(p, p->naive->updated) <= tolerance);
 }
 
 static void descend(pair *p)

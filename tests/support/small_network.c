@@ -44,10 +44,11 @@ const lks_input_form input_form = {scale, offset};
 
 lks_network_options options(const char *norm, int threads)
 {
+  lks_norm groups = {LKS_NORM_SIZE, 0}; /* which no network takes */
+  lks_norm_parse(&groups, norm);
   return (lks_network_options){.batch_size = BATCH,
                                .microbatch = MICROBATCH,
-                               .norm = norm,
-                               .reduce = "tree",
+                               .norm = groups,
                                .epsilon = 1e-5,
                                .momentum = 0.1,
                                .smoothing = 0.1,
@@ -61,7 +62,8 @@ lks_status subject_create(subject *s, lks_comm *comm, const char *text, const lk
 {
   *s = (subject){0};
   lks_status status = comm ? LKS_OK : lks_comm_create_all(&s->self, MPI_COMM_SELF);
-  if (!status) status = lks_model_parse(&s->model, text, "test", shape, CLASSES, !strcmp(o->norm, "none"));
+  if (!status)
+    status = lks_model_parse(&s->model, text, "test", shape, CLASSES, o->norm.kind == LKS_NORM_NONE);
   if (!status) status = lks_network_create_all(&s->network, s->model, comm ? comm : s->self, o);
   return status;
 }

@@ -199,42 +199,6 @@ static void test_partition(void **state)
   }
 }
 
-static void test_parse(void **state)
-{
-  (void)state;
-  static const struct {
-    const char *text;
-    lks_norm norm;
-  } good[] = {{"sync", {LKS_NORM_SYNC, 0}}, {"rank", {LKS_NORM_RANK, 0}},      {"none", {LKS_NORM_NONE, 0}},
-              {"16", {LKS_NORM_SIZE, 16}},  {"rank:64", {LKS_NORM_RANKS, 64}}, {"1", {LKS_NORM_SIZE, 1}}};
-  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-    lks_norm norm;
-    assert_int_equal(lks_norm_parse(&norm, good[i].text), LKS_OK);
-    assert_int_equal(norm.kind, good[i].norm.kind);
-    assert_int_equal(norm.size, good[i].norm.size);
-  }
-  static const struct {
-    const char *text, *hint;
-  } bad[] = {{"snyc", "did you mean sync"},
-             {"ranks", "did you mean rank"},
-             {"ghost", "group size K"},
-             {"", "group size K"},
-             {"0", "from 1 on"},
-             {"-3", "from 1 on"},
-             {"16x", "from 1 on"},
-             {"rank:", "from 1 on"},
-             {"rank:0", "from 1 on"},
-             {"rank: 4", "from 1 on"},
-             {"99999999999999999999", "from 1 on"},
-             {"1.5", "from 1 on"}};
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    lks_norm norm = {LKS_NORM_SIZE, 42};
-    assert_int_equal(lks_norm_parse(&norm, bad[i].text), LKS_ERR_USAGE);
-    assert_non_null(strstr(lks_message(), bad[i].hint));
-    assert_int_equal(norm.size, 42);
-  }
-}
-
 static void test_bad_sizes_are_refused(void **state)
 {
   (void)state;
@@ -258,7 +222,6 @@ int main(void)
       cmocka_unit_test(test_plan_equals_its_twin),
       cmocka_unit_test(test_only_rank_depends_on_the_rank_count),
       cmocka_unit_test(test_partition),
-      cmocka_unit_test(test_parse),
       cmocka_unit_test(test_bad_sizes_are_refused),
       cmocka_unit_test(test_nothing_is_left),
   };

@@ -51,7 +51,7 @@ static void test_arms(void **state)
   assert_int_equal(c.arms, sizeof expected / sizeof *expected);
   assert_int_equal(c.reference, 1);
   for (size_t i = 0; i < c.arms; i++) {
-    assert_string_equal(c.arm[i].bn, expected[i].bn);
+    assert_string_equal(c.arm[i].name, expected[i].bn);
     assert_string_equal(c.arm[i].folder, expected[i].arm_folder);
     assert_int_equal(c.arm[i].group, expected[i].group);
   }
@@ -113,7 +113,7 @@ static void test_run_config(void **state)
   c.first_seed = 11;
   lks_config config;
   lks_comparison_run_config(&config, &c, 1, 2);
-  assert_string_equal(config.bn, "rank:64");
+  assert_string_equal(lks_norm_text(config.bn).text, "rank:64");
   assert_string_equal(config.output, "d/runs/rank-64/seed-13");
   assert_int_equal(config.seed, 13);
 }

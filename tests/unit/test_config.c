@@ -54,7 +54,7 @@ static void defaults_are_those_documented(void **state)
     assert_true((option[i].choices != NULL) == (option[i].type == LKS_OPTION_CHOICE));
   }
   assert_string_equal(config.model, "cnn");
-  assert_string_equal(config.bn, "sync");
+  assert_int_equal(config.bn.kind, LKS_NORM_SYNC);
   assert_true(config.bn_epsilon == 1e-5 && config.lr == 0.1 && config.weight_decay == 5e-4);
   assert_true(config.beta2 == 0.999 && config.adam_epsilon == 1e-8);
   assert_int_equal(config.batch_size, 128);
@@ -172,6 +172,8 @@ static void bad_values_are_refused(void **state)
   assert_refused("optimizer", "sg", "is not one of");
   assert_refused("optimizer", "sgd|adam", "is not one of");
   assert_refused("optimizer", "", "is not one of");
+  assert_refused("bn", "snyc", "bn: batch norm 'snyc' is not known: did you mean sync");
+  assert_refused("bn", "0", "from 1 on");
   assert_refused("precision", "fp64", "is not one of");
   assert_refused("isa", "avx", "is not one of auto|sse41|avx2|avx512|avx512_bf16|amx|neon");
   assert_refused("model", " cnn", "blanks");
@@ -275,7 +277,6 @@ static void settings_are_checked_together(void **state)
   assert_check("bn = 37", NULL);
   assert_check("bn = rank:129", "more ranks than");
   assert_check("bn = rank:128", NULL);
-  assert_check("bn = snyc", "snyc");
   assert_check("train-samples = 1", "at least 2");
   assert_check("train-samples = 2", NULL);
   assert_check("label-smoothing = 1", "below 1");

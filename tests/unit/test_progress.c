@@ -34,10 +34,10 @@ enum { OUTPUT_SIZE = 65536 };
 static const char end_of_output = '\004';
 
 /** 3 epochs of 4 steps of 10 samples, a step a second, with a line after each epoch. */
-static noreturn void run(const char *mode)
+static noreturn void run(lks_display display)
 {
   clock_now = 1000.0;
-  lks_progress *progress = lks_progress_create(mode, 3, 4, 0);
+  lks_progress *progress = lks_progress_create(display, 3, 4, 0);
   for (size_t step = 1; progress && step <= 12; step++) {
     clock_now += 1.0;
     lks_progress_step(progress, step, 10, 1.0 / (double)step);
@@ -68,7 +68,7 @@ static void drain(int fd, char out[OUTPUT_SIZE])
 
 /** The slave stays open here, and is nobody's controlling terminal: Linux may lose what a terminal that is
  * hung up or closed still holds. */
-static void run_in_terminal(char out[OUTPUT_SIZE], unsigned short columns, const char *mode)
+static void run_in_terminal(char out[OUTPUT_SIZE], unsigned short columns, lks_display display)
 {
   int terminal = -1, slave = -1, status = -1;
   struct winsize size = {.ws_row = 24, .ws_col = columns};
@@ -77,7 +77,7 @@ static void run_in_terminal(char out[OUTPUT_SIZE], unsigned short columns, const
   assert_true(child >= 0);
   if (child == 0) {
     dup2(slave, STDOUT_FILENO);
-    run(mode);
+    run(display);
   }
   drain(terminal, out);
   close(slave);
@@ -86,7 +86,7 @@ static void run_in_terminal(char out[OUTPUT_SIZE], unsigned short columns, const
   assert_int_equal(status, 0);
 }
 
-static void run_in_pipe(char out[OUTPUT_SIZE], const char *mode)
+static void run_in_pipe(char out[OUTPUT_SIZE], lks_display display)
 {
   int ends[2], status = -1;
   assert_int_equal(pipe(ends), 0);
@@ -96,7 +96,7 @@ static void run_in_pipe(char out[OUTPUT_SIZE], const char *mode)
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
-    run(mode);
+    run(display);
   }
   close(ends[1]);
   drain(ends[0], out);
@@ -120,7 +120,7 @@ static char output[OUTPUT_SIZE];
 static void test_bar(void **state)
 {
   (void)state;
-  run_in_terminal(output, 100, "auto");
+  run_in_terminal(output, 100, LKS_DISPLAY_AUTO);
   assert_non_null(strstr(output, "\033[Kepoch 2 done\r\n"));
   assert_non_null(strstr(output, "epoch 2/3 [====="));
   assert_string_equal(
@@ -132,7 +132,7 @@ static void test_bar_fits_the_terminal(void **state)
 {
   (void)state;
   for (unsigned short columns = 2; columns < 90; columns++) {
-    run_in_terminal(output, columns, "auto");
+    run_in_terminal(output, columns, LKS_DISPLAY_AUTO);
     const char *frame = last_frame(output);
     assert_true(strlen(frame) < columns);
     assert_memory_equal(frame, "epoch 3/3 ", columns < 10 ? columns - 1u : 9);
@@ -142,7 +142,7 @@ static void test_bar_fits_the_terminal(void **state)
 static void test_eta(void **state)
 {
   (void)state;
-  run_in_terminal(output, 100, "bar");
+  run_in_terminal(output, 100, LKS_DISPLAY_BAR);
   assert_non_null(strstr(
       output, "epoch 1/3 [=======>                      ]  1/4  loss 1.0000  10.0 images/s  ETA 0:11"));
 }
@@ -150,7 +150,7 @@ static void test_eta(void **state)
 static void test_plain_without_control_characters(void **state)
 {
   (void)state;
-  const char *modes[] = {"auto", "plain"};
+  const lks_display modes[] = {LKS_DISPLAY_AUTO, LKS_DISPLAY_PLAIN};
   for (int i = 0; i < 2; i++) {
     run_in_pipe(output, modes[i]);
     for (const char *at = output; *at; at++) assert_true(*at == '\n' || *at >= ' ');
@@ -158,7 +158,7 @@ static void test_plain_without_control_characters(void **state)
         output, "epoch 1 done\nepoch 2 done\nepoch 3 done\n"); /* 12 s: too short for a line of its own */
   }
   /* A terminal without columns is what mpirun gives a rank whose output goes to a file. */
-  run_in_terminal(output, 0, "auto");
+  run_in_terminal(output, 0, LKS_DISPLAY_AUTO);
   assert_null(strchr(output, '\033'));
 }
 
@@ -174,7 +174,7 @@ static void test_plain_interval(void **state)
     close(ends[0]);
     close(ends[1]);
     clock_now = 0.0;
-    lks_progress *progress = lks_progress_create("plain", 1, 10000, 100);
+    lks_progress *progress = lks_progress_create(LKS_DISPLAY_PLAIN, 1, 10000, 100);
     for (size_t step = 101; step <= 1000; step++) {
       clock_now += 0.1;
       lks_progress_step(progress, step, 8, 0.5);
@@ -195,7 +195,7 @@ static void test_plain_interval(void **state)
 static void test_none(void **state)
 {
   (void)state;
-  run_in_terminal(output, 100, "none");
+  run_in_terminal(output, 100, LKS_DISPLAY_NONE);
   assert_string_equal(output, "");
   lks_progress_step(NULL, 1, 1, 0.0);
   lks_progress_line(NULL, "nothing");
