@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/suggest.h"
 #include "config/config_value.h"
 
@@ -183,6 +184,48 @@ lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_c
   lks_settings_default(settings, syntax);
   lks_status status = lks_command_line_all(arguments, comm, syntax, argc, argv);
   return status == LKS_OK ? lks_comm_agree_all(comm, lks_settings_take(settings, syntax, arguments)) : status;
+}
+
+const lks_option lks_run_settings_file = {
+    "config",
+    "FILE",
+    LKS_OPTION_TEXT,
+    offsetof(lks_run_settings, file),
+    "",
+    NULL,
+    0,
+    0,
+    NULL,
+    "settings of a run from an INI file of `name = value` lines; the command line wins"};
+
+/* A resumed run is that of its folder: nothing has to be said twice. */
+static void find_file(lks_run_settings *settings)
+{
+  const lks_config *config = &settings->config;
+  char path[LKS_TEXT_MAX + 16];
+  if (settings->file[0] != '\0' || !config->resume || config->output[0] == '\0') return;
+  snprintf(path, sizeof path, "%s/config.ini", config->output);
+  if (strlen(path) < sizeof settings->file && lks_file_exists(path)) strcpy(settings->file, path);
+}
+
+/* Takes the command line twice: to learn the file's name, and over what the file says. */
+lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const lks_syntax *syntax,
+                                 const lks_arguments *arguments)
+{
+  memset(settings, 0, bytes);
+  lks_config_default(&settings->config);
+  lks_settings_default(settings, syntax);
+  lks_status status = lks_settings_take(settings, syntax, arguments);
+  if (status != LKS_OK) return status;
+  find_file(settings);
+  if (settings->file[0] != '\0') {
+    lks_config_default(&settings->config);
+    status = lks_config_read(&settings->config, settings->file);
+    if (status == LKS_OK) status = lks_settings_take(settings, syntax, arguments);
+  }
+  if (status == LKS_OK && arguments->count == 1)
+    status = lks_config_set(&settings->config, "data", arguments->argument[0]);
+  return status;
 }
 
 void lks_command_line_help(const lks_syntax *syntax)

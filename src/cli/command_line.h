@@ -39,6 +39,22 @@ lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks
 lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
                                  const lks_syntax *syntax, int argc, char **argv);
 
+/** The settings of a command that begins with those of a run. They stand first in a command's own struct, so
+ * that rows of the configuration's table are rows of that struct. */
+typedef struct lks_run_settings {
+  lks_config config;
+  char file[LKS_TEXT_MAX]; /* --config */
+} lks_run_settings;
+
+/** The row of --config. */
+extern const lks_option lks_run_settings_file;
+
+/** Local. Fills all `bytes` of the command's struct: defaults, then the INI file (that of --config, or that
+ * of the run directory which is to be resumed), then the command line, then the dataset if it is the one
+ * argument. LKS_ERR_USAGE, LKS_ERR_IO. */
+lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const lks_syntax *syntax,
+                                 const lks_arguments *arguments);
+
 /** Local. The whole reference of a command, to standard output. */
 void lks_command_line_help(const lks_syntax *syntax);
 

@@ -6,10 +6,9 @@
 #include "compare/compare.h"
 #include "report/report.h"
 
-/* The settings of a run stand first, so that rows of their table are rows of this struct. */
 typedef struct settings {
-  lks_config config;
-  char file[LKS_TEXT_MAX], arms[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
+  lks_run_settings run;
+  char arms[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
   size_t seeds, holdout;
   double margin;
 } settings;
@@ -17,8 +16,6 @@ typedef struct settings {
 #define AT(field) offsetof(settings, field)
 
 static const lks_option own_options[] = {
-    {"config", "FILE", LKS_OPTION_TEXT, AT(file), "", NULL, 0, 0, NULL,
-     "settings of the runs from an INI file; the command line wins"},
     {"bn", "ARM,ARM,...", LKS_OPTION_TEXT, AT(arms), "", NULL, 0, 0, NULL,
      "the arms, each a normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), "
      "none"},
@@ -58,41 +55,31 @@ const lks_syntax *lks_compare_syntax(void)
       0,
       1};
   if (syntax.options > 0) return &syntax;
-  size_t count, used = OWN;
+  size_t count, used = 1 + OWN;
   const lks_option *table = lks_config_options(&count);
-  memcpy(option, own_options, sizeof own_options);
+  option[0] = lks_run_settings_file;
+  memcpy(option + 1, own_options, sizeof own_options);
   for (size_t i = 0; i < count; i++)
     if (!is_decided(table[i].name)) option[used++] = table[i];
   syntax.options = used;
   return &syntax;
 }
 
-/* Takes the command line twice: to learn the file's name, and over what the file says. */
 static lks_status configure(settings *s, const lks_arguments *arguments)
 {
-  memset(s, 0, sizeof *s);
-  lks_config_default(&s->config);
-  lks_settings_default(s, lks_compare_syntax());
-  lks_status status = lks_settings_take(s, lks_compare_syntax(), arguments);
-  if (status == LKS_OK && s->file[0] != '\0') {
-    lks_config_default(&s->config);
-    status = lks_config_read(&s->config, s->file);
-    if (status == LKS_OK) status = lks_settings_take(s, lks_compare_syntax(), arguments);
-  }
-  if (status == LKS_OK && arguments->count == 1)
-    status = lks_config_set(&s->config, "data", arguments->argument[0]);
+  lks_status status = lks_run_settings_read(&s->run, sizeof *s, lks_compare_syntax(), arguments);
   if (status != LKS_OK) return status;
-  if (s->config.output[0] == '\0')
+  if (s->run.config.output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "a comparison needs a directory of its own: name it with --output DIR");
-  return lks_config_check(&s->config);
+  return lks_config_check(&s->run.config);
 }
 
 static lks_status make_comparison(lks_comparison *c, const settings *s, int size)
 {
   *c = (lks_comparison){
-      .base = s->config, .first_seed = s->config.seed, .seeds = s->seeds, .margin = s->margin};
+      .base = s->run.config, .first_seed = s->run.config.seed, .seeds = s->seeds, .margin = s->margin};
   c->tune_holdout = s->holdout;
-  snprintf(c->directory, sizeof c->directory, "%s", s->config.output);
+  snprintf(c->directory, sizeof c->directory, "%s", s->run.config.output);
   c->base.output[0] = '\0';
   lks_status status = lks_comparison_arms(c, s->arms, size);
   return status == LKS_OK && s->rates[0] != '\0' ? lks_comparison_rates(c, s->rates) : status;

@@ -5,10 +5,9 @@
 #include "cli/commands.h"
 #include "cli/shape.h"
 
-/* The configuration stands first, so that rows of its table are rows of this struct. */
 typedef struct settings {
-  lks_config config;
-  char file[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
+  lks_run_settings run;
+  char shape[LKS_TEXT_MAX];
   size_t classes, train, test, ranks, hosts;
   double latency, bandwidth, seconds;
   bool json;
@@ -17,8 +16,6 @@ typedef struct settings {
 #define AT(field) offsetof(settings, field)
 
 static const lks_option own_options[] = {
-    {"config", "FILE", LKS_OPTION_TEXT, AT(file), "", NULL, 0, 0, NULL,
-     "settings of the run from an INI file; the command line wins"},
     {"ranks", "N", LKS_OPTION_SIZE, AT(ranks), "0", NULL, 0, 1e6, NULL,
      "of the run that is planned; 0: as many as plan now"},
     {"hosts", "N", LKS_OPTION_SIZE, AT(hosts), "0", NULL, 0, 1e6, NULL,
@@ -56,26 +53,17 @@ const lks_syntax *lks_plan_syntax(void)
   if (syntax.options > 0) return &syntax;
   size_t count;
   const lks_option *table = lks_config_options(&count);
-  memcpy(option, own_options, sizeof own_options);
-  memcpy(option + OWN, table, count * sizeof *table);
-  syntax.options = OWN + count;
+  option[0] = lks_run_settings_file;
+  memcpy(option + 1, own_options, sizeof own_options);
+  memcpy(option + 1 + OWN, table, count * sizeof *table);
+  syntax.options = 1 + OWN + count;
   return &syntax;
 }
 
-/* Takes the command line twice: to learn the file's name, and over what the file says. */
 static lks_status configure(settings *s, const lks_arguments *arguments)
 {
-  lks_config *config = &s->config;
-  memset(s, 0, sizeof *s);
-  lks_settings_default(s, lks_plan_syntax());
-  lks_status status = lks_settings_take(s, lks_plan_syntax(), arguments);
-  if (status == LKS_OK && s->file[0] != '\0') {
-    lks_config_default(config);
-    status = lks_config_read(config, s->file);
-    if (status == LKS_OK) status = lks_settings_take(s, lks_plan_syntax(), arguments);
-  }
-  if (status == LKS_OK && arguments->count == 1)
-    status = lks_config_set(config, "data", arguments->argument[0]);
+  lks_config *config = &s->run.config;
+  lks_status status = lks_run_settings_read(&s->run, sizeof *s, lks_plan_syntax(), arguments);
   if (status != LKS_OK || config->data[0] != '\0') return status ? status : lks_config_check(config);
   lks_config_set(config, "data", "made up");
   status = lks_config_check(config);
@@ -85,7 +73,7 @@ static lks_status configure(settings *s, const lks_arguments *arguments)
 
 static lks_status make_options(lks_plan_options *options, const settings *s)
 {
-  *options = (lks_plan_options){.config = s->config,
+  *options = (lks_plan_options){.config = s->run.config,
                                 .classes = s->classes,
                                 .train = s->train,
                                 .test = s->test,
