@@ -133,7 +133,7 @@ static lks_status read_file(lks_comparison *comparison, const char *path)
   reading r = {.comparison = comparison};
   lks_config_default(&comparison->base);
   for (size_t i = 0; i < OPTIONS; i++) lks_config_value_read(comparison, &option[i], option[i].standard);
-  lks_status status = lks_ini_read(path, take, &r);
+  lks_status status = lks_ini_read(path, take, &r, LKS_ERR_DATA);
   if (status != LKS_OK) return status;
   status = lks_config_check(&comparison->base);
   if (status == LKS_OK) status = lks_comparison_arms(comparison, r.arms, 1);

@@ -120,7 +120,7 @@ lks_status lks_run_result_read(lks_run_result *result, bool *done, const char *d
   path_of(path, directory);
   *done = false;
   if (!lks_file_exists(path)) return LKS_OK;
-  lks_status status = lks_ini_read(path, take, &r);
+  lks_status status = lks_ini_read(path, take, &r, LKS_ERR_DATA);
   if (status == LKS_OK) status = check_complete(&r, path);
   *done = status == LKS_OK;
   return lks_run_damaged(status, directory);

@@ -72,7 +72,7 @@ lks_status lks_tuning_read(lks_tuning *tuning, bool *done, const lks_comparison 
   *tuning = (lks_tuning){.chosen = SIZE_MAX};
   *done = lks_file_exists(path);
   if (!*done) return LKS_OK;
-  lks_status status = lks_ini_read(path, take, tuning);
+  lks_status status = lks_ini_read(path, take, tuning, LKS_ERR_DATA);
   if (!status && tuning->chosen == SIZE_MAX)
     status = lks_fail(LKS_ERR_DATA, "%s: is cut short; delete it and run compare again", path);
   return status;

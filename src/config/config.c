@@ -1,16 +1,13 @@
 #include "lockstep/config.h"
 
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
+#include "base/ini_file.h"
 #include "base/suggest.h"
 #include "config/config_value.h"
-
-enum { LONGEST_TEXT = 1 << 20 };
 
 static const lks_option *find(const char *key)
 {
@@ -47,49 +44,19 @@ lks_status lks_config_set(lks_config *config, const char *key, const char *value
   return lks_config_value_read(config, option, value);
 }
 
-/* libinih tells its handler no line numbers and its caller no causes; both meet here. */
-typedef struct reading {
-  lks_config *config;
-  lks_status status;
-} reading;
-
-static int take_pair(void *user, const char *section, const char *name, const char *value)
+static lks_status take_pair(void *config, const char *key, const char *value)
 {
-  (void)section;
-  reading *r = user;
-  r->status = lks_config_set(r->config, name, value);
-  return r->status == LKS_OK;
+  return lks_config_set(config, key, value);
 }
 
 lks_status lks_config_parse(lks_config *config, const char *text, const char *where)
 {
-  if (strlen(text) > LONGEST_TEXT)
-    return lks_fail(LKS_ERR_USAGE, "%s: larger than 1 MiB: this is not a configuration", where);
-  ini_allow_multiline = false;
-  ini_allow_inline_comments = false; /* a path may hold a semicolon */
-  ini_stop_on_first_error = true;
-  ini_use_stack = false;
-  ini_max_line = ini_initial_alloc = (int)strlen(text) + 3; /* no line is cut */
-  reading r = {config, LKS_OK};
-  int line = ini_parse_string(text, take_pair, &r);
-  if (line < 0) return lks_fail(LKS_ERR_RANK, "%s: not enough memory to read it", where);
-  if (line == 0) return LKS_OK;
-  if (r.status == LKS_OK) lks_fail(LKS_ERR_USAGE, "neither `key = value` nor a comment");
-  return lks_fail_in(LKS_ERR_USAGE, "%s:%d: ", where, line);
+  return lks_ini_parse(text, where, take_pair, config, LKS_ERR_USAGE);
 }
 
 lks_status lks_config_read(lks_config *config, const char *path)
 {
-  char *text;
-  size_t bytes;
-  lks_status status = lks_file_read(&text, &bytes, path);
-  if (status != LKS_OK) return status;
-  if (strlen(text) == bytes)
-    status = lks_config_parse(config, text, path);
-  else
-    status = lks_fail(LKS_ERR_USAGE, "%s: holds a zero byte: this is not an INI file", path);
-  lks_free(text);
-  return status;
+  return lks_ini_read(path, take_pair, config, LKS_ERR_USAGE);
 }
 
 static void print_all(FILE *stream, const lks_config *config)
