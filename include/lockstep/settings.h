@@ -69,8 +69,12 @@ typedef enum lks_reduce { LKS_REDUCE_TREE, LKS_REDUCE_MPI } lks_reduce;
 /** Local. "tree", "mpi". */
 const char *lks_reduce_name(lks_reduce reduce);
 
-typedef enum lks_optimizer_kind { LKS_OPTIMIZER_SGD, LKS_OPTIMIZER_ADAM } lks_optimizer_kind;
-/** Local. "sgd", "adam". */
+typedef enum lks_optimizer_kind {
+  LKS_OPTIMIZER_SGD,
+  LKS_OPTIMIZER_ADAM,
+  LKS_OPTIMIZER_ADAMW
+} lks_optimizer_kind;
+/** Local. "sgd", "adam", "adamw". */
 const char *lks_optimizer_name(lks_optimizer_kind kind);
 
 typedef enum lks_schedule_kind {

@@ -84,7 +84,8 @@ const char *lks_reduce_name(lks_reduce reduce)
 
 const char *lks_optimizer_name(lks_optimizer_kind kind)
 {
-  static const char *const names[] = {[LKS_OPTIMIZER_SGD] = "sgd", [LKS_OPTIMIZER_ADAM] = "adam"};
+  static const char *const names[] = {
+      [LKS_OPTIMIZER_SGD] = "sgd", [LKS_OPTIMIZER_ADAM] = "adam", [LKS_OPTIMIZER_ADAMW] = "adamw"};
   return names[kind];
 }
 

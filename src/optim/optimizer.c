@@ -26,8 +26,9 @@ struct lks_optimizer {
   chunk *chunk;
 };
 
-static const char *const moment_names[][MOMENTS_MAX] = {
-    [LKS_OPTIMIZER_SGD] = {"momentum"}, [LKS_OPTIMIZER_ADAM] = {"exp_avg", "exp_avg_sq"}};
+static const char *const moment_names[][MOMENTS_MAX] = {[LKS_OPTIMIZER_SGD] = {"momentum"},
+                                                        [LKS_OPTIMIZER_ADAM] = {"exp_avg", "exp_avg_sq"},
+                                                        [LKS_OPTIMIZER_ADAMW] = {"exp_avg", "exp_avg_sq"}};
 
 static bool is_parameter(const lks_tensor *tensor)
 {
@@ -131,13 +132,14 @@ static void step_adam(lks_optimizer *o, double lr)
 {
   float *w = lks_network_parameters(o->network);
   const float *g = lks_network_gradients(o->network);
+  const bool decoupled = o->kind == LKS_OPTIMIZER_ADAMW;
   const double correction1 = 1.0 - power(o->beta1, o->steps + 1);
   const double correction2 = 1.0 - power(o->beta2, o->steps + 1);
 #pragma omp parallel for schedule(static) num_threads(o->threads)
   for (size_t i = 0; i < o->chunks; i++) {
     const chunk *c = &o->chunk[i];
     lks_adam_update(w + c->offset, o->moment[0] + c->offset, o->moment[1] + c->offset, g + c->offset,
-                    (float)lr, (float)o->beta1, (float)o->beta2, o->epsilon, c->decay, false, correction1,
+                    (float)lr, (float)o->beta1, (float)o->beta2, o->epsilon, c->decay, decoupled, correction1,
                     correction2, c->count);
   }
 }

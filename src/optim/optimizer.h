@@ -5,8 +5,9 @@
 #include "lockstep/network.h"
 
 /** The optimizer of a network: moments as flat arrays as long as the parameters. Every rank holds the same.
- *  "sgd" is torch.optim.SGD, "adam" is torch.optim.Adam: weight decay is added to the gradient in both. It
- * acts on weights alone (not on gamma, beta and biases) unless config->decay_all. */
+ *  "sgd" is torch.optim.SGD, "adam" is torch.optim.Adam: weight decay is added to the gradient in both.
+ * "adamw" is torch.optim.AdamW: weights shrink by lr*decay of themselves. Decay acts on weights alone (not on
+ * gamma, beta and biases) unless config->decay_all. */
 typedef struct lks_optimizer lks_optimizer;
 
 /** Local. network is borrowed and must outlive the optimizer. config->threads 0 means one: the caller knows
@@ -22,7 +23,7 @@ void lks_optimizer_step(lks_optimizer *optimizer, double lr);
 /** Local. Bytes that it holds. */
 size_t lks_optimizer_bytes(const lks_optimizer *optimizer);
 
-/** Local. Moments: "momentum" for sgd with momentum; "exp_avg", "exp_avg_sq" for adam. Borrowed;
+/** Local. Moments: "momentum" for sgd with momentum; "exp_avg", "exp_avg_sq" for adam and adamw. Borrowed;
  * [parameter_count]. */
 size_t lks_optimizer_moments(const lks_optimizer *optimizer);
 const char *lks_optimizer_moment_name(const lks_optimizer *optimizer, size_t moment);

@@ -11,7 +11,7 @@ common=(data.h5 --batch-size 64 --epochs 2 --lr 0.05)
 declare -A arguments=(
   [cnn]="--model cnn --label-smoothing 0.1"
   [resnet8]="--model dropout.model --crop 1 --flip --nesterov"
-  [mlp]="--model mlp --optimizer adam --lr 0.003"
+  [mlp]="--model mlp --optimizer adamw --lr 0.003 --weight-decay 0.05"
 )
 modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
 executions=(1-1 1-2 2-1 2-2 3-1 4-2 5-1 7-1 7-2) # ranks and threads; the first is what the others are held against

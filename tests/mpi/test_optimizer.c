@@ -71,7 +71,7 @@ static void advance(subject *s)
 }
 
 /** The twins: one element after STEPS steps. Source: the documentation of torch.optim.SGD and
- * torch.optim.Adam. */
+ * torch.optim.Adam and AdamW. */
 static double twin_sgd(double w, size_t i, const lks_config *c, bool decays)
 {
   double v = 0.0;
@@ -85,9 +85,11 @@ static double twin_sgd(double w, size_t i, const lks_config *c, bool decays)
 
 static double twin_adam(double w, size_t i, const lks_config *c, bool decays)
 {
+  const bool decoupled = c->optimizer == LKS_OPTIMIZER_ADAMW;
   double m = 0.0, v = 0.0;
   for (int step = 0; step < STEPS; step++) {
-    const double g = (double)gradient_of(i, step) + (decays ? c->weight_decay * w : 0.0);
+    const double g = (double)gradient_of(i, step) + (decays && !decoupled ? c->weight_decay * w : 0.0);
+    if (decays && decoupled) w -= lr * c->weight_decay * w;
     m = c->beta1 * m + (1.0 - c->beta1) * g;
     v = c->beta2 * v + (1.0 - c->beta2) * g * g;
     const double m_hat = m / (1.0 - pow(c->beta1, step + 1)), v_hat = v / (1.0 - pow(c->beta2, step + 1));
@@ -122,6 +124,8 @@ static const char *const variants[][5][2] = {
     {{"optimizer", "sgd"}, {"momentum", "0.9"}, {"weight-decay", "0.1"}, {"decay-all", "on"}},
     {{"optimizer", "adam"}, {"weight-decay", "0.1"}},
     {{"optimizer", "adam"}, {"weight-decay", "0.1"}, {"decay-all", "on"}},
+    {{"optimizer", "adamw"}, {"weight-decay", "0.1"}},
+    {{"optimizer", "adamw"}, {"weight-decay", "0.1"}, {"decay-all", "on"}},
 };
 
 enum { VARIANTS = sizeof variants / sizeof *variants };

@@ -168,7 +168,7 @@ static void bad_values_are_refused(void **state)
   assert_refused("seed", "-1", "seed");
   assert_refused("flip", "maybe", "is not on or off");
   assert_refused("flip", "", "is not on or off");
-  assert_refused("optimizer", "rmsprop", "is not one of sgd|adam");
+  assert_refused("optimizer", "rmsprop", "is not one of sgd|adam|adamw");
   assert_refused("optimizer", "sg", "is not one of");
   assert_refused("optimizer", "sgd|adam", "is not one of");
   assert_refused("optimizer", "", "is not one of");

@@ -107,7 +107,7 @@ static void test_words_are_the_enums(void **state)
   } enums[] = {{"precision", type_name, LKS_BF16 + 1},
                {"isa", isa_name, LKS_ISA_CHOICE_NEON + 1},
                {"reduce", reduce_name, LKS_REDUCE_MPI + 1},
-               {"optimizer", optimizer_name, LKS_OPTIMIZER_ADAM + 1},
+               {"optimizer", optimizer_name, LKS_OPTIMIZER_ADAMW + 1},
                {"schedule", schedule_name, LKS_SCHEDULE_COSINE + 1}};
   lks_config config;
   lks_config_default(&config);
