@@ -14,6 +14,7 @@ typedef enum lks_layer_kind {
   LKS_LAYER_DENSE, /* takes an image as h*w*c inputs */
   LKS_LAYER_BATCH_NORM,
   LKS_LAYER_RELU,
+  LKS_LAYER_LEAKY_RELU,
   LKS_LAYER_SIGMOID,
   LKS_LAYER_MAX_POOL,
   LKS_LAYER_AVERAGE_POOL,
@@ -36,6 +37,7 @@ typedef struct lks_layer {
   size_t kernel[2], stride[2], pad[2]; /* height, width; pad on both sides */
   bool bias;                           /* conv and dense: false when a batch norm takes the output */
   double rate;                         /* dropout */
+  double slope;                        /* leakyrelu: below 0 */
   int line;                            /* of the text, from 1; 0 for the input */
 } lks_layer;
 

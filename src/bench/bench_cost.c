@@ -31,6 +31,7 @@ static size_t elementwise_passes(const lks_op *op, lks_work work)
   bool backward = work == LKS_WORK_BACKWARD;
   switch (op->kind) {
   case LKS_OP_RELU:
+  case LKS_OP_LEAKY_RELU:
   case LKS_OP_SIGMOID: return backward ? 3 : 2;
   case LKS_OP_ADD: return backward ? 2 * (op->dresidual >= 0) : 3;
   default: return 2;

@@ -12,6 +12,17 @@ void lks_relu_backward(void *dx, const void *dy, const void *y, size_t count, lk
   lks_vector()->elementwise->relu_backward(dx, dy, y, count, type);
 }
 
+void lks_leaky_relu_forward(void *y, const void *x, float slope, size_t count, lks_type type)
+{
+  lks_vector()->elementwise->leaky_relu(y, x, x, slope, count, type);
+}
+
+void lks_leaky_relu_backward(void *dx, const void *dy, const void *y, float slope, size_t count,
+                             lks_type type)
+{
+  lks_vector()->elementwise->leaky_relu(dx, dy, y, slope, count, type);
+}
+
 void lks_sigmoid_forward(void *y, const void *x, size_t count, lks_type type)
 {
   lks_vector()->exp->sigmoid_forward(y, x, count, type);

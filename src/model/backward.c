@@ -99,6 +99,7 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
     return lks_pool_backward(dx, dy, workspace, pool->pool, thread, network->scratch[thread]);
   }
   case LKS_OP_RELU: lks_relu_backward(dx, dy, y, all, type); break;
+  case LKS_OP_LEAKY_RELU: lks_leaky_relu_backward(dx, dy, y, (float)op->layer->slope, all, type); break;
   case LKS_OP_SIGMOID: lks_sigmoid_backward(dx, dy, y, all, type); break;
   case LKS_OP_DROPOUT: dropout_backward(context, op, dx, dy, microbatch); break;
   default: break;

@@ -141,6 +141,7 @@ static lks_status fit_layer(fitter *f, lks_layer *layer)
     layer->out.channels = s->outputs ? s->outputs : f->frame->classes;
   }
   layer->rate = s->rate;
+  layer->slope = s->slope;
   if (window) {
     memcpy(layer->kernel, s->kernel, sizeof layer->kernel);
     memcpy(layer->stride, s->stride, sizeof layer->stride);

@@ -19,6 +19,7 @@ const char lks_model_help[] =
     "                       fully connected; takes an image as its height x width x channels values\n"
     "  batchnorm            normalizes each channel; --bn says over which samples, --bn none leaves it out\n"
     "  relu, sigmoid        activations; batch norm may stand before or after them\n"
+    "  leakyrelu SLOPE      an activation: x where x is above 0, else SLOPE times x\n"
     "  dropout RATE         in training, zeroes this fraction of the values and scales the others up\n"
     "  maxpool KERNEL [stride=S] [pad=0]\n"
     "  avgpool KERNEL [stride=S] [pad=0]\n"

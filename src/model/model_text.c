@@ -32,6 +32,12 @@ static const struct {
      KEY(BIAS) | KEY(NAME)},
     {"batchnorm", "batchnorm [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_BATCH_NORM, {0}, KEY(NAME)},
     {"relu", "relu [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_RELU, {0}, KEY(NAME)},
+    {"leakyrelu",
+     "leakyrelu SLOPE [name=NAME]",
+     LKS_WORD_LAYER,
+     LKS_LAYER_LEAKY_RELU,
+     {LKS_FIELD_SLOPE},
+     KEY(NAME)},
     {"sigmoid", "sigmoid [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_SIGMOID, {0}, KEY(NAME)},
     {"dropout", "dropout RATE [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_DROPOUT, {LKS_FIELD_RATE}, KEY(NAME)},
     {"maxpool",
@@ -70,6 +76,7 @@ static const struct {
     [LKS_FIELD_OUTPUTS] = {"outputs", "a number from 1 to 65536, or 'classes'"},
     [LKS_FIELD_KERNEL] = {"kernel", "a number from 1 to 255, or two as in 3x5 (height x width)"},
     [LKS_FIELD_RATE] = {"rate", "a fraction such as 0.25, from 0 to below 1"},
+    [LKS_FIELD_SLOPE] = {"slope", "a fraction such as 0.01, from 0 to below 1"},
     [LKS_FIELD_NAME] = {"name", "at most 63 letters, digits, '_' and '-', in parts joined by single dots"},
     [LKS_FIELD_STRIDE] = {"stride", "a number from 1 to 255, or two as in 2x1 (height x width)"},
     [LKS_FIELD_PAD] = {"pad", "a number from 0 to 255, or two as in 1x0 (height x width)"},
@@ -157,12 +164,12 @@ static bool read_pair(size_t pair[2], const char *text, size_t low)
   return cross && read_number(&pair[1], cross + 1, '\0', low, WINDOW_MAX);
 }
 
-static bool read_rate(double *rate, const char *text)
+static bool read_fraction(double *fraction, const char *text)
 {
   if (text[strspn(text, "0123456789.")] != '\0' || !strpbrk(text, "0123456789")) return false;
   char *end;
-  *rate = strtod(text, &end);
-  return *end == '\0' && *rate < 1;
+  *fraction = strtod(text, &end);
+  return *end == '\0' && *fraction < 1;
 }
 
 static bool read_name(char name[LKS_NAME_MAX], const char *text)
@@ -195,7 +202,8 @@ static bool read_field(lks_statement *statement, lks_field field, const char *te
   case LKS_FIELD_KERNEL: return read_pair(statement->kernel, text, 1);
   case LKS_FIELD_STRIDE: return read_pair(statement->stride, text, 1);
   case LKS_FIELD_PAD: return read_pair(statement->pad, text, 0);
-  case LKS_FIELD_RATE: return read_rate(&statement->rate, text);
+  case LKS_FIELD_RATE: return read_fraction(&statement->rate, text);
+  case LKS_FIELD_SLOPE: return read_fraction(&statement->slope, text);
   case LKS_FIELD_NAME: return read_name(statement->name, text);
   case LKS_FIELD_BIAS:
     if (!read_choice(&choice, text, (const char *const[]){"no", "yes"}, 2)) return false;
@@ -247,8 +255,8 @@ static lks_status read_word(reader *line, const token *first)
   const char *near = lks_suggest(first->text, names, WORDS);
   if (near) return fail_at(line, first, "unknown layer '%s'; did you mean '%s'?", first->text, near);
   return fail_at(line, first,
-                 "unknown layer '%s'; there are conv, dense, batchnorm, relu, sigmoid, dropout, maxpool, "
-                 "avgpool, globalavgpool, residual and end",
+                 "unknown layer '%s'; there are conv, dense, batchnorm, relu, leakyrelu, sigmoid, dropout, "
+                 "maxpool, avgpool, globalavgpool, residual and end",
                  first->text);
 }
 

@@ -12,6 +12,7 @@
  *   dense OUTPUTS [bias=yes|no] [name=NAME]
  *   batchnorm [name=NAME]
  *   relu [name=NAME]
+ *   leakyrelu SLOPE [name=NAME]
  *   sigmoid [name=NAME]
  *   dropout RATE [name=NAME]
  *   maxpool KERNEL [stride=S] [pad=0] [name=NAME]                        stride: the kernel unless given
@@ -21,8 +22,8 @@
  *   end
  *
  *   OUTPUTS = 1..65536 | "classes"; KERNEL = N | HxW, 1..255; stride alike; pad 0..255, of a pool at most
- * half its kernel; RATE = 0 <= decimal fraction < 1; NAME = letters, digits, '_', '-' in parts joined by
- * single dots.
+ * half its kernel; RATE and SLOPE = 0 <= decimal fraction < 1; NAME = letters, digits, '_', '-' in parts
+ * joined by single dots.
  *
  * Every layer takes the output of the one above. `residual` to `end` is a block: its input also goes around
  * it, as it is (identity) or through a 1x1 convolution with the block's stride and a batch norm (conv), and
@@ -40,6 +41,7 @@ typedef enum lks_field {
   LKS_FIELD_OUTPUTS,
   LKS_FIELD_KERNEL,
   LKS_FIELD_RATE,
+  LKS_FIELD_SLOPE,
   LKS_FIELD_NAME,
   LKS_FIELD_STRIDE,
   LKS_FIELD_PAD,
@@ -54,7 +56,7 @@ typedef struct lks_statement {
   lks_layer_kind kind; /* of a layer */
   size_t outputs;      /* 0: as many as there are classes */
   size_t kernel[2], stride[2], pad[2];
-  double rate;
+  double rate, slope;
   bool bias_yes, bias_no; /* what the text says; neither: nothing */
   lks_shortcut shortcut;
   char name[LKS_NAME_MAX]; /* "" if none is given */

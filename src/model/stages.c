@@ -29,6 +29,7 @@ static lks_op_kind op_kind(lks_layer_kind kind)
   case LKS_LAYER_DENSE: return LKS_OP_LINEAR;
   case LKS_LAYER_BATCH_NORM: return LKS_OP_NORM;
   case LKS_LAYER_RELU: return LKS_OP_RELU;
+  case LKS_LAYER_LEAKY_RELU: return LKS_OP_LEAKY_RELU;
   case LKS_LAYER_SIGMOID: return LKS_OP_SIGMOID;
   case LKS_LAYER_MAX_POOL:
   case LKS_LAYER_AVERAGE_POOL:
@@ -163,7 +164,9 @@ static void sort_by_stage(lks_stages *s, const lks_op *unsorted, int *order)
  * either. */
 static bool works_in_place(const lks_stages *s, const lks_op *op)
 {
-  if (op->kind != LKS_OP_RELU && op->kind != LKS_OP_SIGMOID && op->kind != LKS_OP_DROPOUT) return false;
+  if (op->kind != LKS_OP_RELU && op->kind != LKS_OP_LEAKY_RELU && op->kind != LKS_OP_SIGMOID &&
+      op->kind != LKS_OP_DROPOUT)
+    return false;
   int consumers = 0;
   for (int o = 0; o < s->ops; o++)
     consumers += (s->op[o].input == op->input) + (s->op[o].residual == op->input);

@@ -15,6 +15,7 @@ typedef enum lks_op_kind {
   LKS_OP_LINEAR, /* convolution, dense */
   LKS_OP_NORM,   /* batch norm, with the residual add, the relu and the max pool that follow it */
   LKS_OP_RELU,
+  LKS_OP_LEAKY_RELU,
   LKS_OP_SIGMOID,
   LKS_OP_POOL,
   LKS_OP_DROPOUT,

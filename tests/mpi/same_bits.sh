@@ -6,7 +6,7 @@
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 run data 0 generate -o data.h5 --shape 8x8x3 --train 203 --test 61
-sed 's/^dense classes/dropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
+sed 's/^dense classes/leakyrelu 0.1\ndropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
 common=(data.h5 --batch-size 64 --epochs 2 --lr 0.05)
 declare -A arguments=(
   [cnn]="--model cnn --label-smoothing 0.1"

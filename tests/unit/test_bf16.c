@@ -144,7 +144,19 @@ static void test_rounding_of_arrays(void **state)
   }
 }
 
-enum { RELU, RELU_BACKWARD, SIGMOID, SIGMOID_BACKWARD, ADD, DROPOUT, FEATURES, IMAGE, ELEMENTWISE };
+enum {
+  RELU,
+  RELU_BACKWARD,
+  LEAKY_RELU,
+  LEAKY_RELU_BACKWARD,
+  SIGMOID,
+  SIGMOID_BACKWARD,
+  ADD,
+  DROPOUT,
+  FEATURES,
+  IMAGE,
+  ELEMENTWISE
+};
 
 static const lks_random_key key = {.seed = 7, .purpose = 3, .step = 5, .sample = 9};
 
@@ -159,6 +171,8 @@ static void elementwise(void *out, void *context)
   switch (what) {
   case RELU: lks_relu_forward(out, b.x, b.count, LKS_BF16); break;
   case RELU_BACKWARD: lks_relu_backward(out, b.dy, b.y, b.count, LKS_BF16); break;
+  case LEAKY_RELU: lks_leaky_relu_forward(out, b.x, 0.1f, b.count, LKS_BF16); break;
+  case LEAKY_RELU_BACKWARD: lks_leaky_relu_backward(out, b.dy, b.y, 0.1f, b.count, LKS_BF16); break;
   case SIGMOID: lks_sigmoid_forward(out, b.x, b.count, LKS_BF16); break;
   case SIGMOID_BACKWARD: lks_sigmoid_backward(out, b.dy, b.y, b.count, LKS_BF16); break;
   case ADD: lks_add_forward(out, b.x, b.dy, b.count, LKS_BF16); break;
@@ -174,6 +188,8 @@ static double expected(int what, size_t i)
   switch (what) {
   case RELU: return x > 0 ? x : 0;
   case RELU_BACKWARD: return y > 0 ? dy : 0;
+  case LEAKY_RELU: return x > 0 ? x : 0.1 * x;
+  case LEAKY_RELU_BACKWARD: return y > 0 ? dy : 0.1 * dy;
   case SIGMOID: return 1 / (1 + exp(-x));
   case SIGMOID_BACKWARD: return dy * y * (1 - y);
   default: return x + dy;

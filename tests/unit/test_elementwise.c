@@ -45,6 +45,8 @@ static void run_all(void *out, void *context)
   lks_add_forward(y + 4 * count, a, b, count, LKS_FP32);
   lks_dropout(y + 5 * count, a, 0.3, &k, count, LKS_FP32);
   lks_input_features(y + 6 * count, a, scale, offset, count, LKS_FP32);
+  lks_leaky_relu_forward(y + 7 * count, a, 0.125f, count, LKS_FP32);
+  lks_leaky_relu_backward(y + 8 * count, a, b, 0.125f, count, LKS_FP32);
 }
 
 static void test_every_level_gives_the_same_bits(void **state)
@@ -53,14 +55,14 @@ static void test_every_level_gives_the_same_bits(void **state)
   static const size_t counts[] = {0, 1, 3, 10, 16, 17, 64, 100, MAX};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
     size_t count = counts[i];
-    assert_true(kernel_test_same_bits(run_all, &count, 7 * count * sizeof(float)));
+    assert_true(kernel_test_same_bits(run_all, &count, 9 * count * sizeof(float)));
   }
 }
 
 static void test_values(void **state)
 {
   (void)state;
-  static float y[7 * MAX];
+  static float y[9 * MAX];
   size_t count = MAX;
   const lks_random_key k = key();
   run_all(y, &count);
@@ -75,17 +77,19 @@ static void test_values(void **state)
     assert_true(fabs(y[5 * MAX + i] - dropped) <= 2.001 * ulp * fabs(dropped));
     assert_true(fabs(y[6 * MAX + i] - featured) <=
                 2.001 * ulp * (fabs((double)a[i] * scale[i]) + fabs(featured)));
+    assert_true(y[7 * MAX + i] == (a[i] > 0 ? a[i] : a[i] / 8));
+    assert_true(y[8 * MAX + i] == (b[i] > 0 ? a[i] : a[i] / 8));
   }
 }
 
 static void test_in_place_is_out_of_place(void **state)
 {
   (void)state;
-  static float out[7 * MAX], in[7][MAX];
+  static float out[9 * MAX], in[9][MAX];
   size_t count = MAX;
   const lks_random_key k = key();
   run_all(out, &count);
-  for (size_t i = 0; i < 7; ++i) memcpy(in[i], a, sizeof a);
+  for (size_t i = 0; i < 9; ++i) memcpy(in[i], a, sizeof a);
   lks_relu_forward(in[0], in[0], MAX, LKS_FP32);
   lks_relu_backward(in[1], in[1], b, MAX, LKS_FP32);
   lks_sigmoid_forward(in[2], in[2], MAX, LKS_FP32);
@@ -93,6 +97,8 @@ static void test_in_place_is_out_of_place(void **state)
   lks_add_forward(in[4], in[4], b, MAX, LKS_FP32);
   lks_dropout(in[5], in[5], 0.3, &k, MAX, LKS_FP32);
   lks_input_features(in[6], in[6], scale, offset, MAX, LKS_FP32);
+  lks_leaky_relu_forward(in[7], in[7], 0.125f, MAX, LKS_FP32);
+  lks_leaky_relu_backward(in[8], in[8], b, 0.125f, MAX, LKS_FP32);
   assert_memory_equal(in, out, sizeof out);
 }
 
@@ -103,6 +109,9 @@ static void test_edges(void **state)
   float y[8];
   lks_relu_forward(y, x, 8, LKS_FP32);
   assert_true(isnan(y[0]) && y[1] == 0 && y[2] == INFINITY && y[3] == 0 && y[5] == x[5]);
+  lks_leaky_relu_forward(y, x, 0.25f, 8, LKS_FP32);
+  assert_true(isnan(y[0]) && y[1] == -INFINITY && y[2] == INFINITY && y[3] == 0 && signbit(y[3]) &&
+              y[4] == x[4] / 4 && y[5] == x[5] && y[6] == -26 && y[7] == 0 && !signbit(y[7]));
   lks_sigmoid_forward(y, x, 8, LKS_FP32);
   assert_true(isnan(y[0]) && y[1] == 0 && y[2] == 1 && y[3] == 0.5f && y[4] == 0 && y[5] == 1 &&
               y[7] == 0.5f);

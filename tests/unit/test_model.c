@@ -187,10 +187,10 @@ static void test_bias_of_shared_output(void **state)
 static void test_text_forms(void **state)
 {
   (void)state;
-  lks_model *model =
-      parse("\xEF\xBB\xBF# comment\r\n\r\n\tconv   classes\t3x5  pad=1x2 stride=2x1 name=a-b_1.x# comment\r\n"
-            "maxpool 3x3 stride=1 pad=1\r\navgpool 2\r\nsigmoid\r\ndropout .5 \r\nglobalavgpool",
-            digit, false);
+  lks_model *model = parse(
+      "\xEF\xBB\xBF# comment\r\n\r\n\tconv   classes\t3x5  pad=1x2 stride=2x1 name=a-b_1.x# comment\r\n"
+      "maxpool 3x3 stride=1 pad=1\r\navgpool 2\r\nleakyrelu 0.25\r\nsigmoid\r\ndropout .5 \r\nglobalavgpool",
+      digit, false);
   const lks_layer *conv = find(model, "a-b_1.x");
   assert_shape(conv->out, 4, 8, 10);
   assert_int_equal(conv->line, 3);
@@ -199,6 +199,7 @@ static void test_text_forms(void **state)
   assert_shape(find(model, "maxpool1")->out, 4, 8, 10);
   assert_shape(find(model, "avgpool1")->out, 2, 4, 10);
   assert_true(find(model, "dropout1")->rate == 0.5);
+  assert_true(find(model, "leakyrelu1")->slope == 0.25);
   assert_true(conv->bias);
   lks_model_destroy(&model);
 }
@@ -241,6 +242,8 @@ static void test_errors(void **state)
       {"relu rate=2", "T:1:6: unknown key 'rate'; write: relu [name=NAME]", LKS_ERR_USAGE},
       {"conv 8 3 bias=maybe", "T:1:10: bad bias 'maybe'; give yes or no", LKS_ERR_USAGE},
       {"dropout 1", "T:1:9: bad rate '1'", LKS_ERR_USAGE},
+      {"leakyrelu", "T:1:10: slope is missing", LKS_ERR_USAGE},
+      {"leakyrelu 1", "T:1:11: bad slope '1'", LKS_ERR_USAGE},
       {"dropout nan", "T:1:9: bad rate 'nan'", LKS_ERR_USAGE},
       {"dropout 0x.8", "T:1:9: bad rate '0x.8'", LKS_ERR_USAGE},
       {"dropout 0.2.5", "T:1:9: bad rate '0.2.5'", LKS_ERR_USAGE},

@@ -45,6 +45,30 @@ static void relu_backward(void *dx, const void *dy, const void *y, size_t count,
   each(RELU_BACKWARD, dx, dy, y, count, type);
 }
 
+LKS_INLINE void bend(void *y, size_t at, const void *x, const void *sign, float slope, size_t lanes,
+                     lks_type type)
+{
+  const lks_full v = lks_load(x, at, lanes, type);
+  const lks_full_mask up = lks_load(sign, at, lanes, type) > 0;
+  const lks_full bent = v * slope;
+  lks_store(y, at, (lks_full)(((lks_full_mask)v & up) | ((lks_full_mask)bent & ~up)), lanes, type);
+}
+
+LKS_INLINE void bend_each(void *y, const void *x, const void *sign, float slope, size_t count, lks_type type)
+{
+  size_t i = 0;
+  for (; i + LKS_FULL <= count; i += LKS_FULL) bend(y, i, x, sign, slope, LKS_FULL, type);
+  if (i < count) bend(y, i, x, sign, slope, count - i, type);
+}
+
+static void leaky_relu(void *y, const void *x, const void *sign, float slope, size_t count, lks_type type)
+{
+  if (type == LKS_BF16)
+    bend_each(y, x, sign, slope, count, LKS_BF16);
+  else
+    bend_each(y, x, sign, slope, count, LKS_FP32);
+}
+
 static void sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
 {
   each(SIGMOID_BACKWARD, dx, dy, y, count, type);
@@ -163,6 +187,6 @@ static void bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count
 }
 
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {
-    relu_forward, relu_backward,  sigmoid_backward, add_forward, dropout,
-    input_bytes,  input_features, bf16_of,          bf16_pairs,
+    relu_forward, relu_backward, leaky_relu,     sigmoid_backward, add_forward,
+    dropout,      input_bytes,   input_features, bf16_of,          bf16_pairs,
 };

@@ -39,6 +39,8 @@ typedef struct lks_batch_norm_pool_kernels {
 typedef struct lks_elementwise_kernels {
   void (*relu_forward)(void *y, const void *x, size_t count, lks_type type);
   void (*relu_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
+  /* y = x where sign > 0, else slope*x */
+  void (*leaky_relu)(void *y, const void *x, const void *sign, float slope, size_t count, lks_type type);
   void (*sigmoid_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
   void (*add_forward)(void *y, const void *a, const void *b, size_t count, lks_type type);
   /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
