@@ -130,7 +130,7 @@ static const size_t types[] = {0, 1, 2}; /* fp32; bf16; bf16 with y in fp32 */
 
 #define LIST(values)                                                                                         \
   {                                                                                                          \
-    values, sizeof values / sizeof values[0]                                                                 \
+    (values), sizeof(values) / sizeof *(values)                                                              \
   }
 static const struct {
   const size_t *value;
