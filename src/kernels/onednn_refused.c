@@ -24,12 +24,22 @@ static bool strides_over_the_image(const lks_window *w)
   return w->in_width <= w->stride_width && w->stride_width > 1;
 }
 
+/* A forward pass of oneDNN 3's that leaves in some of y what memory held. Seen with 3.7.2, over one channel,
+ * with strides from 2 on, and only where y is one column wide; the cause is not known, so all of those are
+ * refused. */
+static bool has_one_column(const lks_window *w)
+{
+  return w->out_width == 1;
+}
+
 static const struct refusal {
   lks_task_kind kind;
   lks_type type;
   const char *implementation; /* what its name begins with */
   bool (*shape)(const lks_window *window);
 } refusals[] = {
+    {LKS_TASK_CONV_FORWARD, LKS_FP32, "brg_conv_fwd", has_one_column},
+    {LKS_TASK_CONV_FORWARD, LKS_BF16, "brg_conv_fwd", has_one_column},
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_FP32, "jit_1x1", skips_pixels_of_few_channels},
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "jit_bf16_1x1", skips_pixels_of_few_channels},
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "jit", strides_over_the_image},

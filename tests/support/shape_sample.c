@@ -99,6 +99,24 @@ void shape_add_narrow(shape_list *list)
           }
 }
 
+void shape_add_rows(shape_list *list)
+{
+  static const size_t kernels[] = {2, 3, 5, 7}, ins[] = {1, 9, 17};
+  for (size_t k = 0; k < 4; k++)
+    for (size_t width = 1; width <= 6; width++)
+      for (size_t stride = 1; stride <= 3; stride++)
+        for (size_t turn = 0; turn < 3; turn++) {
+          shape s = square(6, ins[(width + turn) % 3], 35, 1, 1);
+          s.type = s.y_type = turn % 2 ? LKS_BF16 : LKS_FP32;
+          lks_window *w = &s.window;
+          w->in_width = width, w->kernel_width = kernels[k], w->stride_width = stride;
+          w->pad_left = turn == 2 ? kernels[k] - 1 : kernels[k] / 2;
+          w->pad_right = turn == 2 ? 0 : kernels[k] / 2;
+          set_out(w);
+          add(list, &s);
+        }
+}
+
 /* What a shape is drawn from: one value of each axis. */
 typedef enum axis {
   KIND,

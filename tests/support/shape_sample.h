@@ -18,6 +18,8 @@ void shape_add_known_bad(shape_list *list);
 
 /** Kernels of 1x1 that skip pixels, on larger images and with few channels. */
 void shape_add_strided(shape_list *list);
+/** Kernels of one row. */
+void shape_add_rows(shape_list *list);
 /** Images of a few columns under kernels that are as wide or wider. */
 void shape_add_narrow(shape_list *list);
 

@@ -60,6 +60,18 @@ static void test_strides_over_the_image_are_refused(void **state)
   assert_false(refused(dw, LKS_BF16, "jit_bf16:avx512_core_bf16", &w));
 }
 
+static void test_one_column_is_refused(void **state)
+{
+  (void)state;
+  const lks_task_kind y = LKS_TASK_CONV_FORWARD;
+  lks_window w = {5, 6, 3, 1, 6, 1, 35, 1, 5, 1, 3, 0, 2, 0, 2};
+  assert_true(refused(y, LKS_FP32, "brg_conv_fwd:avx512_core", &w));
+  assert_true(refused(y, LKS_BF16, "brg_conv_fwd:avx512_core_bf16", &w));
+  assert_false(refused(y, LKS_FP32, "jit:avx512_core", &w));
+  w.out_width = 2;
+  assert_false(refused(y, LKS_FP32, "brg_conv_fwd:avx512_core", &w));
+}
+
 static void test_a_layer_runs_on_another_implementation(void **state)
 {
   (void)state;
@@ -159,6 +171,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_copies_of_few_channels_are_refused),
       cmocka_unit_test(test_strides_over_the_image_are_refused),
+      cmocka_unit_test(test_one_column_is_refused),
       cmocka_unit_test(test_a_layer_runs_on_another_implementation),
       cmocka_unit_test(test_a_right_layer_has_no_faults),
       cmocka_unit_test(test_a_wrong_value_is_a_fault_of_its_pass),
