@@ -72,7 +72,10 @@ try() {
     if [ -z "$left" ]; then break; fi
     sleep 0.1
   done
-  if [ -n "$left" ]; then printf 'after %s tries these were left behind:\n%s\n' "$tries" "$left" >>"$log" && code=1; fi
+  if [ -n "$left" ]; then
+    printf 'after %s looks these were left behind:\n%s\n' "$tries" "$left" >>"$log"
+    code=1
+  fi
   if [ "$code" -eq 0 ]; then
     passed=$((passed + 1))
     echo "$name: ok after $((SECONDS - start)) s; $(tail -n 1 "$log")"
@@ -104,6 +107,10 @@ inside() {
   echo "$passed $failed" >"$bare.count"
 }
 
+remove_root() {
+  if [ -n "${bare:-}" ]; then rm -rf --one-file-system "$bare" "$bare.count"; fi
+}
+
 # check SUITE
 check() {
   local suite=$1 counts
@@ -111,7 +118,7 @@ check() {
   export bare quick
   if make_root "$suite"; then
     chmod 755 "$bare"
-    unshare --mount --pid --fork --mount-proc --kill-child bash "${BASH_SOURCE[0]}" --inside "$suite" || true
+    setpriv --pdeathsig KILL unshare --mount --pid --fork --mount-proc --kill-child bash "${BASH_SOURCE[0]}" --inside "$suite" || true
   fi
   if read -r -a counts 2>/dev/null <"$bare.count"; then
     passed=$((passed + counts[0])) failed=$((failed + counts[1]))
@@ -119,7 +126,7 @@ check() {
     failed=$((failed + 1))
     echo "$suite: FAILED before the end"
   fi
-  rm -rf --one-file-system "$bare" "$bare.count"
+  remove_root
 }
 
 if [ "${1:-}" = --inside ]; then
@@ -136,6 +143,7 @@ unshare --mount --pid --fork --mount-proc true 2>/dev/null || skip "this machine
 install_packages debootstrap git procps
 command -v debootstrap >/dev/null || skip "there is no debootstrap"
 mkdir -p "$cache" "$logs"
+trap remove_root EXIT
 for suite; do check "$suite"; done
 echo "debian.sh: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
