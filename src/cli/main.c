@@ -1,6 +1,7 @@
 /* The program: finds the command, starts and ends MPI, prints the one message, and makes the exit code. */
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
   const command *chosen = argc < 2 ? NULL : find(argv[1]);
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
+  setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */
   int level;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
   if (chosen != NULL && chosen->stoppable)

@@ -93,6 +93,7 @@ refused 2 "unknown format .mnist." import mnist -o d.h5
 refused 2 "--train-labels is missing" import idx --train-images f -o d.h5
 refused 2 "neither HxWxC" generate -o d.h5 --shape 8x8
 refused 4 "none.h5" info none.h5
+refused_when "env -u HOME" 4 "none.h5" info none.h5
 refused_by_all 4 "none.ini" train d.h5 --config none.ini
 refused_by_all 4 "none.h5" train none.h5
 refused_by_all 4 "none.h5" evaluate none.h5 none.h5
