@@ -23,7 +23,7 @@ done
 
 # train RANKS: into $folder/np-RANKS.
 train() {
-  timeout -k 10 300 mpirun -np "$1" "$build_folder/lockstep" train data/digits.h5 --model cnn --bn sync --batch-size 64 \
+  timeout -k 10 1800 mpirun -np "$1" "$build_folder/lockstep" train data/digits.h5 --model cnn --bn sync --batch-size 64 \
     --epochs 12 --lr 0.1 --schedule cosine --seed 1 --threads 1 --progress plain --output "$folder/np-$1" |
     tee "$folder/np-$1.log"
 }
@@ -53,5 +53,5 @@ echo "Both networks are the same to the bit, whatever the number of ranks."
 
 echo
 echo "== Synchronized against smaller normalization batches: 80 short runs, about 20 seconds"
-timeout -k 10 300 mpirun -np 2 "$build_folder/lockstep" compare data/digits.h5 --bn sync,32,8,none --seeds 20 --model mlp \
+timeout -k 10 1800 mpirun -np 2 "$build_folder/lockstep" compare data/digits.h5 --bn sync,32,8,none --seeds 20 --model mlp \
   --batch-size 128 --epochs 20 --lr 0.05 --threads 1 --progress none --output "$folder/compare"
