@@ -236,6 +236,55 @@ static void test_divergence_is_agreed(lks_comm *comm)
   }
 }
 
+/* A gradient that no accumulator can hold ends a training pass, though its loss is as good as any; evaluation
+ * goes on. */
+static void test_a_gradient_out_of_range_is_agreed(lks_comm *comm)
+{
+  static const char *const norms[] = {"sync", "5"};
+  for (size_t n = 0; n < 2; n++) {
+    subject s;
+    lks_pass_result result;
+    lks_network_options o = options(norms[n], 1);
+    lks_assert_ok_all(comm, subject_create(&s, comm, "dense 9\nbatchnorm\ndense classes\n", &o));
+    const lks_tensor *gamma = lks_network_find(s.network, "bn1.weight"),
+                     *last = lks_network_find(s.network, "dense2.weight");
+    float *w = lks_network_parameters(s.network);
+    for (size_t i = 0; i < gamma->elements; i++) w[gamma->offset + i] = 1e-30f;
+    for (size_t i = 0; i < last->elements; i++) w[last->offset + i] *= 1e30f;
+    lks_network_parameters_changed(s.network);
+    const lks_status evaluated = pass(&s, &result, LKS_PASS_BATCH, 0, BATCH, 0);
+    const lks_status trained = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+    const bool untouched = lks_network_batches_tracked(s.network) == 0;
+    subject_destroy(&s);
+    lks_assert_ok_all(comm, evaluated);
+    lks_assert_all(comm, trained == LKS_ERR_DIVERGED && untouched && isfinite(result.loss));
+  }
+}
+
+/* Every rank learns how many ranks ask to stop, in any kind of pass. */
+static void test_requests_to_stop_are_counted(lks_comm *comm)
+{
+  static const lks_pass passes[] = {LKS_PASS_TRAIN, LKS_PASS_RUNNING};
+  const int rank = lks_comm_rank(comm), size = lks_comm_size(comm);
+  subject s;
+  size_t first, count;
+  bool ok = true;
+  lks_status status = LKS_OK;
+  lks_network_options o = options("5", 1);
+  lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+  lks_network_shard(s.network, BATCH, &first, &count);
+  for (int asking = 0; asking <= size; asking++) {
+    lks_pass_result result = {.stop = -1};
+    const lks_batch batch = samples(first, count, BATCH);
+    status = lks_status_worse(status, lks_network_pass_all(s.network, &result, passes[asking % 2], &batch,
+                                                           &input_form, 0, rank >= size - asking));
+    ok = ok && result.stop == asking;
+  }
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, ok);
+}
+
 /* Whichever batch norm it is; one with more than one pixel has more values than one. */
 static void test_one_value_a_channel_is_refused(lks_comm *comm)
 {
@@ -372,6 +421,8 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_evaluation),
       LKS_MPI_TEST(test_one_example_alone),
       LKS_MPI_TEST(test_divergence_is_agreed),
+      LKS_MPI_TEST(test_a_gradient_out_of_range_is_agreed),
+      LKS_MPI_TEST(test_requests_to_stop_are_counted),
       LKS_MPI_TEST(test_one_value_a_channel_is_refused),
       LKS_MPI_TEST(test_crop_out_of_sight_is_refused),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
