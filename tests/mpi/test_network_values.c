@@ -279,11 +279,12 @@ static void test_precise_statistics(lks_comm *comm)
   }
 }
 
-/* More sizes than the network keeps plans of, again and again in another order. */
+/* More sizes than the network keeps plans of, again and again in another order. None is of 2 or 3 samples
+ * alone: normalized they are nearly the same whatever they were, and a gradient is what rounding leaves. */
 static void test_many_sizes(lks_comm *comm)
 {
-  static const size_t total[] = {37, 3, 9,  14, 22, 4,  30, 12, 8,  17, 27,
-                                 37, 3, 19, 9,  28, 37, 5,  2,  22, 14, 9};
+  static const size_t total[] = {37, 13, 9,  14, 22, 4,  30, 12, 8,  17, 28,
+                                 37, 13, 19, 9,  29, 37, 5,  10, 22, 14, 9};
   pair p;
   lks_status status = LKS_OK;
   bool ok = true;
