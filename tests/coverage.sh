@@ -29,12 +29,12 @@ code=0
 run_tests "$folder" "$@" || code=$?
 
 # A line or function counts when any of its objects executed it, for the vector kernels are compiled several times.
-find "$folder/src" -name '*.gcda' -print0 | (cd "$folder" && xargs -0 gcov -b -t 2>>"$GCOV_ERROR_FILE") |
+find "$folder/src" -name '*.gcno' -print0 | (cd "$folder" && xargs -0 gcov -b -t 2>>"$GCOV_ERROR_FILE") |
   awk -F : -v root="$root/" '
     / -: *0:Source:/ { file = $0; sub(/.*:Source:/, "", file); ours = sub("^" root, "", file) && file ~ /^src\//; next }
     !ours { next }
     /^function / { split($0, word, " "); name = file "\t" word[2]; functions[name] += word[4]; next }
-    $2 ~ /^ *[0-9]+$/ && $1 !~ /-/ { times = $1; gsub(/[^0-9]/, "", times); lines[file "\t" ($2 + 0)] += times }
+    $2 ~ /^ *[0-9]+$/ && $1 !~ /-/ && $3 !~ /^[{}]$/ { times = $1; gsub(/[^0-9]/, "", times); lines[file "\t" ($2 + 0)] += times }
     END {
       for (name in functions) print "function\t" name "\t" functions[name]
       for (line in lines) print "line\t" line "\t" lines[line]

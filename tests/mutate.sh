@@ -23,14 +23,14 @@ source "$root/tests/support/time.sh"
 tests_of() {
   case $1 in
     src/sums/exact_sum.c) echo unit/exact.* golden/batch_norm mpi/comm ;;
-    src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network.* ;;
-    src/sums/partition.c) echo unit/batch_plan.* mpi/gradient_sum mpi/loader ;;
+    src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network ;;
+    src/sums/partition.c) echo unit/batch_plan.* mpi/loader mpi/gradient_sum ;;
     src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
-    src/comm/gradient_sum.c | src/comm/sum_level.c) echo mpi/gradient_sum mpi/network.* mpi/allocations ;;
+    src/comm/gradient_sum.c | src/comm/sum_level.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
     src/comm/stall_watch.c) echo mpi/stall.* mpi/comm.* fault/stall ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
-    src/comm/*) echo mpi/comm.* mpi/gradient_sum mpi/network.* mpi/op_times mpi/stall.* ;;
-    src/model/model*) echo unit/model.* mpi/network.* mpi/command_line fault/usage ;;
+    src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;
+    src/model/model*) echo unit/model.* mpi/network fault/usage ;;
     src/model/op_times.c) echo mpi/op_times.* mpi/bench ;;
     src/model/*) echo unit/model.* golden/steps.* mpi/network.* mpi/precision mpi/pass.* mpi/norm.* mpi/op_times mpi/setup mpi/allocations mpi/checkpoint.* mpi/evaluate_predict ;;
     src/kernels/vector/batch_norm*.c | src/kernels/batch_norm.c) echo 'unit/batch_norm.*' unit/bf16 golden/batch_norm golden/steps.* ;;
@@ -38,10 +38,10 @@ tests_of() {
     src/kernels/vector/* | src/kernels/elementwise.c | src/kernels/loss.c) echo unit/elementwise.* unit/loss.* unit/bf16 golden/operators golden/steps.* ;;
     src/kernels/isa.c) echo unit/isa.* unit/onednn.* mpi/precision ;;
     src/kernels/onednn*) echo unit/onednn.* golden/operators golden/steps.* mpi/precision ;;
-    src/config/*) echo unit/config.* unit/schedule mpi/run_directory fault/usage mpi/command_line ;;
+    src/config/*) echo unit/config.* unit/settings unit/schedule mpi/run_directory fault/usage ;;
     src/optim/schedule.c) echo unit/schedule.* golden/steps.* ;;
-    src/base/csv.c | src/train/metrics.c) echo unit/metrics.* mpi/resume ;;
-    src/train/progress.c) echo unit/progress.* mpi/command_line ;;
+    src/base/csv.c | src/train/metrics.c) echo unit/metrics.* ;;
+    src/train/progress.c) echo unit/progress.* ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
