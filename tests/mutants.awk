@@ -14,6 +14,7 @@ BEGIN {
   pair("logic", " && ", " || "); pair("logic", " || ", " && "); pair("logic", " ? ", " \\&\\& 0 ? ")
   pair("mpi", "MPI_SUM", "MPI_MAX"); pair("mpi", "MPI_MAX", "MPI_SUM"); pair("mpi", "MPI_MIN", "MPI_MAX"); pair("mpi", "MPI_BOR", "MPI_BAND")
   pair("constant", "true", "false"); pair("constant", "false", "true")
+  array = "^ *((static|const|unsigned) )*[a-z_0-9]+ \\**[a-z_]+(\\[[^]]*\\])+"
   message = "lks_(fail|warn|say|error_print|progress_line|suggest)\\(|snprintf\\("
 }
 
@@ -93,6 +94,7 @@ function operators(code,    p, at, next_at, from) {
 }
 
 function constants(code,    at, number) {
+  if (code !~ /^ *return / && match(code, array)) code = sprintf("%" RLENGTH "s", "") substr(code, RLENGTH + 1)
   for (at = 1; at <= length(code); at++) {
     if (substr(code, at, 1) !~ /[0-9]/ || is_word(substr(code, at - 1, 1))) continue
     match(substr(code, at), /^[0-9]+/)
@@ -135,7 +137,7 @@ function statements(code,    name) {
     put("remove", RLENGTH + 1, length(code), ";")
 }
 
-# Without a value: the length of an array may be larger with no effect.
+# The length of an array may be larger with no effect.
 function is_declaration(code) {
   return code ~ /^ *((static|const|unsigned) )*[a-z_0-9]+ \**[a-z_]+(\[[^\]]*\])*(, [^(=]*)?;$/ || code ~ /^ *(static )?(enum|struct|typedef) /
 }

@@ -1,7 +1,9 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "comm/communicator.h"
 #include "comm/gradient_sum.h"
 #include "lockstep/exact_sum.h"
 #include "support/mpi_test.h"
@@ -29,8 +31,6 @@ FAILING(Comm_rank, (MPI_Comm comm, int *rank), (comm, rank))
 FAILING(Comm_size, (MPI_Comm comm, int *size), (comm, size))
 FAILING(Comm_set_errhandler, (MPI_Comm comm, MPI_Errhandler handler), (comm, handler))
 FAILING(Get_processor_name, (char *name, int *length), (name, length))
-FAILING(Bcast, (void *data, int count, MPI_Datatype type, int root, MPI_Comm comm),
-        (data, count, type, root, comm))
 FAILING(Allreduce, (const void *from, void *to, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm),
         (from, to, count, type, op, comm))
 FAILING(Iallreduce,
@@ -48,6 +48,26 @@ FAILING(Iallgatherv,
 FAILING(Win_allocate_shared,
         (MPI_Aint bytes, int unit, MPI_Info info, MPI_Comm comm, void *base, MPI_Win *window),
         (bytes, unit, info, comm, base, window))
+
+/* The parts of a broadcast that is only written down, for it is too large to be made. */
+enum { PARTS = 8 };
+static struct {
+  bool on;
+  int parts, count[PARTS];
+  const void *data[PARTS];
+} record;
+
+int MPI_Bcast(void *data, int count, MPI_Datatype type, int root, MPI_Comm comm)
+{
+  if (strikes()) return MPI_ERR_OTHER;
+  if (!record.on) return PMPI_Bcast(data, count, type, root, comm);
+  if (record.parts < PARTS) {
+    record.data[record.parts] = data;
+    record.count[record.parts] = count;
+  }
+  record.parts++;
+  return MPI_SUCCESS;
+}
 
 /* The operation comes to its end all the same, for nobody would ever wait for it again. */
 int MPI_Wait(MPI_Request *request, MPI_Status *status)
@@ -170,6 +190,30 @@ static void test_each_call_fails(lks_comm *comm)
   lks_assert_all(comm, fails_with_each(node_memory, comm, 2));
 }
 
+/* MPI counts in int. */
+static void test_largest_count(lks_comm *comm)
+{
+  int count = 0;
+  bool ok = lks_mpi_count(&count, INT_MAX) == LKS_OK && count == INT_MAX;
+  lks_assert_all(comm, ok && lks_mpi_count(&count, (size_t)INT_MAX + 1) == LKS_ERR_RANK);
+}
+
+/* In parts of 2^30 bytes, as MPI's counts want it. */
+static void test_large_broadcast(lks_comm *comm)
+{
+  const size_t part = (size_t)1 << 30;
+  char *base = (char *)&record; /* nothing is read or written there */
+  record.on = true;
+  record.parts = 0;
+  lks_status status = lks_comm_broadcast_all(comm, base, 2 * part + 5, 0);
+  record.on = false;
+  bool ok = status == LKS_OK && record.parts == 3;
+  for (int i = 0; i < 3; i++)
+    ok = ok && (uintptr_t)record.data[i] - (uintptr_t)base == (size_t)i * part &&
+         record.count[i] == (i < 2 ? 1 << 30 : 5);
+  lks_assert_all(comm, ok);
+}
+
 /* Ranks that could not compare are not equal. */
 static void test_no_comparison(lks_comm *comm)
 {
@@ -238,10 +282,9 @@ static void test_gradient_sum_by_nodes(lks_comm *comm)
 }
 
 static const lks_mpi_test tests[] = {
-    LKS_MPI_TEST(test_each_call_fails),
-    LKS_MPI_TEST(test_no_comparison),
-    LKS_MPI_TEST(test_gradient_sum),
-    LKS_MPI_TEST(test_gradient_sum_by_nodes),
+    LKS_MPI_TEST(test_each_call_fails), LKS_MPI_TEST(test_largest_count),
+    LKS_MPI_TEST(test_large_broadcast), LKS_MPI_TEST(test_no_comparison),
+    LKS_MPI_TEST(test_gradient_sum),    LKS_MPI_TEST(test_gradient_sum_by_nodes),
 };
 
 int main(int argc, char **argv)

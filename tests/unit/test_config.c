@@ -41,6 +41,26 @@ static void assert_round_trip(const lks_config *config)
   lks_free(text);
 }
 
+/* Also that the first line is a heading. */
+static void each_group_has_one_heading(void **state)
+{
+  (void)state;
+  char *text = NULL;
+  lks_config config = defaults();
+  assert_int_equal(lks_config_print(&text, &config), LKS_OK);
+  assert_int_equal(text[0], '[');
+  size_t count;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) {
+    char heading[100];
+    snprintf(heading, sizeof heading, "[%s]\n#", option[i].group);
+    const char *first = strstr(text, heading);
+    assert_true(first == text || (first && first[-1] == '\n'));
+    assert_null(strstr(first + 1, heading));
+  }
+  lks_free(text);
+}
+
 static void defaults_are_those_documented(void **state)
 {
   (void)state;
@@ -312,6 +332,7 @@ static int nothing_is_left(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_group_has_one_heading),
       cmocka_unit_test(defaults_are_those_documented),
       cmocka_unit_test(every_setting_survives_printing),
       cmocka_unit_test(a_shorter_text_leaves_equal_bytes),
