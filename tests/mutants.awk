@@ -14,7 +14,7 @@ BEGIN {
   pair("logic", " && ", " || "); pair("logic", " || ", " && "); pair("logic", " ? ", " \\&\\& 0 ? ")
   pair("mpi", "MPI_SUM", "MPI_MAX"); pair("mpi", "MPI_MAX", "MPI_SUM"); pair("mpi", "MPI_MIN", "MPI_MAX"); pair("mpi", "MPI_BOR", "MPI_BAND")
   pair("constant", "true", "false"); pair("constant", "false", "true")
-  array = "^ *((static|const|unsigned) )*[a-z_0-9]+ \\**[a-z_]+(\\[[^]]*\\])+"
+  array = "^ *((static|const|unsigned) )*[a-z_0-9]+ \\**(const )?[a-z_]+(\\[[^]]*\\])+"
   message = "lks_(fail|warn|say|error_print|progress_line|suggest)\\(|snprintf\\("
 }
 
