@@ -38,6 +38,7 @@ static void test_norm(void **state)
              {"rank:", "from 1 on"},
              {"rank:0", "from 1 on"},
              {"rank: 4", "from 1 on"},
+             {"9223372036854775808", "from 1 on"},
              {"99999999999999999999", "from 1 on"},
              {"1.5", "from 1 on"}};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
