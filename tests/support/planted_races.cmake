@@ -32,10 +32,10 @@ function(lockstep_planted_race name test file old new)
   set_tests_properties(race/${name} PROPERTIES PASS_REGULAR_EXPRESSION "WARNING: ThreadSanitizer: data race")
 endfunction()
 
-# The reader fills the slot that is in use.
+# A seek is announced without the lock.
 lockstep_planted_race(loader loader dataset/loader.c
-  "loader->filled < loader->kept + SLOTS;"
-  "loader->filled < loader->kept + SLOTS + 1;")
+  "  pthread_mutex_lock(&loader->lock);\n  loader->seeks++;"
+  "  loader->seeks++;\n  pthread_mutex_lock(&loader->lock);")
 # The watch is told to end without the lock.
 lockstep_planted_race(stall_watch stall comm/stall_watch.c
   "  pthread_mutex_lock(&watch->lock);\n  watch->quit = true;"
