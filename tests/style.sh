@@ -85,7 +85,11 @@ text() {
   done
 }
 
-broken=$(house && text)
+comments() {
+  find include src -name '*.h' -exec awk -f tests/doc_comments.awk {} + | rule 'a doc comment that does not begin with Local, Collective or Logically collective'
+}
+
+broken=$(house && text && comments)
 if [ -n "$broken" ]; then
   printf '%s\n' "$broken"
   exit 1

@@ -30,6 +30,7 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent);
 /** Collective. Takes NULL, sets NULL. */
 void lks_comm_destroy_all(lks_comm **comm);
 
+/** Local. */
 int lks_comm_rank(const lks_comm *comm);
 int lks_comm_size(const lks_comm *comm);
 int lks_comm_node_rank(const lks_comm *comm); /* this rank among those of its node */
@@ -71,9 +72,9 @@ lks_traffic_count lks_comm_traffic(const lks_comm *comm, lks_traffic traffic);
  *  never be noticed. 0: wait for ever. */
 void lks_comm_stall_limit(lks_comm *comm, double seconds);
 
+typedef struct lks_node_memory lks_node_memory;
 /** Collective over the ranks of a node. One block of `bytes` that the ranks of a node share; *block points to
  *  the same memory on each. Written by node rank 0 between create and lks_comm_node_barrier_all. */
-typedef struct lks_node_memory lks_node_memory;
 lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lks_comm *comm, size_t bytes);
 void lks_node_memory_destroy_all(lks_node_memory **memory);
 void lks_comm_node_barrier_all(lks_comm *comm);

@@ -54,11 +54,11 @@ void lks_selection_destroy(lks_selection **selection);
 /** Hands out mini-batches of one split, this rank's shard of each, gathered ahead by one reader thread. */
 typedef struct lks_loader lks_loader;
 
+typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
 /** Local, but made alike on all ranks. shard(context, total, &first, &count) says which samples of a
  * mini-batch of `total` are this rank's, and is asked here alone; shuffled: a new permutation of all samples
  * each epoch from (seed, epoch), else in order. subset [subset_count]: only these samples of the split; NULL:
  * all. dataset and subset are borrowed. */
-typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
                              size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
                              size_t subset_count, lks_shard_function shard, const void *context);
@@ -68,6 +68,7 @@ void lks_loader_destroy(lks_loader **loader);
  */
 size_t lks_loader_footprint(size_t sample_bytes, size_t samples, size_t shard, bool shuffled);
 
+/** Local. */
 size_t lks_loader_samples(const lks_loader *loader); /* an epoch */
 size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; the last one may be smaller */
 

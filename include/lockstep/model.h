@@ -54,14 +54,15 @@ lks_status lks_model_parse(lks_model **model, const char *text, const char *wher
  * lks_free. LKS_ERR_USAGE, with a suggestion, if there is neither. */
 lks_status lks_model_text(char **text, const char *name_or_path);
 
+/** Local. */
 void lks_model_destroy(lks_model **model);
 
-/** Layers, the input being number 0 and the last one the logits, [1,1,classes]. Local; borrowed. */
+/** Local. Layers, the input being number 0 and the last one the logits, [1,1,classes]. Borrowed. */
 size_t lks_model_layers(const lks_model *model);
 const lks_layer *lks_model_layer(const lks_model *model, size_t number);
 size_t lks_model_classes(const lks_model *model);
 size_t lks_model_parameters(const lks_model *model); /* weights and biases, with gamma and beta */
-/** The text it was parsed from. Local; borrowed. */
+/** Local. The text it was parsed from. Borrowed. */
 const char *lks_model_source(const lks_model *model);
 const char *lks_layer_kind_name(lks_layer_kind kind); /* the word of the model text */
 

@@ -91,9 +91,10 @@ lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *mo
 /** Local. All purposes together. */
 size_t lks_network_memory_sum(const lks_network_memory *memory);
 
+/** Local. */
 size_t lks_network_tensors(const lks_network *network);
 const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);
-/** The tensor of that name, or NULL. Local. */
+/** Local. The tensor of that name, or NULL. */
 const lks_tensor *lks_network_find(const lks_network *network, const char *name);
 
 /** Local; borrowed. Flat arrays: parameters and gradients [lks_network_parameter_count], running

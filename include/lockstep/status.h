@@ -12,19 +12,19 @@ typedef enum lks_status {
   LKS_STOPPED = 75      /* stopped on request, resumable: not an error */
 } lks_status;
 
-/** Records a message for this thread and returns status, so that `return lks_fail(...)` reports and leaves.
- *  Local. The message says what is wrong, where, and what to do; no full stop, no newline, at most 1023
+/** Local. Records a message for this thread and returns status, so that `return lks_fail(...)` reports and
+ * leaves. The message says what is wrong, where, and what to do; no full stop, no newline, at most 1023
  * bytes. */
 lks_status lks_fail(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Puts a context, its separator included ("FILE: "), in front of the message recorded last; returns status.
- * Local. */
+/** Local. Puts a context, its separator included ("FILE: "), in front of the message recorded last; returns
+ * status. */
 lks_status lks_fail_in(lks_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** The message recorded last by this thread, "" if none. Local. Borrowed until the next lks_fail. */
+/** Local. The message recorded last by this thread, "" if none. Borrowed until the next lks_fail. */
 const char *lks_message(void);
 
-/** The worse of two statuses: LKS_OK < LKS_STOPPED < USAGE < DATA < IO < DIVERGED < RANK. Local. */
+/** Local. The worse of two statuses: LKS_OK < LKS_STOPPED < USAGE < DATA < IO < DIVERGED < RANK. */
 lks_status lks_status_worse(lks_status a, lks_status b);
 
 #endif

@@ -9,6 +9,7 @@
  * set. Blocks are aligned to 64 bytes and zeroed. */
 typedef struct lks_arena lks_arena;
 
+/** Local. */
 lks_status lks_arena_create(lks_arena **arena);
 
 /** Local. Asks for `bytes`; *pointer is written by lks_arena_commit, and must stay where it is until then.
@@ -20,11 +21,11 @@ void lks_arena_reserve(lks_arena *arena, void *pointer_address, size_t count, si
  *  LKS_ERR_RANK with the number of bytes in the message when there is not enough memory. */
 lks_status lks_arena_commit(lks_arena *arena);
 
-/** Bytes that the next commit would allocate; 0 when nothing was reserved, or more than can be addressed.
- * Local. */
+/** Local. Bytes that the next commit would allocate; 0 when nothing was reserved, or more than can be
+ * addressed. */
 size_t lks_arena_reserved(const lks_arena *arena);
 
-/** Bytes committed so far. Local. */
+/** Local. Bytes committed so far. */
 size_t lks_arena_bytes(const lks_arena *arena);
 
 /** Local. Frees all; takes NULL, sets NULL. */
@@ -36,14 +37,14 @@ static inline size_t lks_whole_lines(size_t bytes)
   return (bytes + 63) / 64 * 64;
 }
 
-/** Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a message on
- * failure. */
+/** Local. Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a
+ * message on failure. */
 void *lks_new(size_t count, size_t size);
 void lks_free(void *pointer); /* takes NULL */
 
-/** Objects and arena blocks made and not yet freed: 0 at the end of every test. Local. */
+/** Local. Objects and arena blocks made and not yet freed: 0 at the end of every test. */
 long lks_allocations_open(void);
-/** Objects and arena blocks made since the program started. Local. */
+/** Local. Objects and arena blocks made since the program started. */
 long lks_allocations_made(void);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "lockstep/status.h"
 
-/** Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary file
- * beside it, write, fsync, rename, fsync of the folder. Local. LKS_ERR_IO names the file and the cause; the
+/** Local. Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary
+ * file beside it, write, fsync, rename, fsync of the folder. LKS_ERR_IO names the file and the cause; the
  * old file stays. */
 lks_status lks_file_write(const char *path, const void *data, size_t bytes);
 
@@ -23,12 +23,13 @@ lks_status lks_file_writer_commit(lks_file_writer *writer);
 /** Local. Removes the temporary file unless it was committed. Takes NULL, sets NULL. */
 void lks_file_writer_close(lks_file_writer **writer);
 
-/** The whole file, and a zero byte behind it that is not counted. Local. *data is freed with lks_free. */
+/** Local. The whole file, and a zero byte behind it that is not counted. *data is freed with lks_free. */
 lks_status lks_file_read(char **data, size_t *bytes, const char *path);
 
-/** Makes a folder and those above it; no error if it is there. Local. */
+/** Local. Makes a folder and those above it; no error if it is there. */
 lks_status lks_folder_make(const char *path);
 
+/** Local. */
 bool lks_file_exists(const char *path);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct lks_json {
   bool more;                  /* the level has a member already */
 } lks_json;
 
+/** Local. */
 void lks_json_open(lks_json *json, const char *name, char bracket); /* '{' or '[' */
 void lks_json_close(lks_json *json);
 void lks_json_number(lks_json *json, const char *name, double value); /* null when not finite */

@@ -3,19 +3,19 @@
 
 #include <stdbool.h>
 
-/** Says whether this process prints (rank 0 does). Local. Default: it does. */
+/** Local. Says whether this process prints (rank 0 does). Default: it does. */
 void lks_log_enable(bool enabled);
 
-/** One line to standard error, "lockstep: warning: ...". Local. */
+/** Local. One line to standard error, "lockstep: warning: ...". */
 void lks_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** One line to standard error, "lockstep: ...": what takes long begins. Local. */
+/** Local. One line to standard error, "lockstep: ...": what takes long begins. */
 void lks_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** One line to standard output. Local. */
+/** Local. One line to standard output. */
 void lks_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** "lockstep: error: " and the message, to standard error, whether or not this process prints. Local. */
+/** Local. "lockstep: error: " and the message, to standard error, whether or not this process prints. */
 void lks_error_print(const char *message);
 
 #endif

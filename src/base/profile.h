@@ -28,15 +28,16 @@ typedef struct lks_profile {
   double since;
 } lks_profile;
 
-/** Seconds since some fixed moment, monotonic. Local. */
+/** Local. Seconds since some fixed moment, monotonic. */
 double lks_seconds(void);
 
+/** Local. */
 void lks_profile_start(lks_profile *profile);                /* zeroes; LKS_PART_OTHER runs */
 void lks_profile_enter(lks_profile *profile, lks_part part); /* takes NULL: does nothing */
 void lks_profile_leave(lks_profile *profile);
 void lks_profile_settle(lks_profile *profile); /* books the time of the running part up to now */
 
-/** "batch-norm communication" and so on. Local. */
+/** Local. "batch-norm communication" and so on. */
 const char *lks_part_name(lks_part part);
 
 #endif

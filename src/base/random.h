@@ -21,22 +21,22 @@ typedef struct lks_random_key {
   uint32_t sample;  /* position of the sample in the dataset */
 } lks_random_key;
 
-/** Four 32-bit words, the `block`-th of a key: Philox4x32-10 with key (seed) and counter (block, sample,
- * step, purpose). Local. Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". */
+/** Local. Four 32-bit words, the `block`-th of a key: Philox4x32-10 with key (seed) and counter (block,
+ * sample, step, purpose). Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". */
 void lks_random_words(uint32_t words[4], const lks_random_key *key, uint32_t block);
 
-/** A key whose purpose carries a layer's number. Local. */
+/** Local. A key whose purpose carries a layer's number. */
 lks_random_key lks_random_key_make(uint64_t seed, lks_random_purpose purpose, uint32_t layer, uint32_t step,
                                    uint32_t sample);
 
-/** A number below `bound` (> 0), from the block-th words; multiply-shift on 64 bits. Local. */
+/** Local. A number below `bound` (> 0), from the block-th words; multiply-shift on 64 bits. */
 uint64_t lks_random_below(const lks_random_key *key, uint32_t block, uint64_t bound);
 
-/** out[count]: independent normal deviates, mean 0, variance 1 (Box-Muller). Local.
- *  Uses libm: call it on one rank and broadcast when hosts may differ. */
+/** Local. out[count]: independent normal deviates, mean 0, variance 1 (Box-Muller). Uses libm: call it on one
+ * rank and broadcast when hosts may differ. */
 void lks_random_normal(float *out, size_t count, const lks_random_key *key);
 
-/** order[count]: a uniform permutation of 0..count-1 (Fisher-Yates). Local. */
+/** Local. order[count]: a uniform permutation of 0..count-1 (Fisher-Yates). */
 void lks_random_permutation(uint32_t *order, size_t count, const lks_random_key *key);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-/** The candidate nearest to `word` (edit distance with transpositions, at most a third of its length, at
- * least 1), or NULL. Local. */
+/** Local. The candidate nearest to `word` (edit distance with transpositions, at most a third of its length,
+ * at least 1), or NULL. */
 const char *lks_suggest(const char *word, const char *const *candidates, size_t count);
 
 #endif

@@ -78,8 +78,8 @@ typedef struct lks_bench {
 lks_status lks_bench_measure_all(lks_bench **bench, lks_comm *comm, const lks_bench_options *options);
 void lks_bench_destroy(lks_bench **bench);
 
-/** Share of a step in which a rank does something else than arithmetic of convolutions and dense layers.
- * Local. */
+/** Local. Share of a step in which a rank does something else than arithmetic of convolutions and dense
+ * layers. */
 double lks_bench_not_arithmetic(const lks_bench_arm *arm);
 
 /** Local. The tables as text. */

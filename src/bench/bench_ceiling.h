@@ -19,6 +19,7 @@ lks_status lks_bench_alone_all(double *seconds, lks_comm *comm, lks_network *net
 typedef struct lks_bench_copies {
   double rate[64]; /* by the power of two; 0: not measured */
 } lks_bench_copies;
+/** Collective. */
 lks_status lks_bench_copy_all(double *rate, lks_bench_copies *copies, lks_comm *comm, int threads,
                               size_t bytes);
 

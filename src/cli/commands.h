@@ -3,36 +3,30 @@
 
 #include "cli/command_line.h"
 
-/** The commands, a file each. The syntax is borrowed; a run is collective, argv[0] being the command's name.
- */
+/* The commands, a file each. */
+
+/** Local. What may stand behind a command's name; borrowed. */
 const lks_syntax *lks_train_syntax(void);
-lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_evaluate_syntax(void);
-lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_predict_syntax(void);
-lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_import_syntax(void);
-lks_status lks_import_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_generate_syntax(void);
-lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_info_syntax(void);
-lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_compare_syntax(void);
-lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_report_syntax(void);
-lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_plan_syntax(void);
-lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv);
-
 const lks_syntax *lks_bench_syntax(void);
+
+/** Collective. Runs a command; argv[0] is its name. */
+lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_import_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv);
 
 #endif

@@ -8,16 +8,16 @@
 /* Manual pages and bash completion, made from the same tables as the command line and its help. All are local
  * and print to standard output. */
 
-/** lockstep-COMMAND(1), in the man macros of roff. */
+/** Local. lockstep-COMMAND(1), in the man macros of roff. */
 void lks_manual_command(const lks_syntax *syntax);
 
-/** lockstep(1): all commands; `closing` stands below them. */
+/** Local. lockstep(1): all commands; `closing` stands below them. */
 void lks_manual_program(const lks_syntax *const *syntax, size_t count, const char *closing);
 
-/** A page of section 5 whose text is printed as it stands. */
+/** Local. A page of section 5 whose text is printed as it stands. */
 void lks_manual_text(const char *name, const char *summary, const char *text);
 
-/** A script that bash sources. */
+/** Local. A script that bash sources. */
 void lks_completion_print(const lks_syntax *const *syntax, size_t count);
 
 #endif

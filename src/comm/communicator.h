@@ -23,10 +23,10 @@ struct lks_comm {
   lks_stall_watch *watch;        /* NULL: no stall limit */
 };
 
-/** LKS_OK, or LKS_ERR_RANK with the name of the MPI call and MPI_Error_string(code) in the message. Local. */
+/** Local. LKS_OK, or LKS_ERR_RANK with the name of the MPI call and MPI_Error_string(code) in the message. */
 lks_status lks_mpi_status(int code, const char *call);
 
-/** *count = elements, or LKS_ERR_RANK when an MPI count cannot hold it. Local. */
+/** Local. *count = elements, or LKS_ERR_RANK when an MPI count cannot hold it. */
 lks_status lks_mpi_count(int *count, size_t elements);
 
 /** Local. Books one call in the table of communication. */

@@ -66,7 +66,7 @@ lks_sum_vectors lks_sum_join(float *joined, const lks_sum_stage *stage, const lk
 /** Collective over the members, no waiting: all slices of out. */
 lks_status lks_sum_gather_start_all(lks_sum_stage *stage, const lks_sum_level *level, lks_comm *comm);
 
-/** Floats of the workspace. Local. */
+/** Local. Floats of the workspace. */
 size_t lks_sum_workspace(size_t max_leaves);
 
 #endif

@@ -27,6 +27,7 @@ typedef struct lks_section {
   size_t offset, bytes; /* in the block that holds them all, 64-byte aligned */
 } lks_section;
 
+/** Local. */
 const char *lks_split_name(lks_split split);       /* "train", "test" */
 size_t lks_layout_width(const lks_layout *layout); /* values a sample */
 size_t lks_layout_value_bytes(const lks_layout *layout);

@@ -38,9 +38,9 @@ const double *lks_dataset_file_std(const lks_dataset_file *file);
  * range and hash. */
 lks_status lks_dataset_file_read(lks_dataset_file *file, void *block);
 
+typedef lks_status (*lks_take_function)(void *context, const void *data, size_t bytes);
 /** Local. Instead hands the bytes of such a block to `take`, part by part and unchecked; stops at its first
  * failure. */
-typedef lks_status (*lks_take_function)(void *context, const void *data, size_t bytes);
 lks_status lks_dataset_file_copy(lks_dataset_file *file, lks_take_function take, void *context);
 
 /** Local. What lks_dataset_file_read checks, of contents from elsewhere. */

@@ -28,7 +28,7 @@ lks_status lks_child_finish(lks_child *child);
 /** Local. Ends the child if it still runs. Takes NULL, sets NULL. */
 void lks_child_destroy(lks_child **child);
 
-/** In the child. LKS_ERR_IO when nobody reads any more. */
+/** Local. In the child. LKS_ERR_IO when nobody reads any more. */
 lks_status lks_child_send(int output, const void *data, size_t bytes);
 
 #endif

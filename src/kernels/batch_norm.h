@@ -24,32 +24,33 @@ typedef struct lks_batch_norm_form {
   float *rstd, *offset; /* [channels] each: 1/sqrt(var+eps), (mean_fp32 - mean)*rstd */
 } lks_batch_norm_form;
 
-/** sum, square_sum [channels] out (overwritten); x [rows,channels] in. In bf16 the errors of both belong
- * together: the variance made of them is off by at most 63 * 2^-24 times the mean of (x - first row)^2. */
+/** Local. sum, square_sum [channels] out (overwritten); x [rows,channels] in. In bf16 the errors of both
+ * belong together: the variance made of them is off by at most 63 * 2^-24 times the mean of (x - first
+ * row)^2. */
 void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const void *restrict x,
                          size_t rows, size_t channels, lks_type type);
 
-/** Fills the form of every channel. mean, variance (biased), gamma, beta [channels] in; gamma and beta may be
- * NULL (1, 0). Computed in double, each number rounded once. */
+/** Local. Fills the form of every channel. mean, variance (biased), gamma, beta [channels] in; gamma and beta
+ * may be NULL (1, 0). Computed in double, each number rounded once. */
 void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, const double *variance,
                              const float *gamma, const float *beta, double epsilon, size_t channels);
 
-/** y [rows,channels] out; x in, may be y; residual [rows,channels] added before the activation, or NULL.
- *  y = act((x - mean)*scale + shift + residual), act = max(0, .) if relu; a NaN stays a NaN. */
+/** Local. y [rows,channels] out; x in, may be y; residual [rows,channels] added before the activation, or
+ * NULL. y = act((x - mean)*scale + shift + residual), act = max(0, .) if relu; a NaN stays a NaN. */
 void lks_batch_norm_forward(void *y, const void *x, const void *residual, const lks_batch_norm_form *form,
                             bool relu, size_t rows, size_t channels, lks_type type);
 
-/** g [rows,channels] out: (dy + dy2) where y > 0, else 0; dy2 may be NULL (nothing added); y may be NULL (no
- * mask); g may be dy. dy_sum, dy_xhat_sum [channels] out (overwritten): sums over the rows of g, as stored,
- * and of g * x_hat, which is made of the sum of g * (x - mean) in double. x in. */
+/** Local. g [rows,channels] out: (dy + dy2) where y > 0, else 0; dy2 may be NULL (nothing added); y may be
+ * NULL (no mask); g may be dy. dy_sum, dy_xhat_sum [channels] out (overwritten): sums over the rows of g, as
+ * stored, and of g * x_hat, which is made of the sum of g * (x - mean) in double. x in. */
 void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, void *g,
                                   const void *dy, const void *dy2, const void *y, const void *x,
                                   const lks_batch_norm_form *form, size_t rows, size_t channels,
                                   lks_type type);
 
-/** dx [rows,channels] out, may be g: dx = scale*(g - mean_dy - x_hat*mean_dy_xhat); the means [channels] over
- * the normalization batch. Coefficients are prepared in double once a call; coefficient [2*channels] is work
- * space. */
+/** Local. dx [rows,channels] out, may be g: dx = scale*(g - mean_dy - x_hat*mean_dy_xhat); the means
+ * [channels] over the normalization batch. Coefficients are prepared in double once a call; coefficient
+ * [2*channels] is work space. */
 void lks_batch_norm_backward(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
                              const double *mean_dy, const double *mean_dy_xhat, float *coefficient,
                              size_t rows, size_t channels, lks_type type);
@@ -61,17 +62,18 @@ typedef struct lks_pool_grid {
   size_t window_height, window_width;
 } lks_pool_grid;
 
-/** A batch norm, its activation, and a max pool over that, as one pass: y [samples,in_height/window_height,
- * in_width/window_width,channels] out; x [samples,in_height,in_width,channels] in. For each y, winner out:
- * the number in its window, by rows, of the place that it is from, the first of equal ones; and chosen out: x
- * there. Both may be NULL. Values are compared before they are rounded to `type`; the first NaN wins. */
+/** Local. A batch norm, its activation, and a max pool over that, as one pass: y
+ * [samples,in_height/window_height, in_width/window_width,channels] out; x
+ * [samples,in_height,in_width,channels] in. For each y, winner out: the number in its window, by rows, of
+ * the place that it is from, the first of equal ones; and chosen out: x there. Both may be NULL. Values are
+ * compared before they are rounded to `type`; the first NaN wins. */
 void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *winner, const void *x,
                                  const lks_batch_norm_form *form, bool relu, const lks_pool_grid *grid,
                                  size_t samples, size_t channels, lks_type type);
 
-/** dx, shaped as x, out, as that of lks_batch_norm_backward for a gradient that is g where a place has won
- * and 0 elsewhere. g, winner shaped as y. The sums come before, of g and chosen: elsewhere there is nothing
- * to add. */
+/** Local. dx, shaped as x, out, as that of lks_batch_norm_backward for a gradient that is g where a place has
+ * won and 0 elsewhere. g, winner shaped as y. The sums come before, of g and chosen: elsewhere there is
+ * nothing to add. */
 void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *winner, const void *x,
                                   const lks_batch_norm_form *form, const double *mean_dy,
                                   const double *mean_dy_xhat, float *coefficient, const lks_pool_grid *grid,

@@ -10,42 +10,42 @@
 /* Activations, sums and dropout over `count` elements of `type`; outputs first. All are local, give the same
  * bits at every instruction set, and work in place where said. */
 
-/** y = max(0, x); a NaN stays a NaN. y may be x. */
+/** Local. y = max(0, x); a NaN stays a NaN. y may be x. */
 void lks_relu_forward(void *y, const void *x, size_t count, lks_type type);
-/** dx = dy where y > 0, else 0. dx may be dy. */
+/** Local. dx = dy where y > 0, else 0. dx may be dy. */
 void lks_relu_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type);
-/** y = x where x > 0, else slope*x; a NaN stays a NaN. 0 <= slope < 1. y may be x. */
+/** Local. y = x where x > 0, else slope*x; a NaN stays a NaN. 0 <= slope < 1. y may be x. */
 void lks_leaky_relu_forward(void *y, const void *x, float slope, size_t count, lks_type type);
-/** dx = dy where y > 0, else slope*dy. dx may be dy. */
+/** Local. dx = dy where y > 0, else slope*dy. dx may be dy. */
 void lks_leaky_relu_backward(void *dx, const void *dy, const void *y, float slope, size_t count,
                              lks_type type);
-/** y = 1/(1 + exp(-x)), in double by lks_exp, rounded to fp32 and then to `type`. y may be x. */
+/** Local. y = 1/(1 + exp(-x)), in double by lks_exp, rounded to fp32 and then to `type`. y may be x. */
 void lks_sigmoid_forward(void *y, const void *x, size_t count, lks_type type);
-/** dx = dy * (y * (1 - y)). dx may be dy. */
+/** Local. dx = dy * (y * (1 - y)). dx may be dy. */
 void lks_sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type);
-/** y = a + b. y may be a or b. */
+/** Local. y = a + b. y may be a or b. */
 void lks_add_forward(void *y, const void *a, const void *b, size_t count, lks_type type);
 
-/** One sample's `count` elements: kept with probability 1-rate and divided by it, else 0; 0 <= rate < 1. The
- * key carries seed, layer, step and sample: element e is dropped when word e%4 of its block e/4
+/** Local. One sample's `count` elements: kept with probability 1-rate and divided by it, else 0; 0 <= rate <
+ * 1. The key carries seed, layer, step and sample: element e is dropped when word e%4 of its block e/4
  * (lks_random_words) is below rate * 2^32. Backward is the same function of dy. y may be x. */
 void lks_dropout(void *y, const void *x, double rate, const lks_random_key *key, size_t count, lks_type type);
 
-/** y [height,width,channels] out: pixel*scale[c] + offset[c]; x [height,width,channels] u8 in. With
- *  scale = 1/(255 std) and offset = -mean/std that is (pixel/255 - mean)/std.
- *  The picture is moved down by shift_y and right by shift_x, then mirrored left to right if flip: y(row,
- * column) is pixel (row - shift_y, (flip ? width-1-column : column) - shift_x), and 0 (black) where that lies
- * outside, as a crop from a picture padded with zeros has it. Any shift will do. */
+/** Local. y [height,width,channels] out: pixel*scale[c] + offset[c]; x [height,width,channels] u8 in. With
+ * scale = 1/(255 std) and offset = -mean/std that is (pixel/255 - mean)/std. The picture is moved down by
+ * shift_y and right by shift_x, then mirrored left to right if flip: y(row, column) is pixel (row - shift_y,
+ * (flip ? width-1-column : column) - shift_x), and 0 (black) where that lies outside, as a crop from a
+ * picture padded with zeros has it. Any shift will do. */
 void lks_input_image(void *y, const uint8_t *x, const float *scale, const float *offset, int shift_y,
                      int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type);
-/** y [count] = x*scale + offset, elementwise; x, scale, offset fp32. */
+/** Local. y [count] = x*scale + offset, elementwise; x, scale, offset fp32. */
 void lks_input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
                         lks_type type);
 
-/** y [count] = x, rounded as lks_bf16_from_float does. */
+/** Local. y [count] = x, rounded as lks_bf16_from_float does. */
 void lks_bf16_of(uint16_t *y, const float *x, size_t count);
-/** y [count]: a rounded to bf16 in the lower half, b in the upper one, so that in memory they stand in turns.
- * b may be NULL: zeros. */
+/** Local. y [count]: a rounded to bf16 in the lower half, b in the upper one, so that in memory they stand in
+ * turns. b may be NULL: zeros. */
 void lks_bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count);
 
 #endif

@@ -17,20 +17,19 @@ typedef enum lks_isa {
   LKS_ISAS
 } lks_isa;
 
-/** The best instruction set that this process may use: of the processor and the operating system, and not
- * above the bound that the environment sets (kernels/isa_bound.h). Local. */
+/** Local. The best instruction set that this process may use: of the processor and the operating system, and
+ * not above the bound that the environment sets (kernels/isa_bound.h). */
 lks_isa lks_isa_best(void);
-/** The best one that can still be set: oneDNN takes one a process. Local. */
+/** Local. The best one that can still be set: oneDNN takes one a process. */
 lks_isa lks_isa_offered(void);
-/** Whether it can still be set. Local. */
+/** Local. Whether it can still be set. */
 bool lks_isa_settable(lks_isa isa);
 /** Local. Sets the one to use; before the first kernel or primitive. LKS_ERR_USAGE if it is above the best,
  * or another one was set; LKS_ERR_RANK if oneDNN refuses it. */
 lks_status lks_isa_set(lks_isa isa);
-/** The one that was set, else the best. Local. */
+/** Local. The one that was set, else the best. */
 lks_isa lks_isa_used(void);
-/** "avx2", "avx512", ...: the words of --isa; the baseline is "sse41" on x86-64, "neon" on
- * aarch64. Local. */
+/** Local. "avx2", "avx512", ...: the words of --isa; the baseline is "sse41" on x86-64, "neon" on aarch64. */
 const char *lks_isa_name(lks_isa isa);
 /** Local. The one of that name; false if there is none on this architecture. */
 bool lks_isa_find(lks_isa *isa, const char *name);

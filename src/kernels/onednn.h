@@ -40,15 +40,16 @@ void lks_linear_destroy(lks_linear **linear);
 
 /** Local. oneDNN's name of the primitive that a pass is computed with, "" if it has none. Borrowed. */
 typedef enum lks_linear_pass { LKS_LINEAR_FORWARD, LKS_LINEAR_DATA, LKS_LINEAR_WEIGHTS } lks_linear_pass;
+/** Local. */
 const char *lks_linear_implementation(const lks_linear *linear, lks_linear_pass pass);
 
-/** Elements of w. Local. */
+/** Local. Elements of w. */
 size_t lks_linear_weights(const lks_linear *linear);
-/** Bytes of w in the layouts that the primitives like best, and of room to bring it there. Local. */
+/** Local. Bytes of w in the layouts that the primitives like best, and of room to bring it there. */
 size_t lks_linear_packed_bytes(const lks_linear *linear);
-/** Floats of dw in its packed layout, padding included, then db if there is a bias. Local. */
+/** Local. Floats of dw in its packed layout, padding included, then db if there is a bias. */
 size_t lks_linear_gradient_elements(const lks_linear *linear);
-/** Bytes of one thread. Local. */
+/** Local. Bytes of one thread. */
 size_t lks_linear_scratch_bytes(const lks_linear *linear);
 
 /** Local. packed [lks_linear_packed_bytes] out; w in, fp32. Once a step. */
@@ -76,9 +77,9 @@ lks_status lks_pool_create(lks_pool **pool, lks_pool_kind kind, const lks_window
 void lks_pool_destroy(lks_pool **pool);
 /** Local. As lks_linear_implementation. */
 const char *lks_pool_implementation(const lks_pool *pool, bool backward);
-/** Bytes of one microbatch, kept from forward to backward; may be 0. Local. */
+/** Local. Bytes of one microbatch, kept from forward to backward; may be 0. */
 size_t lks_pool_workspace_bytes(const lks_pool *pool);
-/** Bytes of one thread; may be 0. Local. */
+/** Local. Bytes of one thread; may be 0. */
 size_t lks_pool_scratch_bytes(const lks_pool *pool);
 /** Local. y, workspace out; x in. */
 lks_status lks_pool_forward(void *y, void *workspace, const void *x, lks_pool *pool, int thread,
@@ -95,7 +96,7 @@ lks_status lks_onednn_isa_set(lks_isa isa);
  * and computes with OpenMP or one thread: only there is a primitive for one thread to be had. */
 lks_status lks_onednn_library(void);
 
-/** "2.6.3" and the instruction set in use. Local. */
+/** Local. "2.6.3" and the instruction set in use. */
 const char *lks_onednn_version(void);
 const char *lks_onednn_isa(void);
 

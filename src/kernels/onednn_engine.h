@@ -4,10 +4,10 @@
 #include "kernels/onednn.h"
 #include "kernels/onednn_api.h"
 
-/** LKS_OK, or LKS_ERR_RANK with what was being done and oneDNN's word for the failure. Local. */
+/** Local. LKS_OK, or LKS_ERR_RANK with what was being done and oneDNN's word for the failure. */
 lks_status lks_onednn_check(dnnl_status_t status, const char *what);
 
-/** What lks_onednn_library says of a library. Local. */
+/** Local. What lks_onednn_library says of a library. */
 lks_status lks_onednn_accept(const dnnl_version_t *library);
 
 /** The processor as oneDNN's engine, with a stream for each thread. */
@@ -17,6 +17,7 @@ typedef struct lks_onednn_host {
   int threads;
 } lks_onednn_host;
 
+/** Local. */
 lks_status lks_onednn_host_open(lks_onednn_host *host, int threads);
 void lks_onednn_host_close(lks_onednn_host *host);
 
@@ -38,7 +39,7 @@ typedef struct lks_onednn_op {
  * lks_onednn_run's pointers; those that it does not have are passed over. */
 lks_status lks_onednn_op_create(lks_onednn_op *op, const lks_onednn_host *host, const lks_task *task,
                                 const lks_onednn_op *hint, const int *list, int count);
-/** oneDNN's name of an implementation; "" for none. Borrowed. Local. */
+/** Local. oneDNN's name of an implementation; "" for none. Borrowed. */
 const char *lks_onednn_implementation(const_dnnl_primitive_desc_t choice);
 /** Local. The reorder from one layout to another; its pointers are (from, to). */
 lks_status lks_onednn_reorder_create(lks_onednn_op *op, const lks_onednn_host *host, lks_layout_view from,
@@ -47,7 +48,7 @@ void lks_onednn_op_destroy(lks_onednn_op *op);
 
 /** Local. Borrowed; NULL or a layout of no dimensions if the operation has no such argument. */
 lks_layout_view lks_onednn_layout_of(const lks_onednn_op *op, int argument);
-/** Bytes that an argument takes; 0 if the operation has no such argument. Local. */
+/** Local. Bytes that an argument takes; 0 if the operation has no such argument. */
 size_t lks_onednn_bytes(const lks_onednn_op *op, int argument);
 
 /** Local. Executes the operation on this thread alone. pointers: as the list given at creation. */
@@ -68,8 +69,8 @@ lks_status lks_onednn_pack_create(lks_onednn_pack *pack, const lks_onednn_host *
 /** Local, on thread 0. packed out; w in; words [pack->words] is room to work in. */
 lks_status lks_onednn_pack_run(lks_onednn_pack *pack, void *packed, const float *w, uint32_t *words);
 
-/** Sets the number of OpenMP threads that this thread's next parallel region would have; returns the one
- * before. oneDNN splits sums by that number both when it creates and when it executes. Local. */
+/** Local. Sets the number of OpenMP threads that this thread's next parallel region would have; returns the
+ * one before. oneDNN splits sums by that number both when it creates and when it executes. */
 int lks_onednn_threads_swap(int threads);
 
 /** Local. layout out: one of values of `type`, to be destroyed. */

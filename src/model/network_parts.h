@@ -164,14 +164,15 @@ lks_status lks_parameters_describe(lks_network *network);
 lks_status lks_parameters_initialize_all(lks_network *network);
 
 /* forward.c, backward.c: one stage for one microbatch */
+/** Local. */
 lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microbatch, int thread);
 lks_status lks_backward_microbatch(const lks_pass_context *context, size_t microbatch, int thread);
 /** Collective: weight gradients of a stage leave for the network of ranks. */
 lks_status lks_backward_weights_all(const lks_pass_context *context);
 
 /* norm.c */
-/** Number of the first batch norm whose statistics are taken at the end of `stage`, and of the first one
- * after it. Local. */
+/** Local. Number of the first batch norm whose statistics are taken at the end of `stage`, and of the first
+ * one after it. */
 void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *end);
 /** Collective. From the segments' sums to the forms of every local group. */
 lks_status lks_norm_forward_reduce_all(const lks_pass_context *context);
@@ -186,11 +187,12 @@ bool lks_norm_pooled_known(const lks_batch_plan *plan);
 void lks_norm_update(const lks_pass_context *context);
 
 /* noise.c: all local; the sums travel with the last reduction */
+/** Local. */
 void lks_noise_begin(const lks_pass_context *context);
-/** variance [channels] and n: of one local group, as soon as they are known. */
+/** Local. variance [channels] and n: of one local group, as soon as they are known. */
 void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
                          const double *variance, double n);
-/** After lks_norm_update, whose moments of the whole mini-batch it takes. */
+/** Local. After lks_norm_update, whose moments of the whole mini-batch it takes. */
 void lks_noise_finish(const lks_pass_context *context);
 /** Whether this pass measures noise. */
 static inline bool lks_noise_measured(const lks_pass_context *context)

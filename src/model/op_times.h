@@ -29,7 +29,7 @@ void lks_op_times_destroy(lks_op_times **times);
 /** Local. Books the time of its operators there from now on; NULL: nowhere. Borrowed. */
 void lks_network_op_times(lks_network *network, lks_op_times *times);
 
-/** Seconds of a kind of work, mean over the threads. Local. */
+/** Local. Seconds of a kind of work, mean over the threads. */
 double lks_op_times_seconds(const lks_op_times *times, int op, lks_work work);
 
 static inline double lks_op_times_begin(const lks_op_times *times)

@@ -28,7 +28,7 @@ size_t lks_optimizer_bytes(const lks_optimizer *optimizer);
 size_t lks_optimizer_moments(const lks_optimizer *optimizer);
 const char *lks_optimizer_moment_name(const lks_optimizer *optimizer, size_t moment);
 float *lks_optimizer_moment(lks_optimizer *optimizer, size_t moment);
-/** Updates so far. Local. */
+/** Local. Updates so far. */
 int64_t lks_optimizer_steps(const lks_optimizer *optimizer);
 void lks_optimizer_steps_set(lks_optimizer *optimizer, int64_t steps);
 

@@ -34,6 +34,7 @@ typedef struct lks_range {
   double low, high;
 } lks_range;
 
+/** Local. */
 lks_range lks_range_none(void);
 /** Local. Widens it to hold a value; one that is not finite is passed over. */
 void lks_range_take(lks_range *range, double value);

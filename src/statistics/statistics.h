@@ -12,17 +12,16 @@
 /** The level of every test, and of one minus every interval. */
 #define LKS_LEVEL 0.05
 
-/** Median of the last five of count values, or of all if there are fewer: the result of a run from its
- *  epochs. NaN if there are none, or one of them is NaN. Local. */
+/** Local. Median of the last five of count values, or of all if there are fewer: the result of a run from its
+ * epochs. NaN if there are none, or one of them is NaN. */
 double lks_median_of_last_five(const double *values, size_t count);
 
-/** Mean (NaN of none) and unbiased standard deviation (divided by count - 1; NaN of fewer than two).
- *  Local. */
+/** Local. Mean (NaN of none) and unbiased standard deviation (divided by count - 1; NaN of fewer than two). */
 double lks_mean(const double *values, size_t count);
 double lks_standard_deviation(const double *values, size_t count);
 
-/** Sorts the values and returns the share-quantile (0.5: the median), between two values the weighted mean;
- *  NaN of none. Local. */
+/** Local. Sorts the values and returns the share-quantile (0.5: the median), between two values the weighted
+ * mean; NaN of none. */
 double lks_quantile(double *values, size_t count, double share);
 
 /** What the paired differences allow to be said. */
@@ -44,27 +43,26 @@ typedef struct lks_paired {
   double t, p;                               /* paired t test, two-sided */
 } lks_paired;
 
-/** Paired t test of arm[count] against reference[count], value i of both from seed i. Local.
- *  Differences that are all alike have no measurable spread: coarse accuracies of two or three seeds often
- *  agree, and Student's formula would then give an interval of width 0.
- *  Source: Student 1908, "The probable error of a mean". */
+/** Local. Paired t test of arm[count] against reference[count], value i of both from seed i. Differences that
+ * are all alike have no measurable spread: coarse accuracies of two or three seeds often agree, and
+ * Student's formula would then give an interval of width 0. Source: Student 1908, "The probable error of a
+ * mean". */
 lks_paired lks_paired_compare(const double *arm, const double *reference, size_t count);
 
 enum { LKS_SIGN_FLIP_EXACT = 20, LKS_SIGN_FLIP_DRAWS = 100000 };
 
-/** Two-sided p of the mean difference, when each difference might as well have had the other sign. Local.
- *  All 2^count signs up to LKS_SIGN_FLIP_EXACT pairs (the key may then be NULL); above, LKS_SIGN_FLIP_DRAWS
- *  of them drawn under the key, and (hits + 1) / (draws + 1). A hit is a mean at least as far from 0 as the
- *  observed one; means nearer than 1e-12 of the values are equal, for a difference carries the rounding of
- *  its two values. An exact p is never below 2^(1 - count). NaN of no pairs, or of values that are not
- *  finite.
- *  Sources: Fisher 1935, "The design of experiments", section 21; Phipson & Smyth 2010 for the added one. */
+/** Local. Two-sided p of the mean difference, when each difference might as well have had the other sign. All
+ * 2^count signs up to LKS_SIGN_FLIP_EXACT pairs (the key may then be NULL); above, LKS_SIGN_FLIP_DRAWS of
+ * them drawn under the key, and (hits + 1) / (draws + 1). A hit is a mean at least as far from 0 as the
+ * observed one; means nearer than 1e-12 of the values are equal, for a difference carries the rounding of
+ * its two values. An exact p is never below 2^(1 - count). NaN of no pairs, or of values that are not
+ * finite. Sources: Fisher 1935, "The design of experiments", section 21; Phipson & Smyth 2010 for the added
+ * one. */
 double lks_sign_flip_p(const double *arm, const double *reference, size_t count, const lks_random_key *key);
 
-/** p-values corrected for being `count` tests: rejecting those below LKS_LEVEL is wrong about any of them in
- *  at most that share of families. Local.
- *  adjusted[count] out; p[count] in; no aliasing. NaN stays NaN and does not count as a test.
- *  Source: Holm 1979, "A simple sequentially rejective multiple test procedure". */
+/** Local. p-values corrected for being `count` tests: rejecting those below LKS_LEVEL is wrong about any of
+ * them in at most that share of families. adjusted[count] out; p[count] in; no aliasing. NaN stays NaN and
+ * does not count as a test. Source: Holm 1979, "A simple sequentially rejective multiple test procedure". */
 void lks_holm_adjust(double *restrict adjusted, const double *restrict p, size_t count);
 
 typedef struct lks_equivalence {
@@ -73,18 +71,17 @@ typedef struct lks_equivalence {
   bool equivalent;  /* p < LKS_LEVEL */
 } lks_equivalence;
 
-/** Two one-sided t tests: is the mean difference inside of (-margin, margin)? Local.
- *  margin > 0, in the unit of the values. NaN and false where there is no interval.
- *  Source: Schuirmann 1987, "A comparison of the two one-sided tests procedure and the power approach". */
+/** Local. Two one-sided t tests: is the mean difference inside of (-margin, margin)? margin > 0, in
+ * the unit of the values. NaN and false where there is no interval. Source: Schuirmann 1987, "A comparison
+ * of the two one-sided tests procedure and the power approach". */
 lks_equivalence lks_equivalence_test(const lks_paired *pair, double margin);
 
 enum { LKS_SEEDS_MOST = 100000 };
 
-/** The fewest seeds whose 95% interval reaches no farther than delta to either side, at this standard
- *  deviation of the differences: t(0.975, n-1) s / sqrt(n) <= delta. At least 2. Local.
- *  LKS_SEEDS_MOST stands for that many or more, and is the answer to arguments that make no sense. Only the
- *  width of the interval is asked for: a true difference of just delta is then found significant by about
- *  every other study. */
+/** Local. The fewest seeds whose 95% interval reaches no farther than delta to either side, at this standard
+ * deviation of the differences: t(0.975, n-1) s / sqrt(n) <= delta. At least 2. LKS_SEEDS_MOST stands for
+ * that many or more, and is the answer to arguments that make no sense. Only the width of the interval is
+ * asked for: a true difference of just delta is then found significant by about every other study. */
 size_t lks_seeds_needed(double standard_deviation, double delta);
 
 #endif

@@ -14,7 +14,7 @@ lks_status lks_evaluate_loader_all(lks_evaluation *evaluation, lks_setup *setup,
  * pooled). */
 lks_status lks_precise_statistics_all(lks_setup *setup, lks_loader *loader);
 
-/** lks_loader_create's callback for the shards of a network. Local. */
+/** Local. lks_loader_create's callback for the shards of a network. */
 void lks_network_shard_function(const void *network, size_t total, size_t *first, size_t *count);
 
 /** Local. Gets the network ready for both sizes of mini-batches that a loader hands out. */

@@ -80,10 +80,10 @@ typedef struct lks_vector_kernels {
 extern const lks_vector_kernels lks_vector_kernels_baseline, lks_vector_kernels_avx2,
     lks_vector_kernels_avx512, lks_vector_kernels_avx512_bf16;
 
-/** The table in use: that of lks_isa_used(). Local. */
+/** Local. The table in use: that of lks_isa_used(). */
 const lks_vector_kernels *lks_vector(void);
-/** What lks_isa_set does here, without asking oneDNN, which may be told only once: for tests and benchmarks.
- * Local. */
+/** Local. What lks_isa_set does here, without asking oneDNN, which may be told only once: for tests and
+ * benchmarks. */
 void lks_vector_use(lks_isa isa);
 
 #ifdef LKS_ISA_NAME
