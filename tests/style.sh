@@ -89,7 +89,26 @@ comments() {
   find include src -name '*.h' -exec awk -f tests/doc_comments.awk {} + | rule 'a doc comment that does not begin with Local, Collective or Logically collective'
 }
 
-broken=$(house && text && comments)
+# there NAME: a file or folder, in full, shortened as the pages do it, or by its bare name.
+there() {
+  local folder
+  for folder in '' src/ tests/ include/; do
+    if compgen -G "$folder${1%/}" >/dev/null; then return; fi
+  done
+  [ -n "$(find include src tests -name "${1%/}" -print -quit)" ]
+}
+
+# Files and folders that stand between backquotes in the pages for developers; NAME and FORMAT are a reader's own.
+pages() {
+  local page word
+  for page in src/README.md tests/README.md; do
+    awk 'BEGIN { RS = "`" } NR % 2 == 0 { for (i = 1; i <= NF; i++) print $i }' "$page" | sort -u |
+      { grep -E '^[a-z.][A-Za-z0-9_./*-]*(/|\*|[a-z]\.[a-z0-9]+)$' || true; } | { grep -vE 'NAME|FORMAT|^build/|^lks_' || true; } |
+      while IFS= read -r word; do there "$word" || echo "$page: $word"; done
+  done | rule 'a page names what is not there'
+}
+
+broken=$(house && text && comments && pages)
 if [ -n "$broken" ]; then
   printf '%s\n' "$broken"
   exit 1
