@@ -103,7 +103,7 @@ pages() {
   local page word
   for page in src/README.md tests/README.md; do
     awk 'BEGIN { RS = "`" } NR % 2 == 0 { for (i = 1; i <= NF; i++) print $i }' "$page" | sort -u |
-      { grep -E '^[a-z.][A-Za-z0-9_./*-]*(/|\*|[a-z]\.[a-z0-9]+)$' || true; } | { grep -vE 'NAME|FORMAT|^build/|^lks_' || true; } |
+      { grep -E '^[a-z.][A-Za-z0-9_./*-]*(/|\*|\.(c|h|h5|sh|py|md|txt|awk|supp|cmake))$' || true; } | { grep -vE 'NAME|FORMAT|^build/|^lks_' || true; } |
       while IFS= read -r word; do there "$word" || echo "$page: $word"; done
   done | rule 'a page names what is not there'
 }
