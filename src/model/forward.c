@@ -1,5 +1,6 @@
 #include "kernels/elementwise.h"
 #include "kernels/loss.h"
+#include "model/input.h"
 #include "model/network_parts.h"
 
 #include <string.h>
@@ -17,38 +18,6 @@ static size_t samples_of(const lks_pass_context *context, size_t microbatch)
 static size_t shard_sample(const lks_pass_context *context, size_t microbatch)
 {
   return microbatch * context->plan->microbatch;
-}
-
-static void augmentation(int shift[2], int *flip, const lks_pass_context *context, uint32_t sample)
-{
-  const lks_network_options *options = &context->network->options;
-  shift[0] = shift[1] = *flip = 0;
-  if (context->pass != LKS_PASS_TRAIN || (!options->crop && !options->flip)) return;
-  lks_random_key key = lks_random_key_make(options->seed, LKS_RANDOM_AUGMENT, 0, context->step, sample);
-  uint64_t shifts = 2 * (uint64_t)options->crop + 1;
-  shift[0] = (int)lks_random_below(&key, 0, shifts) - options->crop;
-  shift[1] = (int)lks_random_below(&key, 1, shifts) - options->crop;
-  *flip = options->flip && lks_random_below(&key, 2, 2);
-}
-
-static void input_forward(const lks_pass_context *context, const lks_op *op, char *y, size_t microbatch)
-{
-  const lks_batch *batch = context->batch;
-  size_t samples = samples_of(context, microbatch), first = shard_sample(context, microbatch);
-  size_t bytes = op->elements * lks_type_bytes(op->type);
-  for (size_t i = 0; i < samples; i++) {
-    size_t at = (first + i) * op->elements;
-    if (batch->features) {
-      lks_input_features(y + i * bytes, batch->features + at, context->form->scale, context->form->offset,
-                         op->elements, op->type);
-      continue;
-    }
-    int shift[2], flip;
-    augmentation(shift, &flip, context, batch->sample[first + i]);
-    lks_input_image(y + i * bytes, batch->pixels + at, context->form->scale, context->form->offset, shift[0],
-                    shift[1], flip, op->out.height, op->out.width, op->out.channels, op->type);
-  }
-  memset(y + samples * bytes, 0, (context->plan->microbatch - samples) * bytes);
 }
 
 static lks_status linear_forward(const lks_pass_context *context, const lks_op *op, void *y, const void *x,
@@ -124,7 +93,7 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
   size_t all = context->plan->microbatch * op->elements;
   void *y = lks_value(network, o, microbatch);
   if (op->kind == LKS_OP_INPUT) {
-    input_forward(context, op, y, microbatch);
+    lks_input_microbatch(context, op, y, microbatch);
     return LKS_OK;
   }
   const void *x = lks_value(network, op->input, microbatch);

@@ -13,8 +13,8 @@
 #include "sums/batch_plan.h"
 
 /* The inside of a network, shared by the files of this room: parameters.c (tensors and initial weights),
- * network.c (making and freeing), forward.c, backward.c, norm.c (statistics of batch norm), microbatches.c
- * (the threads), pass.c (one mini-batch from end to end). */
+ * network.c (making and freeing), input.c (scaling and augmentation), forward.c, backward.c, norm.c (statistics
+ * of batch norm), microbatches.c (the threads), pass.c (one mini-batch from end to end). */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {
