@@ -182,3 +182,25 @@ lks_status lks_backward_weights_all(const lks_pass_context *context)
   }
   return LKS_OK;
 }
+
+/* From oneDNN's layout to that of the parameters. */
+static void unpack_gradients(lks_network *network)
+{
+  for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
+    lks_linear_unit *unit = &network->linear[u];
+    float *db = unit->op->layer->bias ? network->gradients + unit->bias : NULL;
+    lks_status status =
+        lks_linear_unpack_gradient(network->gradients + unit->weight, db, unit->gradient, unit->linear);
+    if (status) lks_microbatches_fail(network, status);
+  }
+}
+
+lks_status lks_backward_weights_finish_all(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
+  lks_status status = lks_gradient_sum_finish_all(network->gradient_sum);
+  lks_profile_leave(network->profile);
+  if (!status) unpack_gradients(network);
+  return status;
+}

@@ -169,6 +169,8 @@ lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microb
 lks_status lks_backward_microbatch(const lks_pass_context *context, size_t microbatch, int thread);
 /** Collective: weight gradients of a stage leave for the network of ranks. */
 lks_status lks_backward_weights_all(const lks_pass_context *context);
+/** Collective. Waits for those of all stages, and writes them where the parameters' gradients are. */
+lks_status lks_backward_weights_finish_all(const lks_pass_context *context);
 
 /* norm.c */
 /** Local. Number of the first batch norm whose statistics are taken at the end of `stage`, and of the first
@@ -183,8 +185,13 @@ lks_status lks_norm_backward_finish_all(const lks_pass_context *context);
 void lks_norm_running_forms(lks_network *network);
 /** Local. Whether a norm's pooled sums are known to all ranks without the last reduction. */
 bool lks_norm_pooled_known(const lks_batch_plan *plan);
-/** Local. After the last reduction of a training pass: running statistics, dgamma, dbeta. */
+/** Local. After the last reduction of a training pass, which brings the sums of dy and of dy*x_hat that nobody
+ * had to wait for: they are the gradients of beta and gamma. */
+void lks_norm_gradients(const lks_pass_context *context);
+/** Local. After a training pass that all ranks found good: running statistics. */
 void lks_norm_update(const lks_pass_context *context);
+/** Local. After a pass of LKS_PASS_PRECISE: adds its sums to those before, for lks_network_precise_set_all. */
+void lks_norm_precise_add(const lks_pass_context *context);
 
 /* noise.c: all local; the sums travel with the last reduction */
 /** Local. */

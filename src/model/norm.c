@@ -178,6 +178,19 @@ lks_status lks_norm_backward_finish_all(const lks_pass_context *context)
   return LKS_OK;
 }
 
+void lks_norm_gradients(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    const lks_norm_unit *unit = &network->unit_norm[u];
+    const int64_t *dbeta = unit->pooled_backward, *dgamma = dbeta + unit->channels * LKS_EXACT_LIMBS;
+    for (size_t c = 0; c < unit->channels; c++) {
+      network->gradients[unit->beta + c] = (float)lks_exact_sum_value(dbeta + c * LKS_EXACT_LIMBS);
+      network->gradients[unit->gamma + c] = (float)lks_exact_sum_value(dgamma + c * LKS_EXACT_LIMBS);
+    }
+  }
+}
+
 void lks_norm_running_forms(lks_network *network)
 {
   if (network->running_formed) return;
@@ -213,10 +226,6 @@ void lks_norm_update(const lks_pass_context *context)
     for (size_t c = 0; c < channels; c++) {
       mean[c] = (float)((1 - a) * mean[c] + a * unit->moments[c]);
       var[c] = (float)((1 - a) * var[c] + a * (unit->moments[channels + c] * correction));
-      network->gradients[unit->beta + c] =
-          (float)lks_exact_sum_value(unit->pooled_backward + c * LKS_EXACT_LIMBS);
-      network->gradients[unit->gamma + c] =
-          (float)lks_exact_sum_value(unit->pooled_backward + (channels + c) * LKS_EXACT_LIMBS);
     }
   }
   network->batches_tracked++;
@@ -229,6 +238,16 @@ void lks_network_precise_begin(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     memset(unit->precise, 0, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *unit->precise);
+  }
+}
+
+void lks_norm_precise_add(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  network->precise_samples += (double)context->plan->samples;
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
+    lks_norm_unit *unit = &network->unit_norm[u];
+    lks_exact_sum_merge(unit->precise, unit->pooled_forward, 2 * unit->channels);
   }
 }
 

@@ -82,21 +82,10 @@ static void pack_weights(lks_network *network)
   }
 }
 
-static void unpack_gradients(lks_network *network)
+/* Stage by stage; a batch norm between two stages makes statistics of the sums. */
+static lks_status forward_stages_all(lks_pass_context *context)
 {
-  for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
-    lks_linear_unit *unit = &network->linear[u];
-    float *db = unit->op->layer->bias ? network->gradients + unit->bias : NULL;
-    lks_status status =
-        lks_linear_unpack_gradient(network->gradients + unit->weight, db, unit->gradient, unit->linear);
-    if (status) lks_microbatches_fail(network, status);
-  }
-}
-
-static lks_status forward_all(lks_pass_context *context)
-{
-  lks_network *network = context->network;
-  int stages = network->stages->stages;
+  int stages = context->network->stages->stages;
   for (context->stage = 0; context->stage < stages; context->stage++) {
     lks_microbatches_run(context, lks_forward_microbatch);
     if (context->pass == LKS_PASS_RUNNING || context->stage == stages - 1) continue;
@@ -106,19 +95,22 @@ static lks_status forward_all(lks_pass_context *context)
   return LKS_OK;
 }
 
-/* The gradients of all ranks, as the parameters have them. */
-static lks_status finish_gradients_all(lks_network *network)
+static lks_status forward_all(lks_pass_context *context)
 {
-  lks_profile_enter(network->profile, LKS_PART_GRADIENT_COMM);
-  lks_status status = lks_gradient_sum_finish_all(network->gradient_sum);
+  lks_network *network = context->network;
+  bool train = context->pass == LKS_PASS_TRAIN;
+  lks_profile_enter(network->profile, train ? LKS_PART_FORWARD : LKS_PART_EVALUATION);
+  pack_weights(network);
+  if (lks_noise_measured(context)) lks_noise_begin(context);
+  if (context->pass == LKS_PASS_RUNNING) lks_norm_running_forms(network);
+  lks_status status = forward_stages_all(context);
   lks_profile_leave(network->profile);
-  if (!status) unpack_gradients(network);
   return status;
 }
 
 /* The sums of a stage's batch norms travel while its weight gradients are computed, and those while the
  * stages below work. */
-static lks_status backward_all(lks_pass_context *context)
+static lks_status backward_stages_all(lks_pass_context *context)
 {
   lks_network *network = context->network;
   lks_gradient_sum_begin(network->gradient_sum, context->plan->microbatches);
@@ -130,6 +122,15 @@ static lks_status backward_all(lks_pass_context *context)
     if (status) return status;
   }
   return LKS_OK;
+}
+
+static lks_status backward_all(lks_pass_context *context)
+{
+  lks_profile *profile = context->network->profile;
+  lks_profile_enter(profile, LKS_PART_BACKWARD);
+  lks_status status = backward_stages_all(context);
+  lks_profile_leave(profile);
+  return status ? status : lks_backward_weights_finish_all(context);
 }
 
 static int64_t *last_accumulator(const lks_network *network, int number)
@@ -221,47 +222,35 @@ static lks_status verdict_all(const lks_pass_context *context)
   return LKS_OK;
 }
 
-static void gather_precise(lks_network *network, const lks_batch_plan *plan)
+/* *plan out: that of the mini-batch, made if it is new. */
+static lks_status plan_all(const lks_batch_plan **plan, lks_network *network, size_t total)
 {
-  network->precise_samples += (double)plan->samples;
-  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++)
-    lks_exact_sum_merge(network->unit_norm[u].precise, network->unit_norm[u].pooled_forward,
-                        2 * network->unit_norm[u].channels);
+  *plan = find_plan(network, total); /* on all ranks, or on none */
+  if (*plan) return LKS_OK;
+  lks_status status = lks_comm_agree_all(network->comm, lks_network_prepare(network, total, false));
+  *plan = find_plan(network, total);
+  return status;
 }
 
 lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
                                 const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop)
 {
-  lks_status status = LKS_OK;
-  const lks_batch_plan *plan = find_plan(network, batch->total); /* on all ranks, or on none */
-  if (!plan) {
-    status = lks_comm_agree_all(network->comm, lks_network_prepare(network, batch->total, false));
-    plan = find_plan(network, batch->total);
-  }
+  const lks_batch_plan *plan;
+  lks_status status = plan_all(&plan, network, batch->total);
   if (status || !plan) return status;
   lks_pass_context context = {network, pass, plan, batch, form, step, 0};
+  bool train = pass == LKS_PASS_TRAIN;
 
-  lks_profile_enter(network->profile, pass == LKS_PASS_TRAIN ? LKS_PART_FORWARD : LKS_PART_EVALUATION);
-  pack_weights(network);
-  if (lks_noise_measured(&context)) lks_noise_begin(&context);
-  if (pass == LKS_PASS_RUNNING) lks_norm_running_forms(network);
   status = forward_all(&context);
-  lks_profile_leave(network->profile);
-  if (status) return status;
-
-  if (pass == LKS_PASS_TRAIN) {
-    lks_profile_enter(network->profile, LKS_PART_BACKWARD);
-    status = backward_all(&context);
-    lks_profile_leave(network->profile);
-    if (!status) status = finish_gradients_all(network);
-    if (status) return status;
-  }
-  status = last_reduction_all(&context, stop);
+  if (!status && train) status = backward_all(&context);
+  if (!status) status = last_reduction_all(&context, stop);
+  if (!status && train) lks_norm_gradients(&context);
   if (!status) status = verdict_all(&context);
   if (status) return status;
+
   read_result(result, network);
-  if (pass == LKS_PASS_TRAIN) lks_norm_update(&context);
+  if (train) lks_norm_update(&context);
   if (lks_noise_measured(&context)) lks_noise_finish(&context);
-  if (pass == LKS_PASS_PRECISE) gather_precise(network, context.plan);
+  if (pass == LKS_PASS_PRECISE) lks_norm_precise_add(&context);
   return LKS_OK;
 }
