@@ -1,8 +1,11 @@
-#include "kernels/elementwise.h"
-#include "model/network_parts.h"
-#include "sums/partition.h"
+#include "model/backward.h"
 
 #include <string.h>
+
+#include "kernels/elementwise.h"
+#include "model/microbatches.h"
+#include "model/norm.h"
+#include "sums/partition.h"
 
 /* The operators of one stage for one microbatch, backwards, and the weight gradients of a stage. */
 

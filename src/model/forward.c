@@ -1,9 +1,11 @@
+#include "model/forward.h"
+
+#include <string.h>
+
 #include "kernels/elementwise.h"
 #include "kernels/loss.h"
 #include "model/input.h"
-#include "model/network_parts.h"
-
-#include <string.h>
+#include "model/norm.h"
 
 /* The operators of one stage for one microbatch, forwards. A microbatch always has
  * network->options.microbatch rows of samples; those past the end of the mini-batch begin as zeros and go

@@ -1,7 +1,8 @@
-#include "model/network_parts.h"
-#include "sums/partition.h"
+#include "model/microbatches.h"
 
 #include <stdio.h>
+
+#include "sums/partition.h"
 
 void lks_microbatches_fail(lks_network *network, lks_status status)
 {

@@ -1,6 +1,7 @@
 #include "model/network_parts.h"
 
 #include "model/isa_agree.h"
+#include "model/parameters.h"
 #include "sums/partition.h"
 
 #include <omp.h>

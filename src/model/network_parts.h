@@ -12,9 +12,10 @@
 #include "model/stages.h"
 #include "sums/batch_plan.h"
 
-/* The inside of a network, shared by the files of this room: parameters.c (tensors and initial weights),
- * network.c (making and freeing), input.c (scaling and augmentation), forward.c, backward.c, norm.c (statistics
- * of batch norm), microbatches.c (the threads), pass.c (one mini-batch from end to end). */
+/* The inside of a network, which these files share: network.c (making and freeing), parameters.c (tensors and
+ * initial weights), pass.c (one mini-batch from end to end), microbatches.c (the threads), input.c (scaling and
+ * augmentation), forward.c, backward.c, norm.c (statistics of batch norm), noise.c (how much they scatter),
+ * op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c and noise.c. */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {
@@ -123,16 +124,6 @@ typedef struct lks_pass_context {
   int stage;
 } lks_pass_context;
 
-typedef lks_status (*lks_microbatch_work)(const lks_pass_context *context, size_t microbatch, int thread);
-
-/* microbatches.c */
-/** Local. Runs `work` for every microbatch of this rank; each thread takes a contiguous run, always the same
- * one. A failure is kept in network->failure; the others go on. */
-void lks_microbatches_run(const lks_pass_context *context, lks_microbatch_work work);
-/** Local, and may be called by several threads at once. Keeps this thread's message and status for the
- * agreement at the end of the pass; of several failures the first. */
-void lks_microbatches_fail(lks_network *network, lks_status status);
-
 static inline void *lks_value(const lks_network *network, int op, size_t microbatch)
 {
   const lks_op *o = &network->stages->op[op];
@@ -155,56 +146,6 @@ static inline void *lks_gradient(const lks_network *network, int buffer, size_t 
 {
   const lks_buffer *b = &network->stages->buffer[buffer];
   return network->buffers + b->offset * network->shard_max + b->stride * microbatch;
-}
-
-/* parameters.c */
-/** Local. Counts and describes the tensors; the flat arrays are reserved in the network's arena. */
-lks_status lks_parameters_describe(lks_network *network);
-/** Collective. Initial values: rank 0 draws them, all get them. */
-lks_status lks_parameters_initialize_all(lks_network *network);
-
-/* forward.c, backward.c: one stage for one microbatch */
-/** Local. */
-lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microbatch, int thread);
-lks_status lks_backward_microbatch(const lks_pass_context *context, size_t microbatch, int thread);
-/** Collective: weight gradients of a stage leave for the network of ranks. */
-lks_status lks_backward_weights_all(const lks_pass_context *context);
-/** Collective. Waits for those of all stages, and writes them where the parameters' gradients are. */
-lks_status lks_backward_weights_finish_all(const lks_pass_context *context);
-
-/* norm.c */
-/** Local. Number of the first batch norm whose statistics are taken at the end of `stage`, and of the first
- * one after it. */
-void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *end);
-/** Collective. From the segments' sums to the forms of every local group. */
-lks_status lks_norm_forward_reduce_all(const lks_pass_context *context);
-/** Collective, without waiting / waiting: from the segments' sums to the groups' means of dy and dy*x_hat. */
-lks_status lks_norm_backward_start_all(const lks_pass_context *context);
-lks_status lks_norm_backward_finish_all(const lks_pass_context *context);
-/** Local. Forms from the running statistics, if they have changed. */
-void lks_norm_running_forms(lks_network *network);
-/** Local. Whether a norm's pooled sums are known to all ranks without the last reduction. */
-bool lks_norm_pooled_known(const lks_batch_plan *plan);
-/** Local. After the last reduction of a training pass, which brings the sums of dy and of dy*x_hat that nobody
- * had to wait for: they are the gradients of beta and gamma. */
-void lks_norm_gradients(const lks_pass_context *context);
-/** Local. After a training pass that all ranks found good: running statistics. */
-void lks_norm_update(const lks_pass_context *context);
-/** Local. After a pass of LKS_PASS_PRECISE: adds its sums to those before, for lks_network_precise_set_all. */
-void lks_norm_precise_add(const lks_pass_context *context);
-
-/* noise.c: all local; the sums travel with the last reduction */
-/** Local. */
-void lks_noise_begin(const lks_pass_context *context);
-/** Local. variance [channels] and n: of one local group, as soon as they are known. */
-void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
-                         const double *variance, double n);
-/** Local. After lks_norm_update, whose moments of the whole mini-batch it takes. */
-void lks_noise_finish(const lks_pass_context *context);
-/** Whether this pass measures noise. */
-static inline bool lks_noise_measured(const lks_pass_context *context)
-{
-  return context->network->options.measure_noise && context->pass == LKS_PASS_TRAIN;
 }
 
 #endif

@@ -1,4 +1,4 @@
-#include "model/network_parts.h"
+#include "model/noise.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,8 @@
-#include "model/network_parts.h"
+#include "model/norm.h"
 
 #include <string.h>
+
+#include "model/noise.h"
 
 /* Batch norm between two stages: from the sums that the segments made to the statistics of every group, and
  * back. */

@@ -1,9 +1,10 @@
-#include "base/random.h"
-#include "model/network_parts.h"
+#include "model/parameters.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/random.h"
 
 static size_t *count_of(lks_network *network, lks_tensor_kind kind)
 {

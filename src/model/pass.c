@@ -1,8 +1,11 @@
-#include "model/network_parts.h"
-#include "sums/partition.h"
-
-#include <stdio.h>
 #include <string.h>
+
+#include "model/backward.h"
+#include "model/forward.h"
+#include "model/microbatches.h"
+#include "model/noise.h"
+#include "model/norm.h"
+#include "sums/partition.h"
 
 /* One mini-batch from end to end. A rank that fails carries on with what it has up to the last reduction,
  * where all ranks learn of it; values that are not finite are counted by the accumulators, and noticed by all
