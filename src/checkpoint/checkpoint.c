@@ -5,7 +5,9 @@
 
 #include "base/arena.h"
 #include "checkpoint/checkpoint_check.h"
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_header.h"
+#include "checkpoint/checkpoint_read.h"
+#include "checkpoint/checkpoint_write.h"
 
 /** A header that borrows what it points to. */
 static lks_checkpoint_header make_header(const lks_config *config, const lks_model *model,

@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_read.h"
 
 static void describe_run(FILE *out, const lks_checkpoint_header *header)
 {

@@ -1,7 +1,8 @@
+#include "checkpoint/checkpoint_header.h"
+
 #include <string.h>
 
 #include "base/arena.h"
-#include "checkpoint/checkpoint_file.h"
 
 void lks_checkpoint_header_clear(lks_checkpoint_header *header)
 {

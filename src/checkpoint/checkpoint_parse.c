@@ -1,3 +1,5 @@
+#include "checkpoint/checkpoint_parse.h"
+
 #include <hdf5.h>
 #include <inttypes.h>
 #include <string.h>
@@ -5,8 +7,8 @@
 #include "base/arena.h"
 #include "checkpoint/checkpoint_attributes.h"
 #include "checkpoint/checkpoint_check.h"
-#include "checkpoint/checkpoint_file.h"
 #include "checkpoint/checkpoint_tensors.h"
+#include "checkpoint/checkpoint_write.h"
 
 static lks_status check_format(lks_attributes *s)
 {

@@ -1,9 +1,12 @@
+#include "checkpoint/checkpoint_read.h"
+
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "checkpoint/checkpoint_check.h"
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_header.h"
+#include "checkpoint/checkpoint_parse.h"
 #include "hdf5/child.h"
 
 enum { CPU_SECONDS_LEAST = 20, CPU_BYTES_A_SECOND = 20000000 };

@@ -1,10 +1,11 @@
+#include "checkpoint/checkpoint_write.h"
+
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "checkpoint/checkpoint_file.h"
 #include "hdf5/hdf5_image.h"
 
 /* Each function below returns whether it succeeded. Handles that could not be made are negative; HDF5 refuses

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench/process_memory.h"
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_write.h"
 
 enum { STEPS = 2 };
 

@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint_parse.h"
+#include "checkpoint/checkpoint_read.h"
 #include "damaged_checkpoint.h"
 #include "hdf5_edit.h"
 

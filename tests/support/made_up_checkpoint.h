@@ -3,7 +3,8 @@
 
 #include <stdbool.h>
 
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/snapshot.h"
+#include "lockstep/checkpoint.h"
 
 /* A checkpoint with everything in it that a file can hold, for tests of the file's form: a convolution
  * z.weight [3,2,2,2], a batch norm a.*, [3] each, and two moments, exp_avg and exp_avg_sq. */

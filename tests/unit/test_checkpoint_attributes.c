@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "checkpoint/checkpoint_read.h"
 #include "support/damaged_checkpoint.h"
 #include "support/hdf5_edit.h"
 

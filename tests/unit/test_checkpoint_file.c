@@ -18,6 +18,8 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint_read.h"
+#include "checkpoint/checkpoint_write.h"
 #include "support/made_up_checkpoint.h"
 
 static char folder[64], path[128];

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "checkpoint/checkpoint_read.h"
 #include "support/damaged_checkpoint.h"
 
 typedef struct subject {

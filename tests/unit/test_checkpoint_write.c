@@ -18,6 +18,9 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint_parse.h"
+#include "checkpoint/checkpoint_read.h"
+#include "checkpoint/checkpoint_write.h"
 #include "support/damaged_checkpoint.h"
 #include "support/hdf5_edit.h"
 

@@ -1,0 +1,24 @@
+#ifndef LKS_CHECKPOINT_CHECKPOINT_WRITE_H
+#define LKS_CHECKPOINT_CHECKPOINT_WRITE_H
+
+#include "checkpoint/snapshot.h"
+#include "lockstep/checkpoint.h"
+
+/* The HDF5 form of a checkpoint: checkpoint_write.c and checkpoint_parse.c alone name its groups and
+ * attributes. */
+
+enum { LKS_CHECKPOINT_VERSION = 1 };
+
+#define LKS_CHECKPOINT_FORMAT "lockstep-checkpoint"
+
+/** Local. Writes a whole file, atomically: composed in memory, because HDF5 does not report every failure to
+ * write. The config text is printed anew. LKS_ERR_IO, the old file still being there; LKS_ERR_RANK when
+ * memory runs out. */
+lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *header,
+                               const lks_snapshot *snapshot);
+
+/** Local. Composes the file in memory and lets it go, for who wants to know how much memory that takes.
+ * LKS_ERR_RANK. */
+lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lks_snapshot *snapshot);
+
+#endif
