@@ -68,6 +68,8 @@ typedef struct lks_tensor {
   lks_shape image;              /* that a dense layer is on, else height 0 */
 } lks_tensor;
 
+/* Making and freeing, and lks_network_profile: src/model/network.c */
+
 /** Collective; model and options equal on all ranks. model and comm are borrowed and must outlive the
  * network. Parameters are initialized from the seed. LKS_ERR_USAGE for a bad option. A process works with one
  * instruction set: that of its first network, which "auto" stands for in those that follow. */
@@ -90,6 +92,11 @@ lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *mo
                                  const lks_network_options *options, int ranks);
 /** Local. All purposes together. */
 size_t lks_network_memory_sum(const lks_network_memory *memory);
+
+/** Local. Bytes that the network holds. */
+size_t lks_network_bytes(const lks_network *network);
+
+/* Parameters and running statistics: src/model/parameters.c */
 
 /** Local. */
 size_t lks_network_tensors(const lks_network *network);
@@ -122,6 +129,8 @@ void lks_network_import(lks_network *network, const lks_tensor *tensor, const fl
  * it repacks them. */
 void lks_network_parameters_changed(lks_network *network);
 
+/* Passes: src/model/pass.c */
+
 /** Local. Gets ready for mini-batches of `total` samples (at most batch_size), so that no pass has to
  * allocate. In training, LKS_ERR_USAGE when a normalization batch would have one value a channel, whose
  * variance is nothing to divide by. */
@@ -138,16 +147,17 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
  * *count). */
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count);
 
+/** Local. After a pass: logits [batch->samples, classes] of this rank's shard, in order. Borrowed. */
+const float *lks_network_logits(const lks_network *network);
+
+/* Statistics for test time: src/model/norm.c */
+
 /** Logically collective. Forgets the sums that LKS_PASS_PRECISE gathered. */
 void lks_network_precise_begin(lks_network *network);
 /** Collective. Makes the gathered statistics (exact, pooled) the running statistics. */
 lks_status lks_network_precise_set_all(lks_network *network);
 
-/** Local. After a pass: logits [batch->samples, classes] of this rank's shard, in order. Borrowed. */
-const float *lks_network_logits(const lks_network *network);
-
-/** Local. Bytes that the network holds. */
-size_t lks_network_bytes(const lks_network *network);
+/* Noise of normalization batches: src/model/noise.c */
 
 /** What smaller normalization batches do to the statistics of one batch norm, relative to the mini-batch's
  * own variance V of a channel; averages over channels that vary, and over the training steps since the last

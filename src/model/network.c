@@ -406,46 +406,6 @@ void lks_network_destroy_all(lks_network **network)
   *network = NULL;
 }
 
-float *lks_network_parameters(lks_network *network)
-{
-  return network->parameters;
-}
-
-const float *lks_network_gradients(const lks_network *network)
-{
-  return network->gradients;
-}
-
-float *lks_network_running(lks_network *network)
-{
-  return network->running;
-}
-
-size_t lks_network_parameter_count(const lks_network *network)
-{
-  return network->parameter_count;
-}
-
-size_t lks_network_running_count(const lks_network *network)
-{
-  return network->running_count;
-}
-
-int64_t lks_network_batches_tracked(const lks_network *network)
-{
-  return network->batches_tracked;
-}
-
-void lks_network_batches_tracked_set(lks_network *network, int64_t count)
-{
-  network->batches_tracked = count;
-}
-
-const float *lks_network_logits(const lks_network *network)
-{
-  return network->logits;
-}
-
 size_t lks_network_bytes(const lks_network *network)
 {
   return lks_arena_bytes(network->arena) + lks_gradient_sum_bytes(network->gradient_sum);

@@ -163,6 +163,41 @@ const lks_tensor *lks_network_find(const lks_network *network, const char *name)
   return NULL;
 }
 
+float *lks_network_parameters(lks_network *network)
+{
+  return network->parameters;
+}
+
+const float *lks_network_gradients(const lks_network *network)
+{
+  return network->gradients;
+}
+
+float *lks_network_running(lks_network *network)
+{
+  return network->running;
+}
+
+size_t lks_network_parameter_count(const lks_network *network)
+{
+  return network->parameter_count;
+}
+
+size_t lks_network_running_count(const lks_network *network)
+{
+  return network->running_count;
+}
+
+int64_t lks_network_batches_tracked(const lks_network *network)
+{
+  return network->batches_tracked;
+}
+
+void lks_network_batches_tracked_set(lks_network *network, int64_t count)
+{
+  network->batches_tracked = count;
+}
+
 static float *tensor_data(const lks_network *network, const lks_tensor *tensor)
 {
   bool running = tensor->kind == LKS_TENSOR_RUNNING_MEAN || tensor->kind == LKS_TENSOR_RUNNING_VAR;

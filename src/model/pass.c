@@ -257,3 +257,8 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   if (pass == LKS_PASS_PRECISE) lks_norm_precise_add(&context);
   return LKS_OK;
 }
+
+const float *lks_network_logits(const lks_network *network)
+{
+  return network->logits;
+}
