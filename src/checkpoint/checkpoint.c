@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint_header.h"
 #include "checkpoint/checkpoint_read.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/fingerprint.h"
 
 /** A header that borrows what it points to. */
 static lks_checkpoint_header make_header(const lks_config *config, const lks_model *model,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checkpoint/fingerprint.h"
+
 const char lks_checkpoint_advice[] = "damaged or edited; take another checkpoint";
 
 static lks_status check_input(const lks_checkpoint_header *header)

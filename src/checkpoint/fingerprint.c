@@ -1,9 +1,10 @@
+#include "checkpoint/fingerprint.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
-#include "checkpoint/snapshot.h"
 #include "lockstep/checkpoint.h"
 
 static void add_text(XXH3_state_t *state, const char *text)

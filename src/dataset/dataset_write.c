@@ -1,3 +1,5 @@
+#include "dataset/dataset_write.h"
+
 #include <hdf5.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/random.h"
-#include "dataset/dataset_file.h"
+#include "dataset/dataset_write.h"
 
 enum { PATTERN = 0, NOISE = 1 }; /* "layers" of the purpose: they share no random bits */
 

@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "base/arena.h"
-#include "dataset/dataset_file.h"
+#include "dataset/dataset_write.h"
 
 enum { DIMENSIONS_MAX = 4, READ_AT_ONCE = 1 << 28, DEFLATE_LIMIT = 1040 };
 

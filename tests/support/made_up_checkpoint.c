@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "checkpoint/checkpoint_read.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/fingerprint.h"
 
 static const char model_text[] = "conv 3 2x2 name=z\nbatchnorm name=a\ndense classes\n";
 static double input_mean[] = {0.25, 1.0 / 3.0}, input_std[] = {0.5, 5e-324};

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "checkpoint/checkpoint_read.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/fingerprint.h"
 #include "support/made_up_checkpoint.h"
 
 static char folder[64], path[128];

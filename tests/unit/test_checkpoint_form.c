@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "base/arena.h"
+#include "checkpoint/fingerprint.h"
 #include "support/damaged_checkpoint.h"
 #include "support/hdf5_edit.h"
 

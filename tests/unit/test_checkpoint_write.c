@@ -21,6 +21,7 @@
 #include "checkpoint/checkpoint_parse.h"
 #include "checkpoint/checkpoint_read.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/fingerprint.h"
 #include "support/damaged_checkpoint.h"
 #include "support/hdf5_edit.h"
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "dataset/dataset_write.h"
 #include "dataset/generate.h"
 #include "support/dataset_copy.h"
 
