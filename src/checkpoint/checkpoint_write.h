@@ -4,8 +4,8 @@
 #include "checkpoint/snapshot.h"
 #include "lockstep/checkpoint.h"
 
-/* A checkpoint as HDF5. checkpoint_write.c, and checkpoint_parse.c with checkpoint_tensors.c, alone name its groups
- * and attributes. */
+/* A checkpoint as HDF5. checkpoint_write.c, and checkpoint_parse.c with checkpoint_tensors.c, alone name its
+ * groups and attributes. */
 
 enum { LKS_CHECKPOINT_VERSION = 1 };
 

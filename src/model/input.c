@@ -5,8 +5,8 @@
 #include "base/random.h"
 #include "kernels/elementwise.h"
 
-/* From the loader's raw samples to inputs: scaling and augmentation. They are the network's first operator, so
- * that a microbatch is written once, where its thread works on it; what a sample gets depends on the seed,
+/* From the loader's raw samples to inputs: scaling and augmentation. They are the network's first operator,
+ * so that a microbatch is written once, where its thread works on it; what a sample gets depends on the seed,
  * the step and the sample alone. */
 
 static void draw_move(int shift[2], int *flip, const lks_pass_context *context, uint32_t sample)

@@ -13,9 +13,10 @@
 #include "sums/batch_plan.h"
 
 /* The inside of a network, which these files share: network.c (making and freeing), parameters.c (tensors and
- * initial weights), pass.c (one mini-batch from end to end), microbatches.c (the threads), input.c (scaling and
- * augmentation), forward.c, backward.c, norm.c (statistics of batch norm), noise.c (how much they scatter),
- * op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c and noise.c. */
+ * initial weights), pass.c (one mini-batch from end to end), microbatches.c (the threads), input.c (scaling
+ * and augmentation), forward.c, backward.c, norm.c (statistics of batch norm), noise.c (how much they
+ * scatter), op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c and
+ * noise.c. */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {

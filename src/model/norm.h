@@ -15,12 +15,13 @@ lks_status lks_norm_backward_finish_all(const lks_pass_context *context);
 void lks_norm_running_forms(lks_network *network);
 /** Local. Whether a norm's pooled sums are known to all ranks without the last reduction. */
 bool lks_norm_pooled_known(const lks_batch_plan *plan);
-/** Local. After the last reduction of a training pass, which brings the sums of dy and of dy*x_hat that nobody
- * had to wait for: they are the gradients of beta and gamma. */
+/** Local. After the last reduction of a training pass, with which the sums of dy and of dy*x_hat are known:
+ * they are the gradients of beta and gamma. */
 void lks_norm_gradients(const lks_pass_context *context);
 /** Local. After a training pass that all ranks found good: running statistics. */
 void lks_norm_update(const lks_pass_context *context);
-/** Local. After a pass of LKS_PASS_PRECISE: adds its sums to those before, for lks_network_precise_set_all. */
+/** Local. After a pass of LKS_PASS_PRECISE: adds its sums to those before, for
+ * lks_network_precise_set_all. */
 void lks_norm_precise_add(const lks_pass_context *context);
 
 #endif
