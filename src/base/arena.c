@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/integers.h"
+
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, FIRST_CAPACITY = 32 };
 
 typedef struct reservation {
@@ -115,7 +117,7 @@ void lks_arena_reserve(lks_arena *arena, void *pointer_address, size_t count, si
     return;
   }
   arena->pending[arena->count++] = (reservation){pointer_address, arena->bytes};
-  arena->bytes = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  arena->bytes = lks_round_up(end, ALIGNMENT);
 }
 
 /* A large block in huge pages, where the system grants them on request: activations are walked through from
@@ -123,7 +125,7 @@ void lks_arena_reserve(lks_arena *arena, void *pointer_address, size_t count, si
 static void *allocate_block(size_t bytes)
 {
   if (bytes < 2 * HUGE_PAGE) return aligned_alloc(ALIGNMENT, bytes);
-  void *made = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+  void *made = aligned_alloc(HUGE_PAGE, lks_round_up(bytes, HUGE_PAGE));
   if (made) madvise(made, bytes, MADV_HUGEPAGE); /* a refusal costs speed alone */
   return made;
 }

@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-enum { LONGEST = 64 };
+#include "base/integers.h"
 
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
+enum { LONGEST = 64 };
 
 /* Optimal string alignment: insertions, deletions, replacements and transpositions of neighbours.
  * Source: Damerau 1964; Wagner & Lowrance 1975. Both words have at most LONGEST bytes. */
@@ -20,9 +17,9 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     const size_t *last = row[(i + 2) % 3], *before_last = row[(i + 1) % 3];
     now[0] = i;
     for (size_t j = 1; j <= b_length; j++) {
-      now[j] = smaller(last[j - 1] + (a[i - 1] != b[j - 1]), 1 + smaller(last[j], now[j - 1]));
+      now[j] = lks_min(last[j - 1] + (a[i - 1] != b[j - 1]), 1 + lks_min(last[j], now[j - 1]));
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        now[j] = smaller(now[j], before_last[j - 2] + 1);
+        now[j] = lks_min(now[j], before_last[j - 2] + 1);
       }
     }
   }

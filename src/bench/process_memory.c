@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/integers.h"
+
 /* The number behind `key` in a file of lines "Key:  123 kB", in bytes; 0: there is none. */
 static size_t find_kilobytes(const char *path, const char *key)
 {
@@ -43,5 +45,5 @@ size_t lks_host_memory_available(void)
   size_t limit = read_group("memory.max"), used = read_group("memory.current");
   if (limit == SIZE_MAX || used == SIZE_MAX) return host;
   size_t left = limit > used ? limit - used : 0;
-  return left < host ? left : host;
+  return lks_min(left, host);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "cli/commands.h"
 #include "cli/predict_input.h"
 #include "kernels/loss.h"
@@ -186,7 +187,7 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, form
   const lks_samples *s = &input->samples;
   size_t width = p->header.input.height * p->header.input.width * p->header.input.channels;
   for (size_t begin = 0; begin < s->count; begin += BATCH) {
-    size_t count = s->count - begin < BATCH ? s->count - begin : BATCH;
+    size_t count = lks_min(s->count - begin, BATCH);
     const lks_batch batch = {count,
                              count,
                              s->pixels == NULL ? NULL : s->pixels + begin * width,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "comm/communicator.h"
 #include "comm/sum_level.h"
 
@@ -49,7 +50,7 @@ static lks_status reserve_tree(lks_gradient_sum *sum)
       stage[1].max_elements = lks_sum_stage_slice(&stage[0], &sum->level[0]);
       status = lks_sum_stage_reserve(&stage[1], &sum->level[1], sum->arena);
       size_t floats = sum->level[1].max_own_blocks * stage[1].max_elements;
-      joined = floats > joined ? floats : joined;
+      joined = lks_max(joined, floats);
     }
     if (status != LKS_OK) return lks_fail_in(status, "gradients of a layer: ");
   }

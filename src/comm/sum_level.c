@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/integers.h"
 #include "sums/partition.h"
 
 /* Elements are dealt out to the members in units of one cache line, and combined in chunks whose blocks stay
@@ -63,8 +64,8 @@ void lks_sum_level_reserve(lks_sum_level *level, lks_arena *arena)
 
 static size_t slice_begin(size_t elements, int size, int member)
 {
-  size_t at = UNIT * lks_partition_begin((elements + UNIT - 1) / UNIT, (size_t)size, (size_t)member);
-  return at < elements ? at : elements;
+  size_t at = UNIT * lks_partition_begin(lks_divide_up(elements, UNIT), (size_t)size, (size_t)member);
+  return lks_min(at, elements);
 }
 
 size_t lks_sum_stage_slice(const lks_sum_stage *stage, const lks_sum_level *level)
@@ -78,7 +79,7 @@ lks_status lks_sum_stage_reserve(lks_sum_stage *stage, const lks_sum_level *leve
          receive = level->max_blocks * lks_sum_stage_slice(stage, level);
   if (send == 0) send = 1; /* Open MPI takes equal addresses for MPI_IN_PLACE, here and not on other ranks */
   int checked;
-  lks_status status = lks_mpi_count(&checked, send > receive ? send : receive);
+  lks_status status = lks_mpi_count(&checked, lks_max(send, receive));
   if (status != LKS_OK) return status;
   lks_arena_reserve(arena, &stage->send, send, sizeof *stage->send);
   lks_arena_reserve(arena, &stage->receive, receive, sizeof *stage->receive);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/integers.h"
 #include "base/log.h"
 #include "base/profile.h"
 #include "compare/results.h"
@@ -218,7 +219,7 @@ static lks_status open_progress(driver *d, const lks_compare_part *part, size_t 
   size_t holdout = part->tune ? c->tune_holdout : c->base.holdout;
   lks_status status = lks_selection_create(&selection, d->dataset, c->base.train_samples, holdout);
   if (status) return status;
-  d->steps = (selection->train_count + c->base.batch_size - 1) / c->base.batch_size;
+  d->steps = lks_divide_up(selection->train_count, c->base.batch_size);
   lks_selection_destroy(&selection);
   d->before = 0;
   if (lks_comm_rank(d->comm) == 0)

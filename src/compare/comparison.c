@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/csv.h"
+#include "base/integers.h"
 #include "base/printed.h"
 #include "config/config_value.h"
 #include "sums/batch_plan.h"
@@ -29,17 +30,12 @@ static lks_status next_word(char word[WORD_MAX], const char **text, const char *
   return LKS_OK;
 }
 
-static size_t divided_up(size_t a, size_t b)
-{
-  return a / b + (a % b != 0);
-}
-
 /** Samples of the largest of so many shards: larger parts come first. */
 static size_t largest_shard(const lks_config *config, size_t ranks)
 {
-  const size_t microbatches = divided_up(config->batch_size, config->microbatch);
+  const size_t microbatches = lks_divide_up(config->batch_size, config->microbatch);
   const size_t samples = lks_partition_begin(microbatches, ranks, 1) * config->microbatch;
-  return samples < config->batch_size ? samples : config->batch_size;
+  return lks_min(samples, config->batch_size);
 }
 
 static void describe_arm(lks_arm *arm, const lks_config *config, int size)

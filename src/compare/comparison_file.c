@@ -11,6 +11,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/ini_file.h"
+#include "base/integers.h"
 #include "base/printed.h"
 #include "config/config_value.h"
 
@@ -212,7 +213,7 @@ static lks_status differs(const char *path, const char *key)
 
 static lks_status same_lists(const lks_comparison *there, const lks_comparison *here, const char *path)
 {
-  const size_t arms = there->arms < here->arms ? there->arms : here->arms;
+  const size_t arms = lks_min(there->arms, here->arms);
   for (size_t i = 0; i < arms; i++)
     if (strcmp(there->arm[i].name, here->arm[i].name) != 0)
       return lks_fail(LKS_ERR_USAGE, "%s has %s as number %zu of its arms, not %s", path, there->arm[i].name,

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/ini_file.h"
+#include "base/integers.h"
 #include "base/suggest.h"
 #include "config/config_value.h"
 
@@ -115,7 +116,7 @@ static lks_status check_batch(lks_config *config)
         config->microbatch, config->batch_size);
   if (config->microbatch == 0) {
     size_t wanted = config->batch_size / 16 < 8 ? 8 : config->batch_size / 16;
-    config->microbatch = wanted < config->batch_size ? wanted : config->batch_size;
+    config->microbatch = lks_min(wanted, config->batch_size);
   }
   return LKS_OK;
 }

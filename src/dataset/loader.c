@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "base/random.h"
 #include "dataset/contents.h"
 
@@ -124,7 +125,7 @@ static lks_span span_make(size_t total, lks_shard_function shard, const void *co
 
 static lks_status plan(lks_loader *loader, lks_shard_function shard, const void *context)
 {
-  loader->steps = (loader->count + loader->batch_size - 1) / loader->batch_size;
+  loader->steps = lks_divide_up(loader->count, loader->batch_size);
   loader->full = span_make(loader->batch_size, shard, context);
   loader->last = span_make(loader->count - (loader->steps - 1) * loader->batch_size, shard, context);
   for (const lks_span *span = &loader->full;; span = &loader->last) {
@@ -150,7 +151,7 @@ static lks_status reserve(lks_loader *loader, size_t shard, bool shuffled)
 
 static lks_status allocate(lks_loader *loader, bool shuffled)
 {
-  const size_t most = loader->full.count > loader->last.count ? loader->full.count : loader->last.count;
+  const size_t most = lks_max(loader->full.count, loader->last.count);
   lks_status status = reserve(loader, most, shuffled);
   return status ? status : lks_arena_commit(loader->arena);
 }

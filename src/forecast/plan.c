@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/integers.h"
 #include "bench/process_memory.h"
 #include "dataset/dataset_file.h"
 #include "forecast/link_probe.h"
@@ -25,21 +26,6 @@ typedef struct planning {
   lks_cost_machine machine;
   lks_cost_work work;
 } planning;
-
-static size_t divided_up(size_t a, size_t b)
-{
-  return (a + b - 1) / b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
 
 /* Rank 0 reads the header of the file. */
 static lks_status read_layout_all(planning *p)
@@ -75,7 +61,7 @@ static lks_status choose_samples(planning *p)
                     c->train_samples, c->holdout, all);
   plan->train -= c->holdout;
   plan->test = c->holdout ? c->holdout : p->layout.count[LKS_SPLIT_TEST];
-  plan->steps = divided_up(plan->train, c->batch_size);
+  plan->steps = lks_divide_up(plan->train, c->batch_size);
   plan->options.shape = p->layout.shape;
   plan->options.classes = p->layout.classes;
   plan->features = p->layout.features;
@@ -86,27 +72,27 @@ static void choose_ranks(planning *p)
 {
   lks_plan *plan = p->plan;
   lks_plan_options *o = &plan->options;
-  const size_t cores = larger(1, (size_t)sysconf(_SC_NPROCESSORS_ONLN)),
+  const size_t cores = lks_max(1, (size_t)sysconf(_SC_NPROCESSORS_ONLN)),
                size = (size_t)lks_comm_size(p->comm);
   size_t threads = o->config.threads;
   if (!o->ranks) o->ranks = size;
   const bool as_here = o->ranks == size && !o->hosts;
   if (as_here) o->hosts = (size_t)lks_comm_node_count(p->comm);
-  if (!o->hosts) o->hosts = divided_up(o->ranks * larger(1, threads), cores);
-  o->hosts = smaller(o->hosts, o->ranks);
+  if (!o->hosts) o->hosts = lks_divide_up(o->ranks * lks_max(1, threads), cores);
+  o->hosts = lks_min(o->hosts, o->ranks);
   if (!threads)
-    threads =
-        as_here ? (size_t)lks_threads_default(p->comm) : larger(1, cores / divided_up(o->ranks, o->hosts));
+    threads = as_here ? (size_t)lks_threads_default(p->comm)
+                      : lks_max(1, cores / lks_divide_up(o->ranks, o->hosts));
   o->config.threads = threads;
   plan->threads = (int)threads;
-  p->machine = (lks_cost_machine){.host_ranks = (double)larger(1, cores / threads), .between = o->between};
+  p->machine = (lks_cost_machine){.host_ranks = (double)lks_max(1, cores / threads), .between = o->between};
 }
 
 static size_t shard_of(const planning *p, size_t batch)
 {
   const lks_plan_options *o = &p->plan->options;
-  const size_t microbatches = divided_up(batch, o->config.microbatch);
-  return smaller(batch, lks_partition_begin(microbatches, o->ranks, 1) * o->config.microbatch);
+  const size_t microbatches = lks_divide_up(batch, o->config.microbatch);
+  return lks_min(batch, lks_partition_begin(microbatches, o->ranks, 1) * o->config.microbatch);
 }
 
 /* What a mini-batch of this size takes on a rank. */
@@ -138,7 +124,7 @@ static size_t host_bytes(const lks_plan_memory *m, size_t ranks)
 static lks_status find_largest_batch(lks_plan_memory *memory, const planning *p, size_t on_host)
 {
   const lks_config *c = &p->plan->options.config;
-  const size_t all = p->plan->options.ranks * c->microbatch, shards = divided_up(c->batch_size, all);
+  const size_t all = p->plan->options.ranks * c->microbatch, shards = lks_divide_up(c->batch_size, all);
   lks_plan_memory now = *memory, more = *memory;
   lks_status status = count_memory(&now, p, shards * all);
   if (!status) status = count_memory(&more, p, (shards + 1) * all);
@@ -154,7 +140,7 @@ static lks_status plan_memory(planning *p)
   lks_plan_memory *m = &p->plan->memory;
   lks_section section[LKS_SECTIONS];
   const lks_plan_options *o = &p->plan->options;
-  const size_t on_host = divided_up(o->ranks, o->hosts), available = m->available;
+  const size_t on_host = lks_divide_up(o->ranks, o->hosts), available = m->available;
   *m = (lks_plan_memory){.optimizer = (size_t)p->probe.optimizer,
                          .own = (size_t)p->probe.own,
                          .program = (size_t)p->probe.program,
@@ -204,7 +190,7 @@ static lks_status measure_all(planning *p)
 {
   const lks_plan_options *o = &p->plan->options;
   const lks_config *c = &o->config;
-  const size_t chain = smaller(divided_up(shard_of(p, c->batch_size), c->microbatch), CHAIN);
+  const size_t chain = lks_min(lks_divide_up(shard_of(p, c->batch_size), c->microbatch), CHAIN);
   lks_status status = lks_plan_probe_all(&p->probe, p->comm, &p->source, c);
   if (!status) status = lks_link_probe_all(&p->machine, p->comm);
   if (!status)

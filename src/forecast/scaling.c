@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "forecast/link_probe.h"
 #include "forecast/solo.h"
 
@@ -90,7 +91,7 @@ static lks_status check_all(const predicting *p, const lks_stages *stages)
   lks_status status = LKS_OK;
   for (size_t ranks = 1; !status && predict->checks < LKS_CHECKS_MAX; ranks *= 2) {
     lks_scaling_point *point = &predict->check[predict->checks++];
-    *point = (lks_scaling_point){.ranks = ranks < size ? ranks : size, .hosts = 1};
+    *point = (lks_scaling_point){.ranks = lks_min(ranks, size), .hosts = 1};
     lks_cost_work work[LKS_BENCH_ARMS_MAX];
     status = calibrate_all(work, p, (size_t)lks_comm_rank(p->comm) < point->ranks);
     if (!status) status = measure_at_all(p, point);
@@ -105,7 +106,7 @@ static lks_status forecast(const predicting *p, const lks_stages *stages)
   lks_status status = LKS_OK;
   for (size_t i = 0; i < LKS_FORECASTS && !status; i++) {
     size_t ranks = (size_t)2 << i, on_host = (size_t)p->predict->machine.host_ranks;
-    p->predict->forecast[i] = (lks_scaling_point){.ranks = ranks, .hosts = (ranks + on_host - 1) / on_host};
+    p->predict->forecast[i] = (lks_scaling_point){.ranks = ranks, .hosts = lks_divide_up(ranks, on_host)};
     status = predict_at(p, &p->predict->forecast[i], p->predict->work, stages);
   }
   return status;
@@ -143,7 +144,7 @@ static void prepare(predicting *p, const lks_scaling_options *options)
 {
   size_t ranks = (size_t)p->bench->ranks;
   long cores = sysconf(_SC_NPROCESSORS_ONLN) / p->bench->threads;
-  p->predict->samples = options->samples ? options->samples : (p->bench->batch + ranks - 1) / ranks;
+  p->predict->samples = options->samples ? options->samples : lks_divide_up(p->bench->batch, ranks);
   if (p->predict->samples < p->bench->microbatch) p->predict->samples = p->bench->microbatch;
   p->predict->between_measured = p->bench->hosts > 1;
   p->predict->machine =

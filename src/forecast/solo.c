@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/integers.h"
 #include "forecast/link_probe.h"
 #include "statistics/statistics.h"
 
@@ -15,8 +16,8 @@ enum { REPEATS = 5, STEPS_MOST = 200, COLD = 2, WARM = 3 };
 static void divide(size_t *runs, size_t *steps, double fitting, bool alone)
 {
   size_t wanted = (size_t)fmax(fitting, REPEATS);
-  *runs = alone ? wanted < STEPS_MOST ? wanted : STEPS_MOST : REPEATS;
-  *steps = alone ? 1 : (wanted + REPEATS - 1) / REPEATS;
+  *runs = alone ? lks_min(wanted, STEPS_MOST) : REPEATS;
+  *steps = alone ? 1 : lks_divide_up(wanted, REPEATS);
 }
 
 static lks_status time_steps_all(lks_solo_result *result, lks_bench_runner *runner, double duration,

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "kernels/onednn_engine.h"
 
 struct lks_linear {
@@ -25,11 +26,6 @@ static void destroy_layouts(linear_layouts *l)
 {
   lks_layout *all[] = {&l->x, &l->y, &l->dy, &l->b, &l->w, &l->w_any, &l->dw_any};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) lks_layout_destroy(all[i]);
-}
-
-static size_t round_up(size_t n, size_t unit)
-{
-  return (n + unit - 1) / unit * unit;
 }
 
 /* A dense layer is a 1 x 1 convolution of one image whose pixels are the samples. Against oneDNN's inner
@@ -109,22 +105,22 @@ static lks_status create_packing(lks_linear *linear, const lks_window *window, c
 {
   lks_layout_view w = lks_onednn_layout_of(&linear->forward, DNNL_ARG_WEIGHTS);
   lks_status status = lks_onednn_pack_create(&linear->pack, &linear->host, dense, window, l->w, w);
-  linear->packed_bytes = round_up(dnnl_memory_desc_get_size(w), 64);
+  linear->packed_bytes = lks_round_up(dnnl_memory_desc_get_size(w), 64);
   if (!status && linear->backward_data.desc) {
     lks_layout_view w_data = lks_onednn_layout_of(&linear->backward_data, DNNL_ARG_WEIGHTS);
     if (!dnnl_memory_desc_equal(w, w_data)) {
       linear->data_offset = linear->packed_bytes;
-      linear->packed_bytes += round_up(dnnl_memory_desc_get_size(w_data), 64);
+      linear->packed_bytes += lks_round_up(dnnl_memory_desc_get_size(w_data), 64);
       status = lks_onednn_pack_create(&linear->pack_data, &linear->host, dense, window, l->w, w_data);
     }
   }
   if (status) return status;
   const size_t words = linear->pack.words, words_data = linear->pack_data.words;
   linear->words_offset = linear->packed_bytes;
-  linear->packed_bytes += round_up((words > words_data ? words : words_data) * sizeof(uint32_t), 64);
+  linear->packed_bytes += lks_round_up(lks_max(words, words_data) * sizeof(uint32_t), 64);
   lks_layout_view dw = lks_onednn_layout_of(&linear->backward_weights, DNNL_ARG_DIFF_WEIGHTS);
   linear->dw = dnnl_memory_desc_get_size(dw) / sizeof(float);
-  linear->dw_rounded = round_up(linear->dw, 16);
+  linear->dw_rounded = lks_round_up(linear->dw, 16);
   return lks_onednn_reorder_create(&linear->unpack, &linear->host, dw, l->w);
 }
 
@@ -198,8 +194,7 @@ size_t lks_linear_scratch_bytes(const lks_linear *linear)
   size_t a = lks_onednn_bytes(&linear->forward, DNNL_ARG_SCRATCHPAD);
   size_t b = lks_onednn_bytes(&linear->backward_data, DNNL_ARG_SCRATCHPAD);
   size_t c = lks_onednn_bytes(&linear->backward_weights, DNNL_ARG_SCRATCHPAD);
-  size_t most = a > b ? a : b;
-  return most > c ? most : c;
+  return lks_max(a, lks_max(b, c));
 }
 
 lks_status lks_linear_pack(void *packed, const float *w, lks_linear *linear)

@@ -1,4 +1,5 @@
 #include "base/arena.h"
+#include "base/integers.h"
 #include "kernels/onednn_engine.h"
 
 struct lks_pool {
@@ -74,7 +75,7 @@ size_t lks_pool_scratch_bytes(const lks_pool *pool)
 {
   size_t forward = lks_onednn_bytes(&pool->forward, DNNL_ARG_SCRATCHPAD);
   size_t backward = lks_onednn_bytes(&pool->backward, DNNL_ARG_SCRATCHPAD);
-  return forward > backward ? forward : backward;
+  return lks_max(forward, backward);
 }
 
 lks_status lks_pool_forward(void *y, void *workspace, const void *x, lks_pool *pool, int thread,

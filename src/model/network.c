@@ -1,5 +1,6 @@
 #include "model/network_parts.h"
 
+#include "base/integers.h"
 #include "model/isa_agree.h"
 #include "model/parameters.h"
 #include "sums/partition.h"
@@ -8,16 +9,6 @@
 #include <string.h>
 
 /* Making and freeing a network: sizes first, one allocation, then pointers into it. */
-
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
 
 static lks_window window_of(const lks_layer *layer, size_t microbatch)
 {
@@ -60,7 +51,7 @@ static lks_status create_linears(lks_network *network, size_t *scratch)
     unit->gradient_elements = lks_linear_gradient_elements(unit->linear);
     lks_arena_reserve(network->arena, &unit->packed, lks_linear_packed_bytes(unit->linear), 1);
     lks_arena_reserve(network->arena, &unit->gradient, unit->gradient_elements, sizeof(float));
-    *scratch = larger(*scratch, lks_linear_scratch_bytes(unit->linear));
+    *scratch = lks_max(*scratch, lks_linear_scratch_bytes(unit->linear));
   }
   return LKS_OK;
 }
@@ -78,7 +69,7 @@ static lks_status create_pools(lks_network *network, size_t *scratch)
     if (status) return lks_fail_in(status, "layer %s: ", layer->name);
     unit->workspace_stride = lks_whole_lines(lks_pool_workspace_bytes(unit->pool));
     lks_arena_reserve(network->arena, &unit->workspace, network->shard_max, unit->workspace_stride);
-    *scratch = larger(*scratch, lks_pool_scratch_bytes(unit->pool));
+    *scratch = lks_max(*scratch, lks_pool_scratch_bytes(unit->pool));
   }
   return LKS_OK;
 }
@@ -111,7 +102,7 @@ static size_t reserve_norms(lks_network *network)
     const lks_norm_unit *before = u ? unit - 1 : NULL;
     bool same_stage = before && before->op->stage == unit->op->stage;
     unit->message_begin = same_stage ? before->message_begin + before->channels : 0;
-    stage_channels = larger(stage_channels, unit->message_begin + unit->channels);
+    stage_channels = lks_max(stage_channels, unit->message_begin + unit->channels);
     lks_arena_reserve(network->arena, &unit->segment_sums, network->segments_max * columns, sizeof(double));
     lks_arena_reserve(network->arena, &unit->local, network->groups_max * columns * LKS_EXACT_LIMBS,
                       sizeof(int64_t));
@@ -144,7 +135,7 @@ static void reserve_messages(lks_network *network, size_t stage_channels)
   size_t ranks = (size_t)network->ranks, pooled = 0, widest = 0;
   for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
     pooled += 6 * network->unit_norm[u].channels;
-    widest = larger(widest, network->unit_norm[u].channels);
+    widest = lks_max(widest, network->unit_norm[u].channels);
   }
   lks_arena_reserve(arena, &network->message, ranks * 2 * stage_channels * LKS_EXACT_LIMBS, sizeof(int64_t));
   lks_arena_reserve(arena, &network->last, (LKS_LAST_COUNT + pooled) * LKS_EXACT_LIMBS, sizeof(int64_t));
@@ -158,8 +149,8 @@ static void reserve_threads(lks_network *network, size_t scratch)
 {
   size_t floats = 0, leaves = network->shard_max;
   for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++)
-    floats = larger(floats, lks_tree_stride(network->linear[u].gradient_elements));
-  size_t run = (leaves + (size_t)network->threads - 1) / (size_t)network->threads;
+    floats = lks_max(floats, lks_tree_stride(network->linear[u].gradient_elements));
+  size_t run = lks_divide_up(leaves, (size_t)network->threads);
   size_t vectors = 2, rank_vectors = 2;
   for (size_t grow = 1; grow < run + 1; grow *= 2) vectors += 2;
   for (size_t grow = 1; grow < leaves + 1; grow *= 2) rank_vectors += 2;
@@ -176,7 +167,7 @@ static size_t groups_bound(const lks_network *network, size_t microbatches)
 {
   size_t samples = microbatches * network->options.microbatch;
   switch (network->options.norm.kind) {
-  case LKS_NORM_SIZE: return smaller(samples, samples / network->options.norm.size + 2);
+  case LKS_NORM_SIZE: return lks_min(samples, samples / network->options.norm.size + 2);
   case LKS_NORM_RANKS: return microbatches;
   default: return 1;
   }
@@ -195,7 +186,7 @@ static size_t *gradient_elements(const lks_network *network)
 
 static size_t microbatches_of(const lks_network *network)
 {
-  return (network->options.batch_size + network->options.microbatch - 1) / network->options.microbatch;
+  return lks_divide_up(network->options.batch_size, network->options.microbatch);
 }
 
 static lks_status create_gradient_sum_all(lks_network *network)
@@ -217,7 +208,7 @@ static lks_status check_augmentation(const lks_network *network)
   if ((o->crop || o->flip) && input.height * input.width == 1)
     return lks_fail(LKS_ERR_USAGE,
                     "crop and flip are for images: samples of features have no pixels to move");
-  if ((size_t)o->crop > smaller(input.height, input.width))
+  if ((size_t)o->crop > lks_min(input.height, input.width))
     return lks_fail(LKS_ERR_USAGE,
                     "crop by %d pixels moves images of %zux%zu out of sight: choose a smaller --crop",
                     o->crop, input.height, input.width);

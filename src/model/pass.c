@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/integers.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "model/microbatches.h"
@@ -61,7 +62,7 @@ lks_status lks_network_prepare(lks_network *network, size_t total, bool training
 
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count)
 {
-  size_t m = network->options.microbatch, microbatches = (total + m - 1) / m;
+  size_t m = network->options.microbatch, microbatches = lks_divide_up(total, m);
   size_t size = (size_t)lks_comm_size(network->comm), rank = (size_t)lks_comm_rank(network->comm);
   size_t begin = lks_partition_begin(microbatches, size, rank) * m;
   size_t end = lks_partition_begin(microbatches, size, rank + 1) * m;

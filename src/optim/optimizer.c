@@ -1,6 +1,7 @@
 #include "optim/optimizer.h"
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "kernels/optimizer.h"
 
 enum { CHUNK = 4096, MOMENTS_MAX = 2 };
@@ -40,7 +41,7 @@ static size_t count_chunks(const lks_network *network)
   size_t chunks = 0;
   for (size_t t = 0; t < lks_network_tensors(network); t++) {
     const lks_tensor *tensor = lks_network_tensor(network, t);
-    if (is_parameter(tensor)) chunks += (tensor->elements + CHUNK - 1) / CHUNK;
+    if (is_parameter(tensor)) chunks += lks_divide_up(tensor->elements, CHUNK);
   }
   return chunks;
 }

@@ -1,14 +1,10 @@
 #include <string.h>
 
+#include "base/integers.h"
 #include "base/printed.h"
 #include "report/table_parts.h"
 
 enum { LINE_MAX_WIDTH = 100 };
-
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
 
 typedef struct layout {
   size_t width[LKS_CELLS];
@@ -20,11 +16,11 @@ static layout lay_out(const lks_table *table, size_t seeds)
   layout l = {.space = "  "};
   size_t total = 0;
   for (size_t c = 0; c < LKS_CELLS; c++)
-    l.width[c] = larger(strlen(lks_table_columns[c].name), strlen(lks_table_columns[c].unit));
+    l.width[c] = lks_max(strlen(lks_table_columns[c].name), strlen(lks_table_columns[c].unit));
   for (size_t i = 0; i < table->rows; i++) {
     lks_cell cell[LKS_CELLS];
     lks_table_cells(cell, &table->row[i], seeds);
-    for (size_t c = 0; c < LKS_CELLS; c++) l.width[c] = larger(l.width[c], strlen(cell[c]));
+    for (size_t c = 0; c < LKS_CELLS; c++) l.width[c] = lks_max(l.width[c], strlen(cell[c]));
   }
   for (size_t c = 0; c < LKS_CELLS; c++) total += l.width[c] + 2;
   if (total - 2 > LINE_MAX_WIDTH) l.space = " ";
@@ -55,7 +51,7 @@ static void print_table(FILE *stream, const lks_table *table, size_t seeds)
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
   size_t width = 0;
-  for (size_t i = 0; i < table->rows; i++) width = larger(width, strlen(table->row[i].arm->name));
+  for (size_t i = 0; i < table->rows; i++) width = lks_max(width, strlen(table->row[i].arm->name));
   fprintf(stream, "\nTest accuracy, each arm against %s, paired by seed:\n",
           comparison->arm[comparison->reference].name);
   for (size_t i = 0; i < table->rows; i++)

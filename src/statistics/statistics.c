@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/integers.h"
 #include "statistics/student_t.h"
 
 double lks_median_of_last_five(const double *values, size_t count)
@@ -143,7 +144,7 @@ static double flipped_sum(const double *arm, const double *reference, size_t cou
                           const lks_random_key *key)
 {
   enum { WORD = 32, BLOCK = 4 * WORD };
-  uint32_t words[4] = {flip}, blocks = (uint32_t)((count + BLOCK - 1) / BLOCK);
+  uint32_t words[4] = {flip}, blocks = (uint32_t)lks_divide_up(count, BLOCK);
   double sum = 0;
   for (size_t i = 0; i < count; i++) {
     if (key && i % BLOCK == 0) lks_random_words(words, key, flip * blocks + (uint32_t)(i / BLOCK));

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "sums/partition.h"
 
 typedef struct owned_plan {
@@ -14,16 +15,6 @@ typedef struct owned_plan {
 static size_t sample_begin(const lks_batch_plan *plan, size_t microbatch)
 {
   return microbatch < plan->microbatches ? microbatch * plan->microbatch : plan->samples;
-}
-
-static size_t least(size_t a, size_t b)
-{
-  return a < b ? a : b;
-}
-
-static size_t divided_up(size_t a, size_t b)
-{
-  return a / b + (a % b != 0);
 }
 
 /* The whole mini-batch is the shard of one rank, and a run's own shards are those of as many ranks as it has:
@@ -38,8 +29,8 @@ static lks_norm reduced(lks_norm norm, size_t size)
 static size_t count_groups(const lks_batch_plan *plan, lks_norm norm)
 {
   if (norm.kind == LKS_NORM_NONE) return 0;
-  if (norm.kind == LKS_NORM_SIZE) return divided_up(plan->samples, norm.size);
-  return least(norm.size, plan->microbatches); /* larger shards come first, empty ones last */
+  if (norm.kind == LKS_NORM_SIZE) return lks_divide_up(plan->samples, norm.size);
+  return lks_min(norm.size, plan->microbatches); /* larger shards come first, empty ones last */
 }
 
 static void place_groups(lks_batch_plan *plan, lks_norm norm)
@@ -88,7 +79,7 @@ static void cut_segments(lks_batch_plan *plan)
     plan->segment_begin[i] = plan->segments;
     for (size_t at = begin, stop; at < end; at = stop) {
       if (plan->groups > 0 && plan->group_begin[group + 1] == at) group++;
-      stop = plan->groups > 0 ? least(end, plan->group_begin[group + 1]) : end;
+      stop = plan->groups > 0 ? lks_min(end, plan->group_begin[group + 1]) : end;
       plan->segment[plan->segments++] = (lks_segment){i, at - begin, stop - at, group};
     }
   }
@@ -122,7 +113,7 @@ lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t m
   lks_batch_plan *made = &owned->plan;
   made->samples = samples;
   made->microbatch = microbatch;
-  made->microbatches = divided_up(samples, microbatch);
+  made->microbatches = lks_divide_up(samples, microbatch);
   made->first = lks_partition_begin(made->microbatches, (size_t)size, (size_t)rank);
   made->count = lks_partition_begin(made->microbatches, (size_t)size, (size_t)rank + 1) - made->first;
   made->groups = count_groups(made, norm);
@@ -157,7 +148,7 @@ size_t lks_batch_plan_smallest_group(const lks_batch_plan *plan)
 {
   size_t smallest = plan->groups > 0 ? plan->samples : 0;
   for (size_t g = 0; g < plan->groups; g++) {
-    smallest = least(smallest, plan->group_begin[g + 1] - plan->group_begin[g]);
+    smallest = lks_min(smallest, plan->group_begin[g + 1] - plan->group_begin[g]);
   }
   return smallest;
 }

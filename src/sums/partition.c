@@ -1,9 +1,11 @@
 #include "sums/partition.h"
 
+#include "base/integers.h"
+
 size_t lks_partition_begin(size_t items, size_t parts, size_t part)
 {
   size_t larger = items % parts; /* so many parts have one item more */
-  return part * (items / parts) + (part < larger ? part : larger);
+  return part * (items / parts) + lks_min(part, larger);
 }
 
 size_t lks_partition_owner(size_t items, size_t parts, size_t item)

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "base/integers.h"
+
 size_t lks_tree_stride(size_t elements)
 {
-  return (elements + 15) / 16 * 16;
+  return lks_round_up(elements, 16);
 }
 
 /* The level of the largest aligned block that begins at `first` and has at most `count` leaves (> 0). */

@@ -1,6 +1,7 @@
 #include "train/trainer_parts.h"
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "base/log.h"
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
@@ -154,7 +155,7 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
 static void warn_of_settings(const lks_trainer *t)
 {
   size_t ranks = (size_t)lks_comm_size(t->comm), m = t->config.microbatch;
-  size_t microbatches = (t->config.batch_size + m - 1) / m;
+  size_t microbatches = lks_divide_up(t->config.batch_size, m);
   if (ranks > microbatches)
     lks_warn("%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or "
              "--microbatch %zu "
