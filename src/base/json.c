@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <stdarg.h>
+
 #include "base/csv.h"
 
 static void print_text(FILE *out, const char *text)
@@ -18,8 +20,11 @@ static void print_text(FILE *out, const char *text)
 
 static void begin_member(lks_json *json, const char *name)
 {
-  fprintf(json->out, "%s%s", json->more ? "," : "", json->depth > 0 ? "\n" : "");
-  for (int d = 0; d < json->depth; d++) putc(' ', json->out);
+  fputs(json->more ? "," : "", json->out);
+  if (json->one_line)
+    fputs(json->more ? " " : "", json->out);
+  else
+    fprintf(json->out, "%s%*s", json->depth > 0 ? "\n" : "", json->depth, "");
   if (name) {
     print_text(json->out, name);
     fputs(": ", json->out);
@@ -46,8 +51,23 @@ void lks_json_number(lks_json *json, const char *name, double value)
 {
   char text[LKS_NUMBER_MAX];
   lks_number_print(text, value, "null");
+  lks_json_print(json, name, "%s", text);
+}
+
+void lks_json_print(lks_json *json, const char *name, const char *format, ...)
+{
+  va_list arguments;
   begin_member(json, name);
-  fputs(text, json->out);
+  va_start(arguments, format);
+  vfprintf(json->out, format, arguments);
+  va_end(arguments);
+}
+
+void lks_json_numbers(lks_json *json, const char *name, const double *values, size_t count)
+{
+  lks_json_open(json, name, '[');
+  for (size_t i = 0; i < count; i++) lks_json_number(json, NULL, values[i]);
+  lks_json_close(json);
 }
 
 void lks_json_text(lks_json *json, const char *name, const char *value)

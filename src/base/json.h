@@ -10,6 +10,7 @@ enum { LKS_JSON_DEEPEST = 16 };
  * as {.out = stream}. The name of a member is NULL inside of an array and at the top. All local. */
 typedef struct lks_json {
   FILE *out;
+  bool one_line; /* an object a line, for readers that take it line by line */
   int depth;
   char end[LKS_JSON_DEEPEST]; /* the bracket that closes each open level */
   bool more;                  /* the level has a member already */
@@ -19,6 +20,10 @@ typedef struct lks_json {
 void lks_json_open(lks_json *json, const char *name, char bracket); /* '{' or '[' */
 void lks_json_close(lks_json *json);
 void lks_json_number(lks_json *json, const char *name, double value); /* null when not finite */
+/** Local. A number in a form of its own. */
+void lks_json_print(lks_json *json, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void lks_json_numbers(lks_json *json, const char *name, const double *values, size_t count); /* in an array */
 void lks_json_text(lks_json *json, const char *name, const char *value);
 
 #endif

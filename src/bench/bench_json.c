@@ -75,9 +75,7 @@ static void print_arm(lks_json *json, const lks_bench *bench, const lks_bench_ar
   lks_json_text(json, "reduce", lks_reduce_name(arm->config.reduce));
   lks_json_text(json, "precision", lks_type_name(arm->config.precision));
   lks_json_number(json, "images_per_second", lks_quantile(arm->rate, bench->options.repeats, 0.5));
-  lks_json_open(json, "repeats", '[');
-  for (size_t r = 0; r < bench->options.repeats; r++) lks_json_number(json, NULL, arm->rate[r]);
-  lks_json_close(json);
+  lks_json_numbers(json, "repeats", arm->rate, bench->options.repeats);
   lks_json_number(json, "seconds", arm->seconds);
   lks_json_number(json, "arithmetic_seconds", arm->arithmetic);
   lks_json_number(json, "not_arithmetic", lks_bench_not_arithmetic(arm));
@@ -91,11 +89,9 @@ void lks_bench_print_json(lks_json *json, const lks_bench *bench)
   const lks_config *config = &bench->arm[0].config;
   lks_json_text(json, "model", config->model);
   lks_json_text(json, "data", config->data);
-  lks_json_open(json, "shape", '[');
-  lks_json_number(json, NULL, (double)bench->shape.height);
-  lks_json_number(json, NULL, (double)bench->shape.width);
-  lks_json_number(json, NULL, (double)bench->shape.channels);
-  lks_json_close(json);
+  const double shape[] = {(double)bench->shape.height, (double)bench->shape.width,
+                          (double)bench->shape.channels};
+  lks_json_numbers(json, "shape", shape, 3);
   lks_json_number(json, "classes", (double)bench->classes);
   lks_json_number(json, "batch_size", (double)bench->batch);
   lks_json_number(json, "microbatch", (double)bench->microbatch);

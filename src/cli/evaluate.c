@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "lockstep/trainer.h"
@@ -42,6 +43,17 @@ const lks_syntax *lks_evaluate_syntax(void)
   return &syntax;
 }
 
+static void print_json(const lks_evaluation *result, const char *statistics)
+{
+  lks_json json = {.out = stdout, .one_line = true};
+  lks_json_open(&json, NULL, '{');
+  lks_json_print(&json, "loss", "%.17g", result->loss);
+  lks_json_print(&json, "accuracy", "%.17g", result->accuracy);
+  lks_json_print(&json, "samples", "%zu", result->samples);
+  lks_json_text(&json, "statistics", statistics);
+  lks_json_close(&json);
+}
+
 lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
@@ -60,10 +72,8 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                         .cache = s.cache};
   status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1], &options);
   if (status != LKS_OK) return status;
-  if (s.json)
-    lks_say("{\"loss\": %.17g, \"accuracy\": %.17g, \"samples\": %zu, \"statistics\": \"%s\"}", result.loss,
-            result.accuracy, result.samples, statistics);
-  else
+  if (s.json && lks_comm_rank(comm) == 0) print_json(&result, statistics);
+  if (!s.json)
     lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result.loss, result.accuracy,
             result.samples, statistics);
   return LKS_OK;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/integers.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/predict_input.h"
 #include "kernels/loss.h"
@@ -113,22 +114,6 @@ static void find_top(int top[TOP], const float *probability, size_t classes)
   }
 }
 
-/* A name in double quotes; the quote itself is doubled (CSV) or escaped (JSON). */
-static void print_quoted(const char *name, form how)
-{
-  putchar('"');
-  for (const char *c = name; *c != '\0'; c++) {
-    if (how == FORM_JSON && (unsigned char)*c < ' ') {
-      printf("\\u%04x", *c);
-      continue;
-    }
-    if (how == FORM_JSON && (*c == '"' || *c == '\\')) putchar('\\');
-    if (how == FORM_CSV && *c == '"') putchar('"');
-    putchar(*c);
-  }
-  putchar('"');
-}
-
 static void print_text(const char *path, size_t number, const int32_t *label, const int top[TOP],
                        const float *probability)
 {
@@ -142,8 +127,12 @@ static void print_text(const char *path, size_t number, const int32_t *label, co
 static void print_csv(const char *path, size_t number, const int32_t *label, const int top[TOP],
                       const float *probability)
 {
-  print_quoted(path, FORM_CSV);
-  printf(",%zu,", number);
+  putchar('"');
+  for (const char *c = path; *c != '\0'; c++) {
+    if (*c == '"') putchar('"'); /* a quote is doubled */
+    putchar(*c);
+  }
+  printf("\",%zu,", number);
   if (label != NULL) printf("%" PRId32, *label);
   for (int i = 0; i < TOP; i++) {
     if (top[i] < 0)
@@ -157,15 +146,21 @@ static void print_csv(const char *path, size_t number, const int32_t *label, con
 static void print_json(const char *path, size_t number, const int32_t *label, const int top[TOP],
                        const float *probability)
 {
-  printf("{\"input\": ");
-  print_quoted(path, FORM_JSON);
-  printf(", \"sample\": %zu, \"class\": %d, \"top\": [", number, top[0]);
-  for (int i = 0; i < TOP && top[i] >= 0; i++)
-    printf("%s{\"class\": %d, \"probability\": %.9g}", i == 0 ? "" : ", ", top[i],
-           (double)probability[top[i]]);
-  putchar(']');
-  if (label != NULL) printf(", \"label\": %" PRId32, *label);
-  printf("}\n");
+  lks_json json = {.out = stdout, .one_line = true};
+  lks_json_open(&json, NULL, '{');
+  lks_json_text(&json, "input", path);
+  lks_json_print(&json, "sample", "%zu", number);
+  lks_json_print(&json, "class", "%d", top[0]);
+  lks_json_open(&json, "top", '[');
+  for (int i = 0; i < TOP && top[i] >= 0; i++) {
+    lks_json_open(&json, NULL, '{');
+    lks_json_print(&json, "class", "%d", top[i]);
+    lks_json_print(&json, "probability", "%.9g", (double)probability[top[i]]);
+    lks_json_close(&json);
+  }
+  lks_json_close(&json);
+  if (label != NULL) lks_json_print(&json, "label", "%" PRId32, *label);
+  lks_json_close(&json);
 }
 
 static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count,

@@ -91,11 +91,8 @@ static void print_json_setting(lks_json *json, const lks_plan *p)
   const lks_config *c = &o->config;
   lks_json_text(json, "model", c->model);
   lks_json_text(json, "data", c->data);
-  lks_json_open(json, "shape", '[');
-  lks_json_number(json, NULL, (double)o->shape.height);
-  lks_json_number(json, NULL, (double)o->shape.width);
-  lks_json_number(json, NULL, (double)o->shape.channels);
-  lks_json_close(json);
+  const double shape[] = {(double)o->shape.height, (double)o->shape.width, (double)o->shape.channels};
+  lks_json_numbers(json, "shape", shape, 3);
   lks_json_number(json, "classes", (double)o->classes);
   lks_json_number(json, "train", (double)p->train);
   lks_json_number(json, "test", (double)p->test);

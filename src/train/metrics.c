@@ -12,6 +12,8 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/printed.h"
 #include "lockstep/network.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
@@ -42,17 +44,16 @@ static void print_csv(char out[LINE_SIZE], const lks_metrics_row *row)
   snprintf(out + length, LINE_SIZE - (size_t)length, "\n");
 }
 
-static void print_json(char out[LINE_SIZE], const lks_metrics_row *row)
+static void print_json(FILE *out, const lks_metrics_row *row)
 {
+  lks_json json = {.out = out, .one_line = true};
   double reals[REALS];
   row_reals(reals, row);
-  int length = snprintf(out, LINE_SIZE, "{\"epoch\": %zu, \"step\": %zu", row->epoch, row->step);
-  for (int i = 0; i < REALS; i++) {
-    char number[LKS_NUMBER_MAX];
-    lks_number_print(number, reals[i], "null");
-    length += snprintf(out + length, LINE_SIZE - (size_t)length, ", \"%s\": %s", real_names[i], number);
-  }
-  snprintf(out + length, LINE_SIZE - (size_t)length, "}\n");
+  lks_json_open(&json, NULL, '{');
+  lks_json_print(&json, "epoch", "%zu", row->epoch);
+  lks_json_print(&json, "step", "%zu", row->step);
+  for (int i = 0; i < REALS; i++) lks_json_number(&json, real_names[i], reals[i]);
+  lks_json_close(&json);
 }
 
 static bool write_whole(int fd, const char *text)
@@ -97,8 +98,15 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
   lks_status status = append_line(path, csv_heading, line);
   if (status != LKS_OK) return status;
   snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
-  print_json(line, row);
-  return append_line(path, "", line);
+  lks_printed printed;
+  char *text = NULL;
+  status = lks_printed_begin(&printed);
+  if (status != LKS_OK) return status;
+  print_json(printed.stream, row);
+  status = lks_printed_text(&text, &printed);
+  if (status == LKS_OK) status = append_line(path, "", text);
+  lks_free(text);
+  return status;
 }
 
 lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const lks_noise *noise)
