@@ -13,7 +13,7 @@ typedef struct settings {
   size_t classes, repeats;
   double seconds;
   bool layers, json, predict;
-  size_t rank_samples;
+  size_t rank_samples, host_ranks;
   double latency, bandwidth;
 } settings;
 
@@ -39,6 +39,9 @@ static const lks_option own_options[] = {
      "the first 1, 2, 4 ... ranks"},
     {"rank-samples", "N", LKS_OPTION_SIZE, AT(rank_samples), "0", NULL, 0, 1e6, "Prediction",
      "samples of a rank in a mini-batch, at any rank count; 0: as measured"},
+    {"ranks-per-host", "N", LKS_OPTION_SIZE, AT(host_ranks), "0", NULL, 0, 1e6, "Prediction",
+     "of the hosts that are predicted, each with a core like this one's for every thread; 0: as many as this "
+     "host has cores for"},
     {"latency", "MICROSECONDS", LKS_OPTION_REAL, AT(latency), "2", NULL, 0, 1e6, "Prediction",
      "between two hosts, when this run has but one"},
     {"bandwidth", "GB/S", LKS_OPTION_REAL, AT(bandwidth), "10", NULL, 1e-6, 1e6, "Prediction",
@@ -109,7 +112,7 @@ static void print(const settings *s, const lks_bench *bench, const lks_scaling *
 
 static lks_status measure_all(lks_comm *comm, const settings *s, const lks_bench_options *options)
 {
-  const lks_scaling_options ask = {s->rank_samples, 1e-6 * s->latency, 1e9 * s->bandwidth};
+  const lks_scaling_options ask = {s->rank_samples, s->host_ranks, 1e-6 * s->latency, 1e9 * s->bandwidth};
   lks_bench *bench;
   lks_scaling *predict = NULL;
   lks_status status = lks_bench_measure_all(&bench, comm, options);

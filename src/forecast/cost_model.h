@@ -7,10 +7,11 @@
 
 /** What a step costs on machines that are not at hand: arithmetic from plain numbers. Messages cost a latency
  * and a time per byte (Hockney's model); reductions take log2 P rounds, or two of them with the array split
- * when that is cheaper; exchanges of each with each cost every rank an overhead per message.
- * A rank waits for the last one at each reduction, whose times scatter like normal numbers.
+ * when that is cheaper; exchanges of each with each cost every rank an overhead per message, and the ranks
+ * of a host share its network. A rank waits for the last one at each reduction, whose times scatter like
+ * normal numbers.
  *  Sources: Hockney 1994; Thakur, Rabenseifner & Gropp 2005, "Optimization of collective communication
- * operations in MPICH"; Culler et al. 1993 for the overhead. */
+ * operations in MPICH"; Culler et al. 1993 for the overhead; Alexandrov et al. 1995 for the gap. */
 typedef struct lks_cost_link {
   double latency;     /* seconds of a round of a reduction */
   double second_byte; /* seconds a byte */

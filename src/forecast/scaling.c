@@ -47,8 +47,8 @@ static bool fits(const lks_norm *norm, size_t batch)
   return (norm->kind != LKS_NORM_SIZE && norm->kind != LKS_NORM_RANKS) || norm->size <= batch;
 }
 
-static lks_status predict_at(const predicting *p, lks_scaling_point *point, const lks_cost_work *work,
-                             const lks_stages *stages)
+static lks_status predict_at(const predicting *p, lks_scaling_point *point, const lks_cost_machine *machine,
+                             const lks_cost_work *work, const lks_stages *stages)
 {
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
@@ -59,8 +59,7 @@ static lks_status predict_at(const predicting *p, lks_scaling_point *point, cons
                         .microbatch = p->bench->microbatch,
                         .norm = config->bn,
                         .reduce = config->reduce};
-    if (fits(&run.norm, run.batch))
-      status = lks_cost_step(&point->cost[a], &p->predict->machine, &work[a], &run, stages);
+    if (fits(&run.norm, run.batch)) status = lks_cost_step(&point->cost[a], machine, &work[a], &run, stages);
   }
   return status;
 }
@@ -95,19 +94,24 @@ static lks_status check_all(const predicting *p, const lks_stages *stages)
     lks_cost_work work[LKS_BENCH_ARMS_MAX];
     status = calibrate_all(work, p, (size_t)lks_comm_rank(p->comm) < point->ranks);
     if (!status) status = measure_at_all(p, point);
-    if (!status) status = lks_comm_agree_all(p->comm, predict_at(p, point, work, stages));
+    if (!status) status = lks_comm_agree_all(p->comm, predict_at(p, point, &predict->machine, work, stages));
     if (ranks >= size) break;
   }
   return status;
 }
 
+/* On hosts that have a core for every rank. */
 static lks_status forecast(const predicting *p, const lks_stages *stages)
 {
+  lks_scaling *predict = p->predict;
+  lks_cost_machine machine = predict->machine;
   lks_status status = LKS_OK;
+  machine.host_ranks = (double)predict->host_ranks;
   for (size_t i = 0; i < LKS_FORECASTS && !status; i++) {
-    size_t ranks = (size_t)2 << i, on_host = (size_t)p->predict->machine.host_ranks;
-    p->predict->forecast[i] = (lks_scaling_point){.ranks = ranks, .hosts = lks_divide_up(ranks, on_host)};
-    status = predict_at(p, &p->predict->forecast[i], p->predict->work, stages);
+    size_t ranks = (size_t)2 << i;
+    predict->forecast[i] =
+        (lks_scaling_point){.ranks = ranks, .hosts = lks_divide_up(ranks, predict->host_ranks)};
+    status = predict_at(p, &predict->forecast[i], &machine, predict->work, stages);
   }
   return status;
 }
@@ -150,6 +154,7 @@ static void prepare(predicting *p, const lks_scaling_options *options)
   p->predict->machine =
       (lks_cost_machine){.host_ranks = cores > 1 ? (double)cores : 1,
                          .between = lks_cost_link_assumed(options->latency, options->bandwidth)};
+  p->predict->host_ranks = options->host_ranks ? options->host_ranks : (size_t)p->predict->machine.host_ranks;
 }
 
 lks_status lks_scaling_predict_all(lks_scaling **predict, lks_comm *comm, const lks_bench *bench,

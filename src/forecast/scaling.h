@@ -8,9 +8,10 @@
 enum { LKS_FORECASTS = 12, LKS_CHECKS_MAX = 16 };
 
 typedef struct lks_scaling_options {
-  size_t samples;   /* of a rank in a mini-batch, at any rank count; 0: as in this run */
-  double latency;   /* seconds, between hosts, assumed where it cannot be measured ... */
-  double bandwidth; /* ... and bytes a second */
+  size_t samples;    /* of a rank in a mini-batch, at any rank count; 0: as in this run */
+  size_t host_ranks; /* of a host that is foretold; 0: as many as this one has cores for */
+  double latency;    /* seconds, between hosts, assumed where it cannot be measured ... */
+  double bandwidth;  /* ... and bytes a second */
 } lks_scaling_options;
 
 typedef struct lks_scaling_point {
@@ -20,8 +21,8 @@ typedef struct lks_scaling_point {
 } lks_scaling_point;
 
 typedef struct lks_scaling {
-  size_t samples; /* of a rank */
-  lks_cost_machine machine;
+  size_t samples, host_ranks; /* of a rank; of a host that is foretold */
+  lks_cost_machine machine;   /* with the ranks that this host has cores for */
   lks_cost_work work[LKS_BENCH_ARMS_MAX];
   bool between_measured;
   size_t checks;

@@ -25,8 +25,8 @@ static bool first_of_precision(const lks_bench *b, size_t arm)
 static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
 {
   const lks_cost_machine *m = &p->machine;
-  fprintf(out, "\nModel: %zu samples a rank, %.0f rank%s a host\n", p->samples, m->host_ranks,
-          m->host_ranks > 1 ? "s" : "");
+  fprintf(out, "\nModel: %zu samples a rank, %zu rank%s a host\n", p->samples, p->host_ranks,
+          p->host_ranks > 1 ? "s" : "");
   for (size_t a = 0; a < b->arms; a++)
     if (first_of_precision(b, a))
       fprintf(out, "  a rank's own work in %s      %8.3f ms a step and %.3f +- %.3f ms a microbatch\n",
@@ -38,6 +38,10 @@ static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
     fprintf(out, "  ranks of one host: not measured, taken as free; start at least two\n");
   print_link(out, "hosts", &m->between,
              p->between_measured ? "" : "\n    (assumed: this run is on one host; --latency, --bandwidth)");
+  if (p->host_ranks > 1)
+    fprintf(out,
+            "    a host's ranks share that; how well its network serves many at once is not known here, and\n"
+            "    sums of gradients over many hosts may last several times longer or shorter\n");
   if (m->crowded > 0)
     fprintf(out, "  more ranks than cores        %8.2f us a reduction for each rank of a host\n",
             1e6 * m->crowded);
@@ -130,7 +134,7 @@ void lks_scaling_print_json(lks_json *json, const lks_scaling *p, const lks_benc
 {
   lks_json_open(json, "prediction", '{');
   lks_json_number(json, "samples_a_rank", (double)p->samples);
-  lks_json_number(json, "ranks_a_host", p->machine.host_ranks);
+  lks_json_number(json, "ranks_a_host", (double)p->host_ranks);
   print_json_link(json, "inside_host", &p->machine.inside);
   print_json_link(json, p->between_measured ? "between_hosts" : "between_hosts_assumed", &p->machine.between);
   lks_json_open(json, "checks", '[');

@@ -43,6 +43,12 @@ holds model '[p["ranks"] for p in d["prediction"]["checks"]] == [1, 1, 2, 2, 3, 
 holds model 'all(p["predicted"] > 0 and p["measured"] > 0 for p in d["prediction"]["checks"])'
 holds model '[p["ranks"] for p in d["prediction"]["forecast"] if p["bn"] == "sync"] == [2 ** k for k in range(1, 13)]'
 holds model 'all(p["batch_norm"] > 0 if p["bn"] == "sync" else p["batch_norm"] == 0 for p in d["prediction"]["forecast"])'
+holds model '[p["hosts"] for p in d["prediction"]["forecast"]][-1] == -(-4096 // d["prediction"]["ranks_a_host"])'
+run hosts 2 bench --model mlp --shape 6x6x1 --batch-size 48 --bn sync --predict --ranks-per-host 96 --json "${quick[@]}"
+ended hosts 0
+holds hosts 'd["prediction"]["ranks_a_host"] == 96'
+holds hosts '[p["hosts"] for p in d["prediction"]["forecast"]] == [1] * 6 + [2, 3, 6, 11, 22, 43]'
+holds hosts 'all(p["hosts"] == 1 for p in d["prediction"]["checks"])'
 # A normalization batch above the microbatch, and above what one rank has of a mini-batch.
 run groups 2 bench --model mlp --shape 4 --batch-size 64 --microbatch 8 --bn 64,16 --predict --json "${quick[@]}"
 ended groups 0
