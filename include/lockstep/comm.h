@@ -55,8 +55,6 @@ lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, 
  *  each of the LKS_TRAFFICS. Started in the same order on every rank. */
 lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
 lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic);
-/** Local. Lets reductions under way move on. */
-void lks_comm_progress(lks_comm *comm);
 
 /** Collective. out[3*count]: minimum, average and maximum over the ranks of each values[i]. */
 lks_status lks_comm_spread_all(lks_comm *comm, double *out, const double *values, size_t count);

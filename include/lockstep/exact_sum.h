@@ -15,9 +15,6 @@ enum { LKS_EXACT_DIGITS = 6, LKS_EXACT_LIMBS = 7, LKS_EXACT_FLAW = 6 };
 /** Local. Adds value to the accumulator limbs[LKS_EXACT_LIMBS]. */
 void lks_exact_sum_add(int64_t *limbs, double value);
 
-/** Local. For c in 0..count-1 adds values[c] to the accumulator limbs + c * LKS_EXACT_LIMBS. */
-void lks_exact_sum_add_each(int64_t *limbs, const double *values, size_t count);
-
 /** Local. limbs[i] += other[i] for `count` accumulators. */
 void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count);
 

@@ -19,17 +19,13 @@ typedef struct lks_tree_block {
 typedef struct lks_tree_stack {
   size_t elements;  /* length of each vector */
   size_t stride;    /* distance of two vectors in the workspace, a multiple of 16 */
-  float *workspace; /* borrowed: lks_tree_capacity(run) vectors of stride floats */
+  float *workspace; /* borrowed: one vector of stride floats more than the most blocks that it holds */
   int count;        /* blocks on the stack; block b's vector is workspace + b * stride */
   lks_tree_block block[LKS_TREE_MAX_BLOCKS];
 } lks_tree_stack;
 
 /** Local. elements rounded up so that vectors stay aligned to 64 bytes. */
 size_t lks_tree_stride(size_t elements);
-
-/** Local. Vectors of workspace that summing the leaves [first, first+count) one after another needs at most.
- */
-int lks_tree_capacity(size_t first, size_t count);
 
 /** Local. The maximal aligned blocks of the leaves [first, first+count), in order; returns how many. */
 int lks_tree_blocks(lks_tree_block block[LKS_TREE_MAX_BLOCKS], size_t first, size_t count);

@@ -162,13 +162,13 @@ lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const 
   return status;
 }
 
-void lks_settings_default(void *settings, const lks_syntax *syntax)
+static void set_defaults(void *settings, const lks_syntax *syntax)
 {
   for (size_t i = 0; i < syntax->options; i++)
     lks_config_value_read(settings, &syntax->option[i], syntax->option[i].standard);
 }
 
-lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks_arguments *arguments)
+static lks_status take_values(void *settings, const lks_syntax *syntax, const lks_arguments *arguments)
 {
   for (size_t i = 0; i < syntax->options; i++) {
     if (arguments->value[i] == NULL) continue;
@@ -181,9 +181,9 @@ lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks
 lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
                                  const lks_syntax *syntax, int argc, char **argv)
 {
-  lks_settings_default(settings, syntax);
+  set_defaults(settings, syntax);
   lks_status status = lks_command_line_all(arguments, comm, syntax, argc, argv);
-  return status == LKS_OK ? lks_comm_agree_all(comm, lks_settings_take(settings, syntax, arguments)) : status;
+  return status == LKS_OK ? lks_comm_agree_all(comm, take_values(settings, syntax, arguments)) : status;
 }
 
 const lks_option lks_run_settings_file = {
@@ -214,14 +214,14 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
 {
   memset(settings, 0, bytes);
   lks_config_default(&settings->config);
-  lks_settings_default(settings, syntax);
-  lks_status status = lks_settings_take(settings, syntax, arguments);
+  set_defaults(settings, syntax);
+  lks_status status = take_values(settings, syntax, arguments);
   if (status != LKS_OK) return status;
   find_file(settings);
   if (settings->file[0] != '\0') {
     lks_config_default(&settings->config);
     status = lks_config_read(&settings->config, settings->file);
-    if (status == LKS_OK) status = lks_settings_take(settings, syntax, arguments);
+    if (status == LKS_OK) status = take_values(settings, syntax, arguments);
   }
   if (status == LKS_OK && arguments->count == 1)
     status = lks_config_set(&settings->config, "data", arguments->argument[0]);

@@ -29,13 +29,8 @@ typedef struct lks_arguments {
 lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const lks_syntax *syntax, int argc,
                                 char **argv);
 
-/** Local. Fills the settings with the options' defaults. */
-void lks_settings_default(void *settings, const lks_syntax *syntax);
-
-/** Local. Puts what was given on the command line into the settings. LKS_ERR_USAGE for a bad value. */
-lks_status lks_settings_take(void *settings, const lks_syntax *syntax, const lks_arguments *arguments);
-
-/** Collective. The three above: command line, defaults, values; the ranks agree. */
+/** Collective. The same, and puts the options' defaults and what was given into the settings; the ranks agree.
+ * LKS_ERR_USAGE for a bad value too. */
 lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
                                  const lks_syntax *syntax, int argc, char **argv);
 

@@ -49,16 +49,6 @@ lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic)
   return lks_mpi_status(code, "MPI_Wait");
 }
 
-void lks_comm_progress(lks_comm *comm)
-{
-  /* Looks without completing: an error stays with the request until lks_comm_wait_all reports it. */
-  for (int i = 0; i < LKS_TRAFFICS; i++) {
-    int done;
-    if (comm->request[i] != MPI_REQUEST_NULL)
-      MPI_Request_get_status(comm->request[i], &done, MPI_STATUS_IGNORE);
-  }
-}
-
 /* both[2*count]: maxima of values and of their opposites; total[count]: sums. */
 static lks_status spread_all(lks_comm *comm, double *both, double *total, int count)
 {

@@ -19,7 +19,7 @@ void lks_leaky_relu_forward(void *y, const void *x, float slope, size_t count, l
 /** Local. dx = dy where y > 0, else slope*dy. dx may be dy. */
 void lks_leaky_relu_backward(void *dx, const void *dy, const void *y, float slope, size_t count,
                              lks_type type);
-/** Local. y = 1/(1 + exp(-x)), in double by lks_exp, rounded to fp32 and then to `type`. y may be x. */
+/** Local. y = 1/(1 + exp(-x)), in double by our own exp, rounded to fp32 and then to `type`. y may be x. */
 void lks_sigmoid_forward(void *y, const void *x, size_t count, lks_type type);
 /** Local. dx = dy * (y * (1 - y)). dx may be dy. */
 void lks_sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type);

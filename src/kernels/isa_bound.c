@@ -36,7 +36,8 @@ static const struct {
     {"DEFAULT", LKS_ISAS - 1},
 };
 
-bool lks_isa_bound_of(lks_isa *isa, const char *word)
+/* In letters of any case. */
+static bool find_level(lks_isa *isa, const char *word)
 {
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcasecmp(words[i].word, word) == 0) {
@@ -55,7 +56,7 @@ lks_isa_bound lks_isa_bound_read(void)
     const char *word = getenv(variables[i]);
     if (!word || !word[0]) continue;
     bound = (lks_isa_bound){.variable = variables[i], .word = word};
-    bound.known = lks_isa_bound_of(&bound.isa, word);
+    bound.known = find_level(&bound.isa, word);
   }
   return bound;
 }

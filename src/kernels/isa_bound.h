@@ -15,7 +15,4 @@ typedef struct lks_isa_bound {
 /** Local. */
 lks_isa_bound lks_isa_bound_read(void);
 
-/** Local. The level of one of oneDNN's words, in letters of any case; false if it is not known. */
-bool lks_isa_bound_of(lks_isa *isa, const char *word);
-
 #endif

@@ -6,12 +6,6 @@
 
 #include "kernels/vector/table.h"
 
-double lks_exp(double x)
-{
-  lks_vector()->exp->exp(&x, &x, 1);
-  return x;
-}
-
 /* x = 2^exponent * (1 + f), 1 + f in [sqrt(1/2), sqrt(2)); log(1+f) = 2 atanh(s), s = f/(2+f), as f - s*(f -
  * series). Source: Cody & Waite 1980, chapter 5; the series is the Taylor one, its remainder below 2^-58. */
 double lks_log(double x)

@@ -16,9 +16,8 @@ void lks_softmax_cross_entropy(double *loss, uint8_t *correct, void *dlogits, fl
                                const float *logits, const int32_t *label, double smoothing, double weight,
                                size_t samples, size_t classes, lks_type type);
 
-/** Local. Exp and log from multiplications, additions and one division, none fused: the same bits on any
- * host, within 2 ulp. exp(-inf) = 0, log(0) = -inf, log of a negative number is NaN. */
-double lks_exp(double x);
+/** Local. Log from multiplications, additions and one division, none fused: the same bits on any host, within
+ * 2 ulp. log(0) = -inf, log of a negative number is NaN. */
 double lks_log(double x);
 
 #endif

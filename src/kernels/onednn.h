@@ -43,8 +43,6 @@ typedef enum lks_linear_pass { LKS_LINEAR_FORWARD, LKS_LINEAR_DATA, LKS_LINEAR_W
 /** Local. */
 const char *lks_linear_implementation(const lks_linear *linear, lks_linear_pass pass);
 
-/** Local. Elements of w. */
-size_t lks_linear_weights(const lks_linear *linear);
 /** Local. Bytes of w in the layouts that the primitives like best, and of room to bring it there. */
 size_t lks_linear_packed_bytes(const lks_linear *linear);
 /** Local. Floats of dw in its packed layout, padding included, then db if there is a bias. */

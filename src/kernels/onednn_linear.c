@@ -8,7 +8,7 @@ struct lks_linear {
   lks_onednn_host host;
   lks_onednn_op forward, backward_data, backward_weights, unpack;
   lks_onednn_pack pack, pack_data; /* pack_data: none if the layout is the forward pass's */
-  size_t weights, outputs;
+  size_t outputs;
   size_t data_offset, words_offset; /* bytes of `packed` before the weights of backward_data, and the words */
   size_t packed_bytes;
   size_t dw, dw_rounded; /* floats of dw in its layout; and up to where db starts */
@@ -143,7 +143,6 @@ lks_status lks_linear_create(lks_linear **linear, lks_linear_kind kind, const lk
   made->bias = bias;
   lks_window w = as_convolution(kind, window);
   made->outputs = w.out_channels;
-  made->weights = w.out_channels * w.in_channels * w.kernel_height * w.kernel_width;
   linear_layouts layouts = {0};
   int before = lks_onednn_threads_swap(1);
   lks_status status = lks_onednn_host_open(&made->host, threads);
@@ -172,11 +171,6 @@ const char *lks_linear_implementation(const lks_linear *linear, lks_linear_pass 
 {
   const lks_onednn_op *ops[] = {&linear->forward, &linear->backward_data, &linear->backward_weights};
   return lks_onednn_implementation(ops[pass]->desc);
-}
-
-size_t lks_linear_weights(const lks_linear *linear)
-{
-  return linear->weights;
 }
 
 size_t lks_linear_packed_bytes(const lks_linear *linear)

@@ -26,7 +26,7 @@ static bool absent(lks_cell cell, double value)
   return true;
 }
 
-void lks_cell_print(lks_cell cell, double value, int digits)
+static void print_number(lks_cell cell, double value, int digits)
 {
   if (absent(cell, value)) return;
   if (fabs(value) < 1e7)
@@ -72,14 +72,14 @@ static void print_arm(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t
 void lks_table_cells(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t seeds)
 {
   print_arm(cell, row, seeds);
-  lks_cell_print(cell[LKS_CELL_TRAIN_LOSS], row->train_loss, 4);
-  lks_cell_print(cell[LKS_CELL_TEST_LOSS], row->test_loss, 4);
-  lks_cell_print(cell[LKS_CELL_PRECISE_LOSS], row->precise_loss, 4);
-  lks_cell_print(cell[LKS_CELL_TEST_ACCURACY], row->test_accuracy, 2);
-  lks_cell_print(cell[LKS_CELL_PRECISE_ACCURACY], row->precise_accuracy, 2);
+  print_number(cell[LKS_CELL_TRAIN_LOSS], row->train_loss, 4);
+  print_number(cell[LKS_CELL_TEST_LOSS], row->test_loss, 4);
+  print_number(cell[LKS_CELL_PRECISE_LOSS], row->precise_loss, 4);
+  print_number(cell[LKS_CELL_TEST_ACCURACY], row->test_accuracy, 2);
+  print_number(cell[LKS_CELL_PRECISE_ACCURACY], row->precise_accuracy, 2);
   lks_cell_print_signed(cell[LKS_CELL_GAP], row->gap, 2);
-  lks_cell_print(cell[LKS_CELL_SPEED], row->images_per_second, row->images_per_second < 100 ? 1 : 0);
-  lks_cell_print(cell[LKS_CELL_BN_SHARE], 100 * row->bn_share, 1);
+  print_number(cell[LKS_CELL_SPEED], row->images_per_second, row->images_per_second < 100 ? 1 : 0);
+  print_number(cell[LKS_CELL_BN_SHARE], 100 * row->bn_share, 1);
 }
 
 size_t lks_table_runs(const lks_table *table)

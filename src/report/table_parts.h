@@ -38,9 +38,7 @@ void lks_table_cells(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t 
 
 /** Local. p as "0.012", "< 0.001" or "-". */
 void lks_cell_print_p(lks_cell cell, double p);
-/** Local. A number with so many digits behind the point, "-" for NaN. */
-void lks_cell_print(lks_cell cell, double value, int digits);
-/** Local. The same with its sign. */
+/** Local. A number with its sign and so many digits behind the point, "-" for NaN. */
 void lks_cell_print_signed(lks_cell cell, double value, int digits);
 
 /** Local. The learning rate of each arm, in one line. */

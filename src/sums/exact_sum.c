@@ -60,11 +60,6 @@ void lks_exact_sum_add(int64_t *limbs, double value)
   spread(limbs, bits);
 }
 
-void lks_exact_sum_add_each(int64_t *limbs, const double *values, size_t count)
-{
-  for (size_t c = 0; c < count; c++) lks_exact_sum_add(limbs + c * LKS_EXACT_LIMBS, values[c]);
-}
-
 void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count)
 {
   for (size_t i = 0; i < count * LKS_EXACT_LIMBS; i++) limbs[i] += other[i];

@@ -29,17 +29,6 @@ int lks_tree_blocks(lks_tree_block block[LKS_TREE_MAX_BLOCKS], size_t first, siz
   return blocks;
 }
 
-int lks_tree_capacity(size_t first, size_t count)
-{
-  lks_tree_block block[LKS_TREE_MAX_BLOCKS];
-  int capacity = 0;
-  for (size_t before = 0; before < count; before++) {
-    int needed = lks_tree_blocks(block, first, before) + 1;
-    if (needed > capacity) capacity = needed;
-  }
-  return capacity;
-}
-
 void lks_tree_stack_begin(lks_tree_stack *stack, float *workspace, size_t elements)
 {
   stack->elements = elements;

@@ -25,8 +25,8 @@ typedef struct limbs {
 
 static void add_sums(limbs *to, const double *first, const double *second, size_t channels)
 {
-  lks_exact_sum_add_each(&to->first[0][0], first, channels);
-  lks_exact_sum_add_each(&to->second[0][0], second, channels);
+  for (size_t c = 0; c < channels; c++) lks_exact_sum_add(to->first[c], first[c]);
+  for (size_t c = 0; c < channels; c++) lks_exact_sum_add(to->second[c], second[c]);
 }
 
 static void merge(limbs *to, const limbs *from)

@@ -29,7 +29,8 @@ static void fill_leaf(float *leaf, size_t elements, size_t i, size_t b)
 static float *sum_leaves(lks_tree_stack *stack, size_t first, size_t last, size_t b)
 {
   size_t elements = bucket_elements[b];
-  size_t vectors = (size_t)lks_tree_capacity(first, last - first) + 1;
+  size_t vectors = 2; /* growing blocks, then shrinking ones, and the next leaf */
+  for (size_t n = last - first; n > 0; n /= 2) vectors += 2;
   float *workspace = lks_new(vectors * lks_tree_stride(elements), sizeof *workspace);
   if (workspace == NULL) return NULL;
   lks_tree_stack_begin(stack, workspace, elements);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "kernels/loss.h"
+#include "kernels/vector/table.h"
 #include "support/kernel_test.h"
 #include "support/naive_loss.h"
 
@@ -29,6 +30,12 @@ static double uniform(double low, double high)
   return low + (high - low) * ((double)(state_of_random >> 11) * 0x1p-53);
 }
 
+static double exp_of(double x)
+{
+  lks_vector()->exp->exp(&x, &x, 1);
+  return x;
+}
+
 enum { SWEEP = 200000 };
 
 static void test_exp_is_within_two_ulp(void **state)
@@ -39,24 +46,24 @@ static void test_exp_is_within_two_ulp(void **state)
     double worst = 0;
     for (int i = 0; i < SWEEP; ++i) {
       const double x = uniform(ranges[r][0], ranges[r][1]);
-      worst = fmax(worst, ulps(lks_exp(x), expl(x)));
+      worst = fmax(worst, ulps(exp_of(x), expl(x)));
     }
     assert_true(worst < 2);
   }
   for (int n = -1074; n <= 1023; ++n) { /* where the rounding of x / ln 2 changes */
     const double x = (n + 0.5) * 0.6931471805599453;
-    assert_true(x > 709.78 || ulps(lks_exp(x), expl(x)) < 2);
+    assert_true(x > 709.78 || ulps(exp_of(x), expl(x)) < 2);
   }
 }
 
 static void test_exp_at_its_edges(void **state)
 {
   (void)state;
-  assert_true(lks_exp(0) == 1 && lks_exp(-0.0) == 1);
-  assert_true(lks_exp(INFINITY) == INFINITY && lks_exp(710) == INFINITY && lks_exp(DBL_MAX) == INFINITY);
-  assert_true(lks_exp(-INFINITY) == 0 && lks_exp(-746) == 0 && lks_exp(-DBL_MAX) == 0);
-  assert_true(isnan(lks_exp(NAN)));
-  assert_true(lks_exp(0x1p-1074) == 1 && lks_exp(-745) == 0x1p-1074);
+  assert_true(exp_of(0) == 1 && exp_of(-0.0) == 1);
+  assert_true(exp_of(INFINITY) == INFINITY && exp_of(710) == INFINITY && exp_of(DBL_MAX) == INFINITY);
+  assert_true(exp_of(-INFINITY) == 0 && exp_of(-746) == 0 && exp_of(-DBL_MAX) == 0);
+  assert_true(isnan(exp_of(NAN)));
+  assert_true(exp_of(0x1p-1074) == 1 && exp_of(-745) == 0x1p-1074);
 }
 
 static void test_log_is_within_two_ulp(void **state)

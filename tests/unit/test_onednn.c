@@ -119,7 +119,8 @@ static layer layer_make(lks_linear_kind kind, lks_window window, bool bias, lks_
 {
   layer l = {.window = window, .type = type, .in = in_elements(&window), .out = out_elements(&window)};
   CHECK(lks_linear_create(&l.linear, kind, &window, bias, true, type, type, 2));
-  l.weights = lks_linear_weights(l.linear);
+  l.weights = window.in_channels * window.out_channels;
+  if (kind == LKS_LINEAR_CONV) l.weights *= window.kernel_height * window.kernel_width;
   l.gradients = lks_linear_gradient_elements(l.linear);
   l.x = random_values(l.in, 1, type);
   l.dy = random_values(l.out, 2, type);

@@ -56,7 +56,7 @@ typedef struct lks_elementwise_kernels {
 } lks_elementwise_kernels;
 
 typedef struct lks_exp_kernels {
-  void (*exp)(double *y, const double *x, size_t count); /* y may be x */
+  void (*exp)(double *y, const double *x, size_t count); /* y may be x; within 2 ulp, not fused */
   void (*sigmoid_forward)(void *y, const void *x, size_t count, lks_type type);
 } lks_exp_kernels;
 
