@@ -77,22 +77,8 @@ static void advance(subject *s, int steps)
 
 static void enter(lks_comm *comm)
 {
-  if (lks_comm_rank(comm) == 0) {
-    strcpy(folder, "/tmp/lockstep-checkpoint-XXXXXX");
-    if (!mkdtemp(folder)) folder[0] = '\0';
-  }
-  lks_assert_ok_all(comm, lks_comm_broadcast_all(comm, folder, sizeof folder, 0));
-  lks_assert_all(comm, folder[0] != '\0');
+  lks_test_folder_all(comm, folder);
   snprintf(path, sizeof path, "%s/checkpoint-1.h5", folder);
-}
-
-static void leave(lks_comm *comm)
-{
-  char command[128];
-  bool ok = true;
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  if (lks_comm_rank(comm) == 0) ok = system(command) == 0;
-  lks_assert_all(comm, ok);
 }
 
 static const lks_run_state run_state = {.epoch = 2,
@@ -134,7 +120,7 @@ static void test_a_loaded_run_goes_on_alike(lks_comm *comm)
     destroy(&whole);
     destroy(&resumed);
   }
-  leave(comm);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 static void test_header(lks_comm *comm)
@@ -161,7 +147,7 @@ static void test_header(lks_comm *comm)
                            header.std[0] == lks_dataset_std(s.dataset)[0]);
   lks_checkpoint_header_clear(&header);
   destroy(&s);
-  leave(comm);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 /** What goes into files is what the network says PyTorch has. */
@@ -236,7 +222,7 @@ static void test_ranks_that_differ(lks_comm *comm)
   lks_assert_all(comm, write_all(comm, &s) == expected);
   lks_assert_all(comm, lks_file_exists(path) == (last == 0));
   destroy(&s);
-  leave(comm);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 /** Loading must fail on all ranks, name what differs, and change nothing. */
@@ -267,7 +253,7 @@ static void test_of_another_model(lks_comm *comm)
   destroy(&wider);
   destroy(&plain);
   destroy(&adam);
-  leave(comm);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 static void test_bad_files(lks_comm *comm)
@@ -289,7 +275,7 @@ static void test_bad_files(lks_comm *comm)
   snprintf(path, sizeof path, "%s/nowhere/checkpoint.h5", folder);
   lks_assert_all(comm, write_all(comm, &s) == LKS_ERR_IO);
   destroy(&s);
-  leave(comm);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 static const lks_mpi_test tests[] = {

@@ -68,15 +68,11 @@ static char folder[64], path[128];
 
 static void enter(lks_comm *comm)
 {
-  if (lks_comm_rank(comm) == 0) {
-    strcpy(folder, "/tmp/lockstep-checkpoint-XXXXXX");
-    if (!mkdtemp(folder)) folder[0] = '\0';
-  }
-  lks_assert_ok_all(comm, lks_comm_broadcast_all(comm, folder, sizeof folder, 0));
-  lks_assert_all(comm, folder[0] != '\0');
+  lks_test_folder_all(comm, folder);
   snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
 }
 
+/* Nothing but the checkpoint is left there. */
 static void leave(lks_comm *comm)
 {
   bool ok = true;

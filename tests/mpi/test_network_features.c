@@ -79,16 +79,6 @@ static lks_status network_pass(pair *p, lks_pass_result *result, size_t total)
   return lks_network_pass_all(p->network, result, LKS_PASS_TRAIN, &batch, &form, 0, false);
 }
 
-static double distance(const float *got, const double *want, size_t count)
-{
-  double error = 0, size = 0;
-  for (size_t i = 0; i < count; i++) {
-    error += (got[i] - want[i]) * (got[i] - want[i]);
-    size += want[i] * want[i];
-  }
-  return sqrt(error / size);
-}
-
 /* A training pass over the first `total` samples, the naive one before it. */
 static bool pass_agrees(lks_status *status, pair *p, size_t total)
 {
@@ -108,10 +98,10 @@ static bool pass_agrees(lks_status *status, pair *p, size_t total)
   *status = lks_status_worse(*status, network_pass(p, &result, total));
   return fabs(result.loss - p->naive->loss) <= tolerance * p->naive->loss &&
          result.correct == p->naive->correct &&
-         distance(lks_network_gradients(p->network), p->naive->gradient,
-                  lks_network_parameter_count(p->network)) <= tolerance &&
-         distance(lks_network_running(p->network), p->naive->updated,
-                  lks_network_running_count(p->network)) <= tolerance;
+         naive_distance(lks_network_gradients(p->network), p->naive->gradient,
+                        lks_network_parameter_count(p->network)) <= tolerance &&
+         naive_distance(lks_network_running(p->network), p->naive->updated,
+                        lks_network_running_count(p->network)) <= tolerance;
 }
 
 static void test_training(lks_comm *comm)

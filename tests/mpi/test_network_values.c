@@ -92,16 +92,6 @@ static void naive_pass(pair *p, lks_pass kind, size_t first, size_t total, uint3
   naive_network_pass(p->naive, &batch, &input_form, &set);
 }
 
-static double distance(const float *got, const double *want, size_t count)
-{
-  double error = 0, size = 0;
-  for (size_t i = 0; i < count; i++) {
-    error += (got[i] - want[i]) * (got[i] - want[i]);
-    size += want[i] * want[i];
-  }
-  return sqrt(error / size);
-}
-
 /* The largest distance of a tensor's gradient (or of its running statistic from `running`). */
 static double worst_tensor(pair *p, const double *running)
 {
@@ -113,7 +103,7 @@ static double worst_tensor(pair *p, const double *running)
         statistic ? lks_network_running(p->all.network) : lks_network_gradients(p->all.network);
     const double *want = statistic ? running : p->naive->gradient;
     if (statistic != (running != NULL)) continue;
-    worst = fmax(worst, distance(got + tensor->offset, want + tensor->offset, tensor->elements));
+    worst = fmax(worst, naive_distance(got + tensor->offset, want + tensor->offset, tensor->elements));
   }
   return worst;
 }
@@ -128,8 +118,8 @@ static bool values_agree(lks_status *status, pair *p, lks_pass kind, size_t firs
   *status = lks_status_worse(*status, pass(&p->all, &result, kind, first, total, step));
   lks_network_shard(p->all.network, total, &begin, &count);
   const double off = count == 0 ? 0
-                                : distance(lks_network_logits(p->all.network),
-                                           p->naive->logits + begin * classes, count * classes);
+                                : naive_distance(lks_network_logits(p->all.network),
+                                                 p->naive->logits + begin * classes, count * classes);
   return off <= tolerance && fabs(result.loss - p->naive->loss) <= tolerance * p->naive->loss &&
          result.correct == p->naive->correct && result.samples == (int64_t)total;
 }

@@ -66,20 +66,9 @@ static void test_close_to_fp32(lks_comm *comm)
 
 static void test_one_example_alone(lks_comm *comm)
 {
-  subject s;
-  lks_pass_result result;
-  float together[BATCH][CLASSES];
+  bool same = false;
   lks_network_options o = bf16("sync", 1);
-  lks_assert_ok_all(comm, subject_create(&s, NULL, residual_text, &o));
-  lks_status status = train(&s, &result);
-  if (!status) status = pass(&s, &result, LKS_PASS_RUNNING, 0, BATCH, 0);
-  memcpy(together, lks_network_logits(s.network), sizeof together);
-  bool same = true;
-  for (size_t i = 0; i < BATCH && !status; i++) {
-    status = pass(&s, &result, LKS_PASS_RUNNING, i, 1, 0);
-    same = same && !memcmp(together[i], lks_network_logits(s.network), sizeof together[i]);
-  }
-  subject_destroy(&s);
+  lks_status status = samples_alone(&same, &o);
   lks_assert_ok_all(comm, status);
   lks_assert_all(comm, same);
 }

@@ -18,27 +18,19 @@
 #include "support/mpi_test.h"
 #include "train/run_directory.h"
 
-static char folder[256];
+static char folder[64];
 
 /** All ranks move into one fresh folder; relative names then lie in it. */
 static void enter(lks_comm *comm)
 {
-  if (lks_comm_rank(comm) == 0) {
-    strcpy(folder, "/tmp/lockstep-run-XXXXXX");
-    if (!mkdtemp(folder)) folder[0] = '\0';
-  }
-  lks_assert_ok_all(comm, lks_comm_broadcast_all(comm, folder, sizeof folder, 0));
-  lks_assert_all(comm, folder[0] && chdir(folder) == 0);
+  lks_test_folder_all(comm, folder);
+  lks_assert_all(comm, chdir(folder) == 0);
 }
 
 static void leave(lks_comm *comm)
 {
-  char command[512];
-  bool ok = chdir("/") == 0;
-  lks_assert_all(comm, ok);
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  if (lks_comm_rank(comm) == 0) ok = system(command) == 0;
-  lks_assert_all(comm, ok);
+  lks_assert_all(comm, chdir("/") == 0);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 static lks_config settings(const char *output, bool resume)

@@ -151,3 +151,18 @@ void lks_assert_ok_all_at(lks_comm *comm, lks_status status, const char *text, c
   if (lowest < lks_comm_size(comm)) MPI_Bcast(why, sizeof why, MPI_CHAR, lowest, lks_comm_handle(comm));
   fail_in_step(against, text, why, file, line);
 }
+
+void lks_test_folder_all(lks_comm *comm, char folder[64])
+{
+  strcpy(folder, "/tmp/lockstep-test-XXXXXX");
+  if (lks_comm_rank(comm) == 0 && !mkdtemp(folder)) folder[0] = '\0';
+  lks_assert_ok_all(comm, lks_comm_broadcast_all(comm, folder, 64, 0));
+  lks_assert_all(comm, folder[0] != '\0');
+}
+
+void lks_test_folder_remove_all(lks_comm *comm, const char *folder)
+{
+  char command[128];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  lks_assert_all(comm, lks_comm_rank(comm) != 0 || system(command) == 0);
+}

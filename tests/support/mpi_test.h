@@ -55,4 +55,8 @@ void lks_assert_all_at(lks_comm *comm, bool condition, const char *text, const c
 #define lks_assert_ok_all(comm, status) lks_assert_ok_all_at(comm, status, #status, __FILE__, __LINE__)
 void lks_assert_ok_all_at(lks_comm *comm, lks_status status, const char *text, const char *file, int line);
 
+/** Collective. A new temporary folder of all ranks; and its end, with all in it. */
+void lks_test_folder_all(lks_comm *comm, char folder[64]);
+void lks_test_folder_remove_all(lks_comm *comm, const char *folder);
+
 #endif

@@ -313,3 +313,13 @@ void naive_network_gathered(double *running, const naive_network *n)
     }
   }
 }
+
+double naive_distance(const float *got, const double *want, size_t count)
+{
+  double error = 0, size = 0;
+  for (size_t i = 0; i < count; i++) {
+    error += (got[i] - want[i]) * (got[i] - want[i]);
+    size += want[i] * want[i];
+  }
+  return sqrt(error / size);
+}

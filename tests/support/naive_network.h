@@ -59,4 +59,7 @@ void naive_network_forget(naive_network *naive);
 /** running [as lks_network_running]: mean and unbiased variance of all that went into each batch norm. */
 void naive_network_gathered(double *running, const naive_network *naive);
 
+/** Of values from what they should be, in units of these. */
+double naive_distance(const float *got, const double *want, size_t count);
+
 #endif

@@ -105,6 +105,24 @@ lks_status train(subject *s, lks_pass_result *result)
   return status;
 }
 
+lks_status samples_alone(bool *same, const lks_network_options *o)
+{
+  subject s;
+  lks_pass_result result;
+  float together[BATCH][CLASSES];
+  lks_status status = subject_create(&s, NULL, residual_text, o);
+  if (!status) status = train(&s, &result);
+  if (!status) status = pass(&s, &result, LKS_PASS_RUNNING, 0, BATCH, 0);
+  if (!status) memcpy(together, lks_network_logits(s.network), sizeof together);
+  *same = true;
+  for (size_t i = 0; i < BATCH && !status; i++) {
+    status = pass(&s, &result, LKS_PASS_RUNNING, i, 1, 0);
+    *same = *same && !memcmp(together[i], lks_network_logits(s.network), sizeof together[i]);
+  }
+  subject_destroy(&s);
+  return status;
+}
+
 bool same_bits(subject *a, subject *b)
 {
   size_t parameters = lks_network_parameter_count(a->network),

@@ -40,6 +40,10 @@ lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first
  * mini-batch. */
 lks_status train(subject *s, lks_pass_result *result);
 
+/** Local. Whether a trained network, with running statistics, gives each sample the same logits alone as in
+ * company. */
+lks_status samples_alone(bool *same, const lks_network_options *o);
+
 /** Local. Whether parameters, gradients and running statistics agree to the bit. */
 bool same_bits(subject *a, subject *b);
 

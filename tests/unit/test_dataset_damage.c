@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "dataset/generate.h"
 #include "support/dataset_copy.h"
+#include "support/hdf5_edit.h"
 
 static char folder[] = "/tmp/lockstep-test-XXXXXX";
 static char good[64], other[64], bad[64];
@@ -54,46 +55,6 @@ static int nothing_is_left(void **state)
 /* What can be wrong with a file, made from a good one by a hand at a time. */
 static hid_t root;
 
-static void set_text(const char *name, const char *text)
-{
-  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, strlen(text) + 1);
-  H5Adelete(root, name);
-  hid_t attribute = H5Acreate2(root, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, type, text);
-  H5Aclose(attribute);
-  H5Sclose(space);
-  H5Tclose(type);
-}
-
-static void set_number(const char *name, int value)
-{
-  hid_t space = H5Screate(H5S_SCALAR);
-  H5Adelete(root, name);
-  hid_t attribute = H5Acreate2(root, name, H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, H5T_NATIVE_INT, &value);
-  H5Aclose(attribute);
-  H5Sclose(space);
-}
-
-static void set_values(const char *name, const double *values, hsize_t count)
-{
-  hid_t space = H5Screate_simple(1, &count, NULL);
-  H5Adelete(root, name);
-  hid_t attribute = H5Acreate2(root, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, H5T_NATIVE_DOUBLE, values);
-  H5Aclose(attribute);
-  H5Sclose(space);
-}
-
-static void replace_array(const char *name, hid_t type, int rank, const hsize_t *size, hid_t plan)
-{
-  hid_t space = H5Screate_simple(rank, size, NULL);
-  H5Ldelete(root, name, H5P_DEFAULT);
-  H5Dclose(H5Dcreate2(root, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT));
-  H5Sclose(space);
-}
-
 static void set_label(const char *name, hsize_t index, int32_t value)
 {
   hid_t data = H5Dopen2(root, name, H5P_DEFAULT), space = H5Dget_space(data), one = H5Screate(H5S_SCALAR);
@@ -106,7 +67,7 @@ static void set_label(const char *name, hsize_t index, int32_t value)
 
 static void other_format(void)
 {
-  set_text("format", "lockstep-checkpoint");
+  edit_text(root, "format", "lockstep-checkpoint", sizeof "lockstep-checkpoint");
 }
 static void no_format(void)
 {
@@ -114,15 +75,15 @@ static void no_format(void)
 }
 static void number_as_format(void)
 {
-  set_number("format", 1);
+  edit_whole(root, "format", 1);
 }
 static void newer_version(void)
 {
-  set_number("format_version", 2);
+  edit_whole(root, "format_version", 2);
 }
 static void text_as_version(void)
 {
-  set_text("format_version", "1");
+  edit_text(root, "format_version", "1", sizeof "1");
 }
 static void no_classes(void)
 {
@@ -130,19 +91,19 @@ static void no_classes(void)
 }
 static void zero_classes(void)
 {
-  set_number("classes", 0);
+  edit_whole(root, "classes", 0);
 }
 static void negative_classes(void)
 {
-  set_number("classes", -3);
+  edit_whole(root, "classes", -3);
 }
 static void fewer_classes(void)
 {
-  set_number("classes", 3);
+  edit_whole(root, "classes", 3);
 }
 static void more_classes(void)
 {
-  set_number("classes", 5);
+  edit_whole(root, "classes", 5);
 }
 static void no_mean(void)
 {
@@ -150,19 +111,19 @@ static void no_mean(void)
 }
 static void short_mean(void)
 {
-  set_values("mean", (double[]){0, 1}, 2);
+  edit_numbers(root, "mean", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){2}, (double[]){0, 1});
 }
 static void infinite_mean(void)
 {
-  set_values("mean", (double[]){0, INFINITY, 1}, 3);
+  edit_numbers(root, "mean", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){3}, (double[]){0, INFINITY, 1});
 }
 static void negative_std(void)
 {
-  set_values("std", (double[]){1, 1, -1}, 3);
+  edit_numbers(root, "std", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){3}, (double[]){1, 1, -1});
 }
 static void other_mean(void)
 {
-  set_values("mean", (double[]){0.5, 0.5, 0.5}, 3);
+  edit_numbers(root, "mean", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){3}, (double[]){0.5, 0.5, 0.5});
 }
 static void no_test(void)
 {
@@ -174,27 +135,27 @@ static void no_labels(void)
 }
 static void wide_labels(void)
 {
-  replace_array("train/labels", H5T_NATIVE_INT64, 1, (hsize_t[]){150}, H5P_DEFAULT);
+  edit_array(root, "train/labels", H5T_NATIVE_INT64, 1, (hsize_t[]){150}, H5P_DEFAULT, NULL);
 }
 static void fewer_labels(void)
 {
-  replace_array("test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){22}, H5P_DEFAULT);
+  edit_array(root, "test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){22}, H5P_DEFAULT, NULL);
 }
 static void float_images(void)
 {
-  replace_array("test/images", H5T_NATIVE_FLOAT, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT);
+  edit_array(root, "test/images", H5T_NATIVE_FLOAT, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT, NULL);
 }
 static void signed_images(void)
 {
-  replace_array("test/images", H5T_NATIVE_INT8, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT);
+  edit_array(root, "test/images", H5T_NATIVE_INT8, 4, (hsize_t[]){23, 5, 4, 3}, H5P_DEFAULT, NULL);
 }
 static void flat_images(void)
 {
-  replace_array("train/images", H5T_NATIVE_UINT8, 2, (hsize_t[]){150, 60}, H5P_DEFAULT);
+  edit_array(root, "train/images", H5T_NATIVE_UINT8, 2, (hsize_t[]){150, 60}, H5P_DEFAULT, NULL);
 }
 static void other_shape(void)
 {
-  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 4, 5, 3}, H5P_DEFAULT);
+  edit_array(root, "test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 4, 5, 3}, H5P_DEFAULT, NULL);
 }
 static void low_label(void)
 {
@@ -210,19 +171,20 @@ static void wrong_label(void)
 }
 static void wrong_hash(void)
 {
-  set_text("content_hash", "00000000000000000000000000000000");
+  edit_text(root, "content_hash", "00000000000000000000000000000000",
+            sizeof "00000000000000000000000000000000");
 }
 
 static void no_samples(void)
 {
-  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){0, 5, 4, 3}, H5P_DEFAULT);
-  replace_array("train/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){0}, H5P_DEFAULT);
+  edit_array(root, "train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){0, 5, 4, 3}, H5P_DEFAULT, NULL);
+  edit_array(root, "train/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){0}, H5P_DEFAULT, NULL);
 }
 
 static void empty_images(void)
 {
-  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 5, 0, 3}, H5P_DEFAULT);
-  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 0, 3}, H5P_DEFAULT);
+  edit_array(root, "train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 5, 0, 3}, H5P_DEFAULT, NULL);
+  edit_array(root, "test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 0, 3}, H5P_DEFAULT, NULL);
 }
 
 /* A terabyte that was never written costs nothing in the file. */
@@ -230,8 +192,8 @@ static void endless_images(void)
 {
   hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_chunk(plan, 4, (hsize_t[]){1, 1000, 1000, 3});
-  replace_array("train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 100000, 100000, 3}, plan);
-  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 100000, 100000, 3}, plan);
+  edit_array(root, "train/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){150, 100000, 100000, 3}, plan, NULL);
+  edit_array(root, "test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 100000, 100000, 3}, plan, NULL);
   H5Pclose(plan);
 }
 
@@ -251,7 +213,7 @@ static void external_storage(void)
 {
   hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_external(plan, "/etc/passwd", 0, (hsize_t)23 * 60);
-  replace_array("test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 4, 3}, plan);
+  edit_array(root, "test/images", H5T_NATIVE_UINT8, 4, (hsize_t[]){23, 5, 4, 3}, plan, NULL);
   H5Pclose(plan);
 }
 
@@ -259,7 +221,7 @@ static void virtual_dataset(void)
 {
   hid_t plan = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){23}, NULL);
   H5Pset_virtual(plan, space, good, "/test/labels", space);
-  replace_array("test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){23}, plan);
+  edit_array(root, "test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){23}, plan, NULL);
   H5Sclose(space);
   H5Pclose(plan);
 }
