@@ -95,15 +95,10 @@ static void test_other_last_layers(lks_comm *comm)
 
 static void test_no_allocation_inside_a_step(lks_comm *comm)
 {
-  subject s;
-  lks_pass_result result;
+  long made = -1;
   lks_network_options o = bf16("5", 2);
-  lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
-  lks_assert_ok_all(comm, train(&s, &result));
-  long before = lks_allocations_made();
-  lks_assert_ok_all(comm, train(&s, &result));
-  long made = lks_allocations_made() - before;
-  subject_destroy(&s);
+  lks_status status = allocations_in_steps(&made, comm, &o);
+  lks_assert_ok_all(comm, status);
   lks_assert_all(comm, made == 0);
 }
 

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/random.h"
 #include "kernels/optimizer.h"
 #include "small_network.h"
@@ -102,6 +103,19 @@ lks_status train(subject *s, lks_pass_result *result)
                    false, true, lks_network_parameter_count(s->network));
     lks_network_parameters_changed(s->network);
   }
+  return status;
+}
+
+lks_status allocations_in_steps(long *made, lks_comm *comm, const lks_network_options *o)
+{
+  subject s;
+  lks_pass_result result;
+  lks_status status = subject_create(&s, comm, residual_text, o);
+  if (!status) status = train(&s, &result);
+  *made = lks_allocations_made();
+  if (!status) status = train(&s, &result);
+  *made = lks_allocations_made() - *made;
+  subject_destroy(&s);
   return status;
 }
 

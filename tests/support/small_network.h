@@ -40,6 +40,9 @@ lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first
  * mini-batch. */
 lks_status train(subject *s, lks_pass_result *result);
 
+/** Collective over comm. How much is allocated by steps behind the first ones. */
+lks_status allocations_in_steps(long *made, lks_comm *comm, const lks_network_options *o);
+
 /** Local. Whether a trained network, with running statistics, gives each sample the same logits alone as in
  * company. */
 lks_status samples_alone(bool *same, const lks_network_options *o);
