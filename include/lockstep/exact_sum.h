@@ -10,7 +10,7 @@
  * in any order and grouping, and the result is the same bits: MPI_Allreduce(MPI_INT64_T, MPI_SUM) is an exact
  * sum. Bits of an addend below 2^-112 are dropped (truncated toward zero), which depends on the addend alone.
  */
-enum { LKS_EXACT_DIGITS = 6, LKS_EXACT_LIMBS = 7, LKS_EXACT_FLAW = 6 };
+enum { LKS_EXACT_DIGITS = 6, LKS_EXACT_LIMBS = 7, LKS_EXACT_NONFINITE = 6 };
 
 /** Local. Adds value to the accumulator limbs[LKS_EXACT_LIMBS]. */
 void lks_exact_sum_add(int64_t *limbs, double value);
@@ -18,14 +18,14 @@ void lks_exact_sum_add(int64_t *limbs, double value);
 /** Local. limbs[i] += other[i] for `count` accumulators. */
 void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count);
 
-/** Local. The sum rounded once, to nearest, ties to even; NaN if a flaw was counted. */
+/** Local. The sum rounded once, to nearest, ties to even; NaN if a non-finite value was counted. */
 double lks_exact_sum_value(const int64_t *limbs);
 
-/** Local. The sum as high + low, |low| <= ulp(high)/2, good to 106 bits; NaN if a flaw was counted. */
+/** Local. The sum as high + low, |low| <= ulp(high)/2, good to 106 bits; NaN if a non-finite value was counted. */
 void lks_exact_sum_value_pair(double *high, double *low, const int64_t *limbs);
 
 /** Local. Number of values among `count` accumulators that were not finite or too large. */
-int64_t lks_exact_sum_flaws(const int64_t *limbs, size_t count);
+int64_t lks_exact_sum_nonfinite(const int64_t *limbs, size_t count);
 
 /** Local. Mean and biased variance of n values from their exact sum and squared sum: mean = S/n, var = Q/n -
  * mean^2 evaluated in double-double, so that mean/std = 10^6 still keeps the variance; never negative.

@@ -167,10 +167,10 @@ typedef struct lks_noise {
   size_t channels;
   size_t values; /* of a channel in one sample: 1, or the pixels of a convolution */
   size_t steps;
-  double mean;     /* variance of the groups' means around the mini-batch's, over V */
-  double variance; /* variance of the groups' variances around the mini-batch's, over V^2 */
-  double theory;   /* of `mean` for independent values, one a sample: (groups - 1)/(B - 1), about 1/K - 1/B */
-  double effective_samples; /* independent samples that would be as noisy as a group: K * theory/mean */
+  double variance_of_mean;     /* of the groups' means around the mini-batch's, over V */
+  double variance_of_variance; /* of the groups' variances around the mini-batch's, over V^2 */
+  double theory; /* variance_of_mean if values were independent: (groups - 1)/(B - 1), about 1/K - 1/B */
+  double effective_samples; /* independent ones that are as noisy as a group: K * theory/variance_of_mean */
 } lks_noise;
 
 /** Local. Batch norms of the network, and the noise of one of them; zeros when it was not measured. Equal on

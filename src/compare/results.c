@@ -44,7 +44,8 @@ static noise_sum *find_sum(noise_reading *r, const char *layer)
 
 static lks_status add_reals(noise_sum *sum, char *const *field, double steps)
 {
-  double *const total[] = {&sum->row.mean, &sum->row.variance, &sum->row.theory, &sum->row.effective_samples};
+  double *const total[] = {&sum->row.variance_of_mean, &sum->row.variance_of_variance, &sum->row.theory,
+                           &sum->row.effective_samples};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++) {
     double value;
     lks_status status = lks_number_read(&value, field[REALS + i]);
@@ -85,8 +86,8 @@ static lks_status keep_noise(lks_run *run, const noise_reading *r)
     lks_noise_row *row = &run->noise[i];
     const double steps = r->sum[i].steps > 0 ? r->sum[i].steps : 1;
     *row = r->sum[i].row;
-    row->mean /= steps;
-    row->variance /= steps;
+    row->variance_of_mean /= steps;
+    row->variance_of_variance /= steps;
     row->theory /= steps;
     row->effective_samples /= steps;
   }

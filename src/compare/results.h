@@ -13,7 +13,7 @@
 typedef struct lks_noise_row {
   char layer[LKS_NAME_MAX];
   size_t channels, values;
-  double mean, variance, theory, effective_samples;
+  double variance_of_mean, variance_of_variance, theory, effective_samples;
 } lks_noise_row;
 
 /** What result.ini of a finished run holds. */

@@ -13,14 +13,15 @@ static double rounds(double ranks)
   return ranks > 1 ? ceil(log2(ranks)) : 0;
 }
 
-/* Every rank sends the whole array in each round, or halves it and puts it together again. */
+/* Recursive doubling sends the whole array in each round; recursive halving, half of what the round before
+ * had, and then gathers the parts. */
 static double reduce_on(const lks_cost_link *link, double ranks, double bytes)
 {
   double n = rounds(ranks);
   double whole = n * (link->latency + bytes * link->second_byte);
-  double halves =
+  double halving =
       2 * n * link->latency + (ranks > 1 ? 2 * bytes * (ranks - 1) / ranks * link->second_byte : 0);
-  return fmin(whole, halves);
+  return fmin(whole, halving);
 }
 
 lks_cost_link lks_cost_link_assumed(double latency, double bandwidth)
@@ -28,7 +29,7 @@ lks_cost_link lks_cost_link_assumed(double latency, double bandwidth)
   return (lks_cost_link){.latency = latency, .second_byte = 1 / bandwidth, .overhead = latency / 4};
 }
 
-static bool is_crowded(const lks_cost_machine *m, size_t ranks, size_t hosts)
+static bool is_oversubscribed(const lks_cost_machine *m, size_t ranks, size_t hosts)
 {
   return (double)ranks / (double)hosts > m->host_ranks;
 }
@@ -36,8 +37,9 @@ static bool is_crowded(const lks_cost_machine *m, size_t ranks, size_t hosts)
 double lks_cost_reduction(const lks_cost_machine *m, size_t ranks, size_t hosts, double bytes)
 {
   double on_host = (double)ranks / (double)hosts;
-  double near = is_crowded(m, ranks, hosts) ? on_host * m->crowded + bytes * m->inside.second_byte
-                                            : reduce_on(&m->inside, on_host, bytes);
+  double near = is_oversubscribed(m, ranks, hosts)
+                    ? on_host * m->oversubscribed_latency + bytes * m->inside.second_byte
+                    : reduce_on(&m->inside, on_host, bytes);
   return near + reduce_on(&m->between, (double)hosts, bytes);
 }
 
@@ -157,12 +159,12 @@ static double largest_normal(double count)
   return count > 1 ? lks_student_t_quantile((count - 0.375) / (count + 0.25), normal) : 0;
 }
 
-/* Between two reductions each rank is late or early by itself. On a crowded host the core is another rank's
- * meanwhile: nothing is lost. */
+/* Between two reductions each rank is late or early by itself. On an oversubscribed host another rank has the
+ * core meanwhile: nothing is lost. */
 static double waiting_seconds(const lks_cost_machine *m, const lks_cost_work *work, const lks_cost_run *run,
                               const lks_stages *stages, const lks_batch_plan *plan, double microbatches)
 {
-  if (is_crowded(m, run->ranks, run->hosts)) return 0;
+  if (is_oversubscribed(m, run->ranks, run->hosts)) return 0;
   double meetings = plan->spanning ? 2 * stages->stages - 1 : 1;
   return work->scatter * sqrt(microbatches) * sqrt(meetings) * largest_normal((double)run->ranks);
 }

@@ -23,7 +23,7 @@ typedef struct lks_cost_link {
 typedef struct lks_cost_machine {
   lks_cost_link inside, between; /* two ranks of one host; of two hosts */
   double host_ranks;             /* that a host has cores for */
-  double crowded;                /* seconds of a reduction for each rank of a host that has more of them */
+  double oversubscribed_latency; /* seconds of a reduction for each rank of a host that has more of them */
 } lks_cost_machine;
 
 /** What a rank does by itself, in seconds. */

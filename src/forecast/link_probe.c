@@ -133,11 +133,11 @@ static lks_status find_other_all(int *other, lks_comm *comm, bool same_host)
 }
 
 /* Rank 0's host may have more ranks than others. */
-static lks_status probe_crowd_all(double *crowded, lks_comm *comm)
+static lks_status probe_oversubscribed_all(double *latency, lks_comm *comm)
 {
-  lks_status status = lks_reduction_time_all(crowded, comm, SMALL * sizeof(int64_t));
-  if (!status) *crowded /= lks_comm_node_size(comm);
-  return status ? status : lks_comm_broadcast_all(comm, crowded, sizeof *crowded, 0);
+  lks_status status = lks_reduction_time_all(latency, comm, SMALL * sizeof(int64_t));
+  if (!status) *latency /= lks_comm_node_size(comm);
+  return status ? status : lks_comm_broadcast_all(comm, latency, sizeof *latency, 0);
 }
 
 lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm)
@@ -150,7 +150,7 @@ lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm)
   if (!status && near) status = probe_with_all(&machine->inside, comm, near, values);
   if (!status && far) status = probe_with_all(&machine->between, comm, far, values);
   if (!status && lks_comm_size(comm) > machine->host_ranks * lks_comm_node_count(comm))
-    status = probe_crowd_all(&machine->crowded, comm);
+    status = probe_oversubscribed_all(&machine->oversubscribed_latency, comm);
   lks_free(values);
   return status;
 }

@@ -5,8 +5,8 @@
 #include "lockstep/comm.h"
 
 /** Collective. Measures what a reduction and a message cost: `inside` between two ranks of a host, `between`
- * two ranks of two hosts, both untouched where there are no two such ranks; `crowded` when this run has more
- * ranks on a host than host_ranks. Other ranks sleep meanwhile. Equal on all ranks. */
+ * two ranks of two hosts, both untouched where there are no two such ranks; `oversubscribed_latency`
+ * when this run has more ranks on a host than host_ranks. Other ranks sleep meanwhile. Equal on all ranks. */
 lks_status lks_link_probe_all(lks_cost_machine *machine, lks_comm *comm);
 
 /** Collective. Waits for all ranks without taking a core from those that still work. */

@@ -42,9 +42,9 @@ static void print_machine(FILE *out, const lks_scaling *p, const lks_bench *b)
     fprintf(out,
             "    a host's ranks share that; how well its network serves many at once is not known here, and\n"
             "    sums of gradients over many hosts may last several times longer or shorter\n");
-  if (m->crowded > 0)
+  if (m->oversubscribed_latency > 0)
     fprintf(out, "  more ranks than cores        %8.2f us a reduction for each rank of a host\n",
-            1e6 * m->crowded);
+            1e6 * m->oversubscribed_latency);
 }
 
 static void print_checks(FILE *out, const lks_scaling *p, const lks_bench *b)

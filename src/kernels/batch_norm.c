@@ -61,20 +61,20 @@ void lks_batch_norm_backward(void *dx, const void *g, const void *x, const lks_b
   lks_vector()->batch_norm->backward(dx, g, x, form, slope, level, rows, channels, type);
 }
 
-void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *winner, const void *x,
+void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *argmax, const void *x,
                                  const lks_batch_norm_form *form, bool relu, const lks_pool_grid *grid,
                                  size_t samples, size_t channels, lks_type type)
 {
-  lks_vector()->batch_norm_pool->forward(y, chosen, winner, x, form, relu, grid, samples, channels, type);
+  lks_vector()->batch_norm_pool->forward(y, chosen, argmax, x, form, relu, grid, samples, channels, type);
 }
 
-void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *winner, const void *x,
+void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *argmax, const void *x,
                                   const lks_batch_norm_form *form, const double *mean_dy,
                                   const double *mean_dy_xhat, float *coefficient, const lks_pool_grid *grid,
                                   size_t samples, size_t channels, lks_type type)
 {
   float *slope = coefficient, *level = coefficient + channels;
   set_coefficients(slope, level, form, mean_dy, mean_dy_xhat, channels);
-  lks_vector()->batch_norm_pool->backward(dx, g, winner, x, form, slope, level, grid, samples, channels,
+  lks_vector()->batch_norm_pool->backward(dx, g, argmax, x, form, slope, level, grid, samples, channels,
                                           type);
 }

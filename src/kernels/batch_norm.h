@@ -64,17 +64,17 @@ typedef struct lks_pool_grid {
 
 /** Local. A batch norm, its activation, and a max pool over that, as one pass: y
  * [samples,in_height/window_height, in_width/window_width,channels] out; x
- * [samples,in_height,in_width,channels] in. For each y, winner out: the number in its window, by rows, of
+ * [samples,in_height,in_width,channels] in. For each y, argmax out: the number in its window, by rows, of
  * the place that it is from, the first of equal ones; and chosen out: x there. Both may be NULL. Values are
  * compared before they are rounded to `type`; the first NaN wins. */
-void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *winner, const void *x,
+void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *argmax, const void *x,
                                  const lks_batch_norm_form *form, bool relu, const lks_pool_grid *grid,
                                  size_t samples, size_t channels, lks_type type);
 
 /** Local. dx, shaped as x, out, as that of lks_batch_norm_backward for a gradient that is g where a place has
- * won and 0 elsewhere. g, winner shaped as y. The sums come before, of g and chosen: elsewhere there is
+ * won and 0 elsewhere. g, argmax shaped as y. The sums come before, of g and chosen: elsewhere there is
  * nothing to add. */
-void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *winner, const void *x,
+void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *argmax, const void *x,
                                   const lks_batch_norm_form *form, const double *mean_dy,
                                   const double *mean_dy_xhat, float *coefficient, const lks_pool_grid *grid,
                                   size_t samples, size_t channels, lks_type type);

@@ -14,9 +14,9 @@ static inline size_t lks_type_bytes(lks_type type)
 }
 
 /** bf16 is the upper half of a float. Local. */
-static inline float lks_bf16_to_float(uint16_t half)
+static inline float lks_bf16_to_float(uint16_t bf16)
 {
-  const uint32_t bits = (uint32_t)half << 16;
+  const uint32_t bits = (uint32_t)bf16 << 16;
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;

@@ -27,7 +27,7 @@ static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t mi
     const double *mean = unit->mean + group * 2 * channels;
     if (op->pool)
       lks_batch_norm_pool_backward(dx + at, g + first * op->elements * lks_type_bytes(op->type),
-                                   lks_winner(unit, microbatch, first), x + at, &unit->form[group], mean,
+                                   lks_argmax(unit, microbatch, first), x + at, &unit->form[group], mean,
                                    mean + channels, coefficient, &unit->grid, segment->samples, channels,
                                    op->type);
     else

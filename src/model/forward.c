@@ -44,7 +44,7 @@ static void normalize(const lks_pass_context *context, const lks_norm_unit *unit
   bool kept = context->pass == LKS_PASS_TRAIN; /* for the backward pass */
   if (op->pool)
     lks_batch_norm_pool_forward(y, kept ? lks_chosen(unit, microbatch, first) : NULL,
-                                kept ? lks_winner(unit, microbatch, first) : NULL, x, form, op->relu,
+                                kept ? lks_argmax(unit, microbatch, first) : NULL, x, form, op->relu,
                                 &unit->grid, samples, unit->channels, op->type);
   else
     lks_batch_norm_forward(y, x, residual, form, op->relu, samples * unit->pixels, unit->channels, op->type);

@@ -74,13 +74,13 @@ static lks_status create_pools(lks_network *network, size_t *scratch)
   return LKS_OK;
 }
 
-static void reserve_winners(lks_network *network)
+static void reserve_argmax(lks_network *network)
 {
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     if (!unit->op->pool) continue;
-    unit->winner_stride = lks_whole_lines(network->options.microbatch * unit->op->elements);
-    lks_arena_reserve(network->arena, &unit->winner, network->shard_max, unit->winner_stride);
+    unit->argmax_stride = lks_whole_lines(network->options.microbatch * unit->op->elements);
+    lks_arena_reserve(network->arena, &unit->argmax, network->shard_max, unit->argmax_stride);
     lks_arena_reserve(network->arena, &unit->chosen, network->shard_max, unit->op->stride);
   }
 }
@@ -261,7 +261,7 @@ static lks_status reserve_all(lks_network *network)
   if (!status) status = create_linears(network, &scratch);
   if (!status) status = create_pools(network, &scratch);
   if (status) return status;
-  reserve_winners(network);
+  reserve_argmax(network);
   reserve_threads(network, scratch);
   book(network, &memory->workspaces);
   reserve_messages(network, reserve_norms(network));

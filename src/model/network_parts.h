@@ -38,8 +38,8 @@ typedef struct lks_norm_unit {
   size_t message_begin; /* sets of the norms before it in the reduction of its stage, in channels */
   lks_pool_grid grid;   /* with a pool: its windows */
   char *chosen;         /* with a pool: inputs that won [microbatches][op->stride] */
-  uint8_t *winner;      /* with a pool: their places [microbatches][winner_stride] */
-  size_t winner_stride;
+  uint8_t *argmax;      /* with a pool: the places of their maxima [microbatches][argmax_stride] */
+  size_t argmax_stride;
   double *segment_sums;      /* [segments][2*channels] */
   int64_t *local;            /* [local groups] sets: groups that lie on this rank alone */
   lks_batch_norm_form *form; /* [local groups] */
@@ -138,9 +138,9 @@ static inline char *lks_chosen(const lks_norm_unit *unit, size_t microbatch, siz
   return unit->chosen + microbatch * unit->op->stride + sample * bytes;
 }
 
-static inline uint8_t *lks_winner(const lks_norm_unit *unit, size_t microbatch, size_t sample)
+static inline uint8_t *lks_argmax(const lks_norm_unit *unit, size_t microbatch, size_t sample)
 {
-  return unit->winner + microbatch * unit->winner_stride + sample * unit->op->elements;
+  return unit->argmax + microbatch * unit->argmax_stride + sample * unit->op->elements;
 }
 
 static inline void *lks_gradient(const lks_network *network, int buffer, size_t microbatch)

@@ -84,10 +84,11 @@ lks_noise lks_network_noise(const lks_network *network, size_t norm)
   lks_noise noise = {.layer = unit->op->layer->name, .channels = unit->channels, .values = unit->pixels};
   if (steps == 0 || all == 0) return noise;
   noise.steps = (size_t)steps;
-  noise.mean = unit->mean_noise / steps;
-  noise.variance = unit->variance_noise / steps;
+  noise.variance_of_mean = unit->mean_noise / steps;
+  noise.variance_of_variance = unit->variance_noise / steps;
   noise.theory = network->noise_theory / all;
-  noise.effective_samples = noise.mean > 0 ? network->noise_group / all * noise.theory / noise.mean : 0;
+  noise.effective_samples =
+      noise.variance_of_mean > 0 ? network->noise_group / all * noise.theory / noise.variance_of_mean : 0;
   return noise;
 }
 

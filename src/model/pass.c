@@ -165,15 +165,16 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
   return at;
 }
 
-static int64_t pooled_flaws(const lks_network *network, lks_pass pass)
+static int64_t pooled_nonfinite(const lks_network *network, lks_pass pass)
 {
-  int64_t flaws = 0;
+  int64_t nonfinite = 0;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM] && pass != LKS_PASS_RUNNING; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
-    flaws += lks_exact_sum_flaws(unit->pooled_forward, 2 * unit->channels);
-    if (pass == LKS_PASS_TRAIN) flaws += lks_exact_sum_flaws(unit->pooled_backward, 2 * unit->channels);
+    nonfinite += lks_exact_sum_nonfinite(unit->pooled_forward, 2 * unit->channels);
+    if (pass == LKS_PASS_TRAIN)
+      nonfinite += lks_exact_sum_nonfinite(unit->pooled_backward, 2 * unit->channels);
   }
-  return flaws;
+  return nonfinite;
 }
 
 /* The one reduction that every pass ends with: loss, accuracy, requests to stop, failures, pooled sums. */
@@ -217,8 +218,8 @@ static lks_status verdict_all(const lks_pass_context *context)
     network->failure = LKS_OK;
     return lks_comm_agree_all(network->comm, failure);
   }
-  if (lks_exact_sum_flaws(last_accumulator(network, LKS_LAST_LOSS), 1) ||
-      pooled_flaws(network, context->pass))
+  if (lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
+      pooled_nonfinite(network, context->pass))
     return lks_fail(LKS_ERR_DIVERGED,
                     "step %u: a value is not finite: the network has diverged; lower --lr, or warm up "
                     "longer with --warmup",

@@ -98,8 +98,9 @@ static bool mean_noise(lks_noise_row *mean, const lks_results *results, size_t a
     const lks_noise_row sum = *mean;
     *mean = run->noise[layer];
     count++;
-    mean->mean = sum.mean + (mean->mean - sum.mean) / count;
-    mean->variance = sum.variance + (mean->variance - sum.variance) / count;
+    mean->variance_of_mean = sum.variance_of_mean + (mean->variance_of_mean - sum.variance_of_mean) / count;
+    mean->variance_of_variance =
+        sum.variance_of_variance + (mean->variance_of_variance - sum.variance_of_variance) / count;
     mean->theory = sum.theory + (mean->theory - sum.theory) / count;
     mean->effective_samples =
         sum.effective_samples + (mean->effective_samples - sum.effective_samples) / count;
@@ -109,12 +110,13 @@ static bool mean_noise(lks_noise_row *mean, const lks_results *results, size_t a
 
 static void print_noise(FILE *out, const lks_noise_row *noise, const char *arm)
 {
-  const double values[] = {noise->mean, noise->theory, noise->variance, noise->effective_samples};
+  const double values[] = {noise->variance_of_mean, noise->theory, noise->variance_of_variance,
+                           noise->effective_samples};
   begin_row(out, arm);
   print_cell(out, noise->layer);
   fprintf(out, "<td>%zu</td>", noise->values);
   for (int i = 0; i < 4; i++)
-    if (isfinite(values[i]) && noise->mean > 0)
+    if (isfinite(values[i]) && noise->variance_of_mean > 0)
       fprintf(out, "<td>%.3g</td>", values[i]);
     else
       print_cell(out, i < 3 ? "0" : "-"); /* the whole mini-batch: all scatter is none */

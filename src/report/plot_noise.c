@@ -32,8 +32,8 @@ static double noise_of(const lks_results *results, size_t arm, size_t layer)
   size_t count = 0;
   for (size_t seed = 0; seed < results->comparison.seeds; seed++) {
     const lks_run *run = lks_results_run(results, arm, seed);
-    if (!run->done || layer >= run->noises || !isfinite(run->noise[layer].mean)) continue;
-    total += run->noise[layer].mean;
+    if (!run->done || layer >= run->noises || !isfinite(run->noise[layer].variance_of_mean)) continue;
+    total += run->noise[layer].variance_of_mean;
     count++;
   }
   return total > 0 ? total / (double)count : NAN;

@@ -97,8 +97,9 @@ static size_t average_noise(lks_noise_row *mean, const lks_results *results, siz
       const lks_noise_row *noise = &run->noise[i];
       if (strcmp(noise->layer, layer) != 0) continue;
       count++;
-      mean->mean += (noise->mean - mean->mean) / (double)count;
-      mean->variance += (noise->variance - mean->variance) / (double)count;
+      mean->variance_of_mean += (noise->variance_of_mean - mean->variance_of_mean) / (double)count;
+      mean->variance_of_variance +=
+          (noise->variance_of_variance - mean->variance_of_variance) / (double)count;
       mean->theory += (noise->theory - mean->theory) / (double)count;
       mean->effective_samples += (noise->effective_samples - mean->effective_samples) / (double)count;
     }
@@ -126,7 +127,8 @@ static void print_noise(FILE *stream, const lks_table *table, const lks_results 
       const size_t seeds = average_noise(&mean, results, arm, run->noise[i].layer);
       fprintf(stream, "%s,%zu,%s,%zu,%zu,%zu", table->row[arm].arm->name, table->row[arm].arm->group,
               run->noise[i].layer, mean.channels, mean.values, seeds);
-      PRINT_REALS(stream, mean.mean, mean.theory, mean.variance, mean.effective_samples);
+      PRINT_REALS(stream, mean.variance_of_mean, mean.theory, mean.variance_of_variance,
+                  mean.effective_samples);
       fputc('\n', stream);
     }
   }

@@ -33,7 +33,7 @@ static inline uint64_t significand_of(uint64_t bits)
 }
 
 /* Adds a double to the two or three digits that its bits touch. Zeros and subnormals need no case of their
- * own: they are shifted out. Below 2^80 the third digit is zero where it would fall on the flaw limb. */
+ * own: they are shifted out. Below 2^80 the third digit is zero where it would fall on the limb of the non-finite. */
 static inline void spread(int64_t *digits, uint64_t bits)
 {
   uint64_t significand = significand_of(bits);
@@ -54,7 +54,7 @@ void lks_exact_sum_add(int64_t *limbs, double value)
 {
   uint64_t bits = bits_of(value);
   if (exponent_of(bits) >= LIMIT_EXPONENT) {
-    limbs[LKS_EXACT_FLAW]++;
+    limbs[LKS_EXACT_NONFINITE]++;
     return;
   }
   spread(limbs, bits);
@@ -65,11 +65,11 @@ void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count)
   for (size_t i = 0; i < count * LKS_EXACT_LIMBS; i++) limbs[i] += other[i];
 }
 
-int64_t lks_exact_sum_flaws(const int64_t *limbs, size_t count)
+int64_t lks_exact_sum_nonfinite(const int64_t *limbs, size_t count)
 {
-  int64_t flaws = 0;
-  for (size_t c = 0; c < count; c++) flaws += limbs[c * LKS_EXACT_LIMBS + LKS_EXACT_FLAW];
-  return flaws;
+  int64_t nonfinite = 0;
+  for (size_t c = 0; c < count; c++) nonfinite += limbs[c * LKS_EXACT_LIMBS + LKS_EXACT_NONFINITE];
+  return nonfinite;
 }
 
 /* The sum in units of 2^-112, in two's complement. A limb holds at most 2^31 addends of at most 2^32 - 1, so
@@ -141,7 +141,7 @@ static void subtract(uint64_t word[WORDS], double value)
 double lks_exact_sum_value(const int64_t *limbs)
 {
   uint64_t word[WORDS];
-  if (limbs[LKS_EXACT_FLAW] != 0) return NAN;
+  if (limbs[LKS_EXACT_NONFINITE] != 0) return NAN;
   carry(word, limbs);
   const bool negative = take_sign(word);
   const double rounded = round_to_double(word);
@@ -152,7 +152,7 @@ void lks_exact_sum_value_pair(double *high, double *low, const int64_t *limbs)
 {
   uint64_t word[WORDS];
   *high = *low = NAN;
-  if (limbs[LKS_EXACT_FLAW] != 0) return;
+  if (limbs[LKS_EXACT_NONFINITE] != 0) return;
   carry(word, limbs);
   const bool negative = take_sign(word);
   const double rounded = round_to_double(word);

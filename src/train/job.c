@@ -120,24 +120,25 @@ static void warn_of_isa(lks_isa least, lks_isa most)
 
 lks_status lks_job_warn_all(lks_comm *comm, int threads)
 {
-  enum { CROWDED, SPANNING, ISA, FACTS };
+  enum { OVERSUBSCRIBED, SPANNING, ISA, FACTS };
   cpu_set_t bound;
   double mine[FACTS] = {0}, spread[3 * FACTS];
   const bool known = sched_getaffinity(0, sizeof bound, &bound) == 0;
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
   const int cpus = known ? CPU_COUNT(&bound) : (int)cores, here = lks_comm_node_size(comm);
-  if (cpus < threads) mine[CROWDED] = cpus;
+  if (cpus < threads) mine[OVERSUBSCRIBED] = cpus;
   mine[ISA] = lks_isa_best();
   if (known) mine[SPANNING] = lks_numa_nodes(&bound, memory_nodes);
   lks_status status = lks_comm_spread_all(comm, spread, mine, FACTS);
   if (status != LKS_OK) return status;
-  const double *crowded = spread + 3 * (size_t)CROWDED + 2, *spanning = spread + 3 * (size_t)SPANNING + 2;
+  const double *oversubscribed = spread + 3 * (size_t)OVERSUBSCRIBED + 2,
+               *spanning = spread + 3 * (size_t)SPANNING + 2;
   warn_of_isa((lks_isa)spread[3 * ISA], (lks_isa)spread[3 * ISA + 2]);
   warn_of_tasks(lks_comm_size(comm));
-  if (*crowded > 0)
+  if (*oversubscribed > 0)
     lks_warn("%d threads share the %.0f cores that a rank is bound to; start with mpirun --bind-to none, or "
              "give each rank more cores",
-             threads, *crowded);
+             threads, *oversubscribed);
   else if ((long)here * threads > cores)
     lks_warn("%d ranks x %d threads on %ld cores of %s: fewer would run faster", here, threads, cores,
              lks_comm_host(comm));

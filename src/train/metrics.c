@@ -112,7 +112,8 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
 lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const lks_noise *noise)
 {
   char path[PATH_SIZE], line[LINE_SIZE], number[4][LKS_NUMBER_MAX];
-  const double reals[4] = {noise->mean, noise->variance, noise->theory, noise->effective_samples};
+  const double reals[4] = {noise->variance_of_mean, noise->variance_of_variance, noise->theory,
+                           noise->effective_samples};
   for (int i = 0; i < 4; i++) lks_number_print(number[i], reals[i], "");
   snprintf(line, sizeof line, "%zu,%s,%zu,%zu,%zu,%s,%s,%s,%s\n", epoch, noise->layer, noise->channels,
            noise->values, noise->steps, number[0], number[1], number[2], number[3]);

@@ -20,7 +20,8 @@ typedef struct lks_metrics_row {
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row);
 
 struct lks_noise;
-/** The first line of noise.csv; its columns are those of lks_noise in lockstep/network.h. */
+/** The first line of noise.csv. Columns mean and variance are variance_of_mean and variance_of_variance of
+ * lks_noise in lockstep/network.h. */
 #define LKS_NOISE_HEADING "epoch,layer,channels,values,steps,mean,variance,theory,effective_samples\n"
 /** Local (rank 0). Appends one row, of an epoch and a batch norm, to DIR/noise.csv. */
 lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const struct lks_noise *noise);

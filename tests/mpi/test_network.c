@@ -327,13 +327,15 @@ static bool noise_is_right(lks_comm *comm, const char *text, const char *norm, b
   lks_assert_ok_all(comm, train(&alone, &result));
   for (size_t u = 0; u < lks_network_norms(all.network); u++) {
     lks_noise a = lks_network_noise(all.network, u), b = lks_network_noise(alone.network, u);
-    ok = ok && a.steps == STEPS && a.mean == b.mean && a.variance == b.variance && a.theory == b.theory;
+    ok = ok && a.steps == STEPS && a.variance_of_mean == b.variance_of_mean &&
+         a.variance_of_variance == b.variance_of_variance && a.theory == b.theory;
     if (sync)
-      ok = ok && fabs(a.mean) < 1e-12 && fabs(a.variance) < 1e-12 && a.theory == 0;
+      ok = ok && fabs(a.variance_of_mean) < 1e-12 && fabs(a.variance_of_variance) < 1e-12 && a.theory == 0;
     else
-      ok = ok && a.variance > 0 && a.mean > 0 && a.mean < 2 * a.theory;
+      ok = ok && a.variance_of_variance > 0 && a.variance_of_mean > 0 && a.variance_of_mean < 2 * a.theory;
     /* behind the first one a group's values are standardized already, which leaves their means little room */
-    if (!sync && dense && u == 0) ok = ok && a.mean > 0.7 * a.theory && a.mean < 1.4 * a.theory;
+    if (!sync && dense && u == 0)
+      ok = ok && a.variance_of_mean > 0.7 * a.theory && a.variance_of_mean < 1.4 * a.theory;
   }
   subject_destroy(&all);
   subject_destroy(&alone);

@@ -60,8 +60,8 @@ static bool agrees(const lks_noise *got, const naive_noise *sums, const naive_la
 {
   const double mean = sums->mean / NOISE_STEPS, theory = sums->theory / NOISE_STEPS;
   return !strcmp(got->layer, l->layer->name) && got->channels == l->out && got->values == l->pixels &&
-         got->steps == NOISE_STEPS && near(got->mean, mean) &&
-         near(got->variance, sums->variance / NOISE_STEPS) && near(got->theory, theory) &&
+         got->steps == NOISE_STEPS && near(got->variance_of_mean, mean) &&
+         near(got->variance_of_variance, sums->variance / NOISE_STEPS) && near(got->theory, theory) &&
          near(got->effective_samples, sums->group / NOISE_STEPS * theory / mean);
 }
 
@@ -84,7 +84,8 @@ static bool run(lks_comm *comm, const char *norm, bool moved)
     if (naive->layer[l].layer->kind == LKS_LAYER_BATCH_NORM) layer[found++] = &naive->layer[l];
   lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 50, 30, 9); /* forgotten again */
   lks_network_noise_reset(s.network);
-  const bool empty = lks_network_noise(s.network, 0).steps == 0 && lks_network_noise(s.network, 0).mean == 0;
+  const bool empty =
+      lks_network_noise(s.network, 0).steps == 0 && lks_network_noise(s.network, 0).variance_of_mean == 0;
   subject *use = &s;
   for (uint32_t step = 0; step < NOISE_STEPS; step++) {
     size_t bound[BATCH + 1], groups = 0, size = (size_t)atoi(norm);
@@ -145,7 +146,8 @@ static void test_nothing_is_saved_where_nothing_is_measured(lks_comm *comm)
   lks_assert_ok_all(comm, subject_create(&s, comm, text, &o));
   const lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
   const lks_noise noise = lks_network_noise(s.network, 1);
-  const bool ok = lks_network_noise_save(s.network, state) == 0 && noise.steps == 0 && noise.mean == 0;
+  const bool ok =
+      lks_network_noise_save(s.network, state) == 0 && noise.steps == 0 && noise.variance_of_mean == 0;
   subject_destroy(&s);
   lks_assert_ok_all(comm, status);
   lks_assert_all(comm, ok);

@@ -56,9 +56,9 @@ static void make_noise(lks_run *run, const made_up_plan *from, size_t group, siz
     row->channels = 16;
     row->values = i == 0 ? 1 : 64;
     row->theory = theory;
-    row->mean = theory / (1 + 1.5 * (double)i) * exp(0.03 * deviate(seed, 7 + i));
-    row->variance = 2 * row->mean;
-    row->effective_samples = row->mean > 0 ? (double)group * theory / row->mean : NAN;
+    row->variance_of_mean = theory / (1 + 1.5 * (double)i) * exp(0.03 * deviate(seed, 7 + i));
+    row->variance_of_variance = 2 * row->variance_of_mean;
+    row->effective_samples = row->variance_of_mean > 0 ? (double)group * theory / row->variance_of_mean : NAN;
   }
 }
 

@@ -64,8 +64,8 @@ static lks_status write_noise(const char *folder, size_t epoch, const lks_arm *a
                            .channels = 16,
                            .values = 64,
                            .steps = 10,
-                           .mean = theory * (epoch == 1 ? 3 : 2),
-                           .variance = 4 * theory,
+                           .variance_of_mean = theory * (epoch == 1 ? 3 : 2),
+                           .variance_of_variance = 4 * theory,
                            .theory = theory,
                            .effective_samples = (double)arm->group / 2};
   return arm->group == 0 ? LKS_OK : lks_metrics_append_noise(folder, epoch, &noise);

@@ -43,7 +43,7 @@ static struct batch {
 /* What one pass gives. */
 typedef struct outcome {
   double y[MAX], chosen[MAX], dx[MAX];
-  uint8_t winner[MAX];
+  uint8_t argmax[MAX];
 } outcome;
 
 static outcome got;
@@ -87,9 +87,9 @@ static void run(void *out, void *context)
 {
   (void)context;
   outcome *o = out;
-  lks_batch_norm_pool_forward(o->y, o->chosen, o->winner, b.x, &b.form, b.relu, &b.grid, b.samples,
+  lks_batch_norm_pool_forward(o->y, o->chosen, o->argmax, b.x, &b.form, b.relu, &b.grid, b.samples,
                               b.channels, b.type);
-  lks_batch_norm_pool_backward(o->dx, b.g, o->winner, b.x, &b.form, b.mean_dy, b.mean_dy_xhat, b.coefficient,
+  lks_batch_norm_pool_backward(o->dx, b.g, o->argmax, b.x, &b.form, b.mean_dy, b.mean_dy_xhat, b.coefficient,
                                &b.grid, b.samples, b.channels, b.type);
 }
 
@@ -108,7 +108,7 @@ static size_t cells(void)
   return b.grid.window_height * b.grid.window_width;
 }
 
-/* y, and winners, of a batch norm in fp32 and of a pool that looks at one place after the other */
+/* y, and argmax, of a batch norm in fp32 and of a pool that looks at one place after the other */
 static void check_forward(void)
 {
   static float x[MAX], norm[MAX];
@@ -118,11 +118,11 @@ static void check_forward(void)
   lks_batch_norm_forward(norm, x, NULL, &b.form, false, rows, b.channels, LKS_FP32);
   lks_batch_norm_forward(rounded, b.x, NULL, &b.form, b.relu, rows, b.channels, b.type);
   for (size_t i = 0; i < b.windows * b.channels; ++i) {
-    size_t winner = 0;
+    size_t argmax = 0;
     for (size_t cell = 1; cell < cells(); ++cell)
-      if (norm[place(i, cell)] > norm[place(i, winner)]) winner = cell;
-    const size_t at = place(i, winner);
-    assert_int_equal(got.winner[i], winner);
+      if (norm[place(i, cell)] > norm[place(i, argmax)]) argmax = cell;
+    const size_t at = place(i, argmax);
+    assert_int_equal(got.argmax[i], argmax);
     assert_true(lks_type_load(got.chosen, i, b.type) == x[at]);
     assert_true(lks_type_load(got.y, i, b.type) == lks_type_load(rounded, at, b.type));
   }
@@ -133,7 +133,7 @@ static void check_backward(void)
   static double scattered[MAX], dx[MAX];
   memset(scattered, 0, sizeof scattered);
   for (size_t i = 0; i < b.windows * b.channels; ++i)
-    lks_type_store(scattered, place(i, got.winner[i]), lks_type_load(b.g, i, b.type), b.type);
+    lks_type_store(scattered, place(i, got.argmax[i]), lks_type_load(b.g, i, b.type), b.type);
   lks_batch_norm_backward(dx, scattered, b.x, &b.form, b.mean_dy, b.mean_dy_xhat, b.coefficient, b.places,
                           b.channels, b.type);
   assert_memory_equal(got.dx, dx, b.places * b.channels * lks_type_bytes(b.type));
@@ -164,7 +164,7 @@ static void test_nothing_is_kept_when_not_wanted(void **state)
 }
 
 /* Equal values, a NaN, and values that differ in fp32 alone. */
-static void test_winners(void **state)
+static void test_argmax(void **state)
 {
   (void)state;
   static const float windows[][4] = {{5, 5, 5, 5},
@@ -179,10 +179,10 @@ static void test_winners(void **state)
   for (int type = LKS_FP32; type <= LKS_BF16; ++type) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; ++w) {
       float x[4], y, chosen;
-      uint8_t winner;
+      uint8_t argmax;
       for (size_t i = 0; i < 4; ++i) lks_type_store(x, i, windows[w][i], (lks_type)type);
-      lks_batch_norm_pool_forward(&y, &chosen, &winner, x, &form, true, &grid, 1, 1, (lks_type)type);
-      assert_int_equal(winner, first[w]);
+      lks_batch_norm_pool_forward(&y, &chosen, &argmax, x, &form, true, &grid, 1, 1, (lks_type)type);
+      assert_int_equal(argmax, first[w]);
       assert_int_equal(isnan(lks_type_load(&y, 0, (lks_type)type)) != 0, w == 2);
     }
   }
@@ -193,7 +193,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_pass_is_three),
       cmocka_unit_test(test_nothing_is_kept_when_not_wanted),
-      cmocka_unit_test(test_winners),
+      cmocka_unit_test(test_argmax),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,10 @@
 #include "forecast/cost_model.h"
 #include "lockstep/exact_sum.h"
 
-static const lks_cost_machine machine = {
-    .inside = {1e-6, 1e-10, 1e-7, 0}, .between = {4e-6, 1e-9, 1e-6, 0}, .host_ranks = 4, .crowded = 1e-4};
+static const lks_cost_machine machine = {.inside = {1e-6, 1e-10, 1e-7, 0},
+                                         .between = {4e-6, 1e-9, 1e-6, 0},
+                                         .host_ranks = 4,
+                                         .oversubscribed_latency = 1e-4};
 static const lks_cost_work work = {.fixed = 1e-3, .microbatch = 2e-3};
 
 static bool near(double value, double expected)
@@ -25,7 +27,7 @@ static void test_reductions(void **state)
   assert_true(lks_cost_reduction(&machine, 1, 1, 1e6) == 0);
   assert_true(near(lks_cost_reduction(&machine, 2, 1, 1000), 1e-6 + 1e-7));
   assert_true(near(lks_cost_reduction(&machine, 4, 1, 1000), 2 * 1e-6 + 2 * 1e-7));
-  /* large: 4 rounds of halves, 2 (P - 1)/P of the bytes */
+  /* large: 4 rounds of halving, 2 (P - 1)/P of the bytes */
   assert_true(near(lks_cost_reduction(&machine, 4, 1, 1e6), 4 * 1e-6 + 1.5 * 1e-4));
   assert_true(near(lks_cost_reduction(&machine, 8, 2, 1000), 2e-6 + 2e-7 + 4e-6 + 1e-6));
   assert_true(near(lks_cost_reduction(&machine, 8, 1, 1000), 8e-4 + 1e-7)); /* takes turns */
@@ -82,8 +84,8 @@ static void test_steps(void **state)
 
   /* four ranks on a host for two take turns; the exchange grows with the ranks, the reduction with their log
    */
-  lks_cost crowd = cost_of(&n, 8, 1, "sync", LKS_REDUCE_TREE);
-  assert_true(near(crowd.compute, 2 * one.compute) && crowd.norm > 10 * sync.norm);
+  lks_cost oversubscribed = cost_of(&n, 8, 1, "sync", LKS_REDUCE_TREE);
+  assert_true(near(oversubscribed.compute, 2 * one.compute) && oversubscribed.norm > 10 * sync.norm);
   double tree = cost_of(&n, 4096, 1024, "rank", LKS_REDUCE_TREE).gradient;
   double plain = cost_of(&n, 4096, 1024, "rank", LKS_REDUCE_MPI).gradient;
   assert_true(tree > 4000 * 1e-6 && plain < tree);
@@ -121,7 +123,7 @@ static void test_waiting(void **state)
   lks_cost_work scattering = work;
   scattering.scatter = 1e-4;
   lks_cost_run run = {.ranks = 1, .hosts = 1, .batch = 64, .microbatch = 8, .norm = {LKS_NORM_SYNC, 0}};
-  lks_cost one, two, four, apart, crowd;
+  lks_cost one, two, four, apart, oversubscribed;
   assert_int_equal(lks_cost_step(&one, &machine, &scattering, &run, n.stages), LKS_OK);
   run.ranks = 2;
   assert_int_equal(lks_cost_step(&two, &machine, &scattering, &run, n.stages), LKS_OK);
@@ -130,10 +132,10 @@ static void test_waiting(void **state)
   run = (lks_cost_run){.ranks = 4, .hosts = 1, .batch = 128, .microbatch = 8};
   assert_int_equal(lks_cost_step(&four, &machine, &scattering, &run, n.stages), LKS_OK);
   run.ranks = 8;
-  assert_int_equal(lks_cost_step(&crowd, &machine, &scattering, &run, n.stages), LKS_OK);
+  assert_int_equal(lks_cost_step(&oversubscribed, &machine, &scattering, &run, n.stages), LKS_OK);
   /* the mean of the larger of two normal numbers is 0.564, of four 1.029; Blom's formula is a few percent off
    */
-  assert_true(one.waiting == 0 && crowd.waiting == 0);
+  assert_true(one.waiting == 0 && oversubscribed.waiting == 0);
   assert_true(fabs(apart.waiting - 0.564 * 2e-4) < 0.05 * apart.waiting);
   assert_true(near(two.waiting, sqrt(3) * apart.waiting)); /* 2 stages: 3 reductions a step, not 1 */
   assert_true(fabs(four.waiting - 1.029 * sqrt(3) * 2e-4) < 0.05 * four.waiting);

@@ -140,7 +140,7 @@ static void test_constant_values_have_no_variance(void **state)
   assert_true(variance == 0);
 }
 
-static void test_a_flaw_is_seen(void **state)
+static void test_a_nonfinite_value_is_seen(void **state)
 {
   (void)state;
   int64_t sum[LKS_EXACT_LIMBS] = {0}, square_sum[LKS_EXACT_LIMBS] = {0};
@@ -160,7 +160,7 @@ int main(void)
       cmocka_unit_test(test_one_pass_formulas_lose_it),
       cmocka_unit_test(test_variance_is_never_negative),
       cmocka_unit_test(test_constant_values_have_no_variance),
-      cmocka_unit_test(test_a_flaw_is_seen),
+      cmocka_unit_test(test_a_nonfinite_value_is_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static void test_value_is_the_rounded_sum(void **state)
       assert_same_bits(low, wide_round(&rest));
       assert_true(fabs(low) <= 0x1p-53 * fabs(high));
     }
-    assert_int_equal(lks_exact_sum_flaws(limbs, 1), 0);
+    assert_int_equal(lks_exact_sum_nonfinite(limbs, 1), 0);
   }
 }
 
@@ -139,23 +139,23 @@ static void test_merge_is_per_accumulator(void **state)
     assert_memory_equal(together + c * LKS_EXACT_LIMBS, alone, sizeof alone);
     if (c != 2) assert_same_bits(lks_exact_sum_value(twice + c * LKS_EXACT_LIMBS), 2 * values[c]);
   }
-  assert_int_equal(lks_exact_sum_flaws(together, COUNT), 1);
-  assert_int_equal(lks_exact_sum_flaws(twice, COUNT), 2);
-  assert_int_equal(lks_exact_sum_flaws(twice, 2), 0);
-  assert_int_equal(lks_exact_sum_flaws(twice + (size_t)2 * LKS_EXACT_LIMBS, 1), 2);
+  assert_int_equal(lks_exact_sum_nonfinite(together, COUNT), 1);
+  assert_int_equal(lks_exact_sum_nonfinite(twice, COUNT), 2);
+  assert_int_equal(lks_exact_sum_nonfinite(twice, 2), 0);
+  assert_int_equal(lks_exact_sum_nonfinite(twice + (size_t)2 * LKS_EXACT_LIMBS, 1), 2);
   assert_true(together[BEHIND] == 1 && twice[BEHIND] == 1);
 }
 
-static void test_flaws_are_counted_and_nothing_else(void **state)
+static void test_nonfinite_values_are_counted_and_nothing_else(void **state)
 {
   (void)state;
-  const double flawed[] = {NAN, -NAN, INFINITY, -INFINITY, 0x1p80, -0x1p80, DBL_MAX};
+  const double nonfinite[] = {NAN, -NAN, INFINITY, -INFINITY, 0x1p80, -0x1p80, DBL_MAX};
   int64_t limbs[LKS_EXACT_LIMBS], expected[LKS_EXACT_LIMBS];
   sum(limbs, &(double){1}, 1);
   memcpy(expected, limbs, sizeof limbs);
-  for (size_t i = 0; i < sizeof flawed / sizeof flawed[0]; i++) {
-    lks_exact_sum_add(limbs, flawed[i]);
-    expected[LKS_EXACT_FLAW]++;
+  for (size_t i = 0; i < sizeof nonfinite / sizeof nonfinite[0]; i++) {
+    lks_exact_sum_add(limbs, nonfinite[i]);
+    expected[LKS_EXACT_NONFINITE]++;
     assert_memory_equal(limbs, expected, sizeof limbs);
     double high, low;
     lks_exact_sum_value_pair(&high, &low, limbs);
@@ -300,7 +300,7 @@ int main(void)
       cmocka_unit_test(test_any_order_and_split_give_the_same_limbs),
       cmocka_unit_test(test_a_plain_sum_depends_on_the_order),
       cmocka_unit_test(test_merge_is_per_accumulator),
-      cmocka_unit_test(test_flaws_are_counted_and_nothing_else),
+      cmocka_unit_test(test_nonfinite_values_are_counted_and_nothing_else),
       cmocka_unit_test(test_bits_below_the_last_are_dropped),
       cmocka_unit_test(test_limbs_hold_two_to_the_31_addends),
       cmocka_unit_test(test_ties_round_to_even),

@@ -42,12 +42,12 @@ static int fill(void **state)
 /* x in that type, in one of three places */
 static const void *typed(const float *x, lks_type type)
 {
-  static uint16_t halves[3][COUNT];
+  static uint16_t bf16s[3][COUNT];
   static int place;
   if (type == LKS_FP32) return x;
   place = (place + 1) % 3;
-  for (size_t i = 0; i < COUNT; i++) halves[place][i] = lks_bf16_from_float(x[i]);
-  return halves[place];
+  for (size_t i = 0; i < COUNT; i++) bf16s[place][i] = lks_bf16_from_float(x[i]);
+  return bf16s[place];
 }
 
 static lks_batch_norm_form form(void)
@@ -76,7 +76,7 @@ static void elementwise(unsigned char *out, lks_type type)
   lks_input_features(out + 6 * part, a, b, c, COUNT / 4, type);
 }
 
-static void bytes_and_halves(unsigned char *out, lks_type type)
+static void bytes_and_bf16(unsigned char *out, lks_type type)
 {
   lks_input_image(out, bytes, of_channel[1], of_channel[2], 1, -1, 1, HEIGHT, WIDTH, CHANNELS, type);
   lks_bf16_of((uint16_t *)(void *)(out + ROOM / 4), a, COUNT / 2 - 3);
@@ -108,10 +108,10 @@ static void batch_norm_pool(unsigned char *out, lks_type type)
   const lks_pool_grid grid = {HEIGHT, WIDTH, 2, 2};
   float coefficient[2 * CHANNELS];
   const void *x = typed(a, type);
-  static uint8_t winner[COUNT];
+  static uint8_t argmax[COUNT];
   static float y[COUNT];
-  lks_batch_norm_pool_forward(y, out + ROOM / 2, winner, x, &f, true, &grid, SAMPLES, CHANNELS, type);
-  lks_batch_norm_pool_backward(out, y, winner, x, &f, means[0], means[1], coefficient, &grid, SAMPLES,
+  lks_batch_norm_pool_forward(y, out + ROOM / 2, argmax, x, &f, true, &grid, SAMPLES, CHANNELS, type);
+  lks_batch_norm_pool_backward(out, y, argmax, x, &f, means[0], means[1], coefficient, &grid, SAMPLES,
                                CHANNELS, type);
 }
 
@@ -131,7 +131,7 @@ static const struct {
   uint64_t hash[2]; /* fp32, bf16 */
 } cases[] = {
     {"elementwise", elementwise, {0xd392cbc8a7909e63, 0xe7302328d4c47a4e}},
-    {"bytes and halves", bytes_and_halves, {0x6b73a9354d5478e5, 0x278cae5a51ccf827}},
+    {"bytes and bf16", bytes_and_bf16, {0x6b73a9354d5478e5, 0x278cae5a51ccf827}},
     {"batch norm, forward", batch_norm_forward, {0x829535a0a8639df4, 0x94492e1300ed00b2}},
     {"batch norm, backward", batch_norm_backward, {0x1ec4244d4bb42de9, 0x4a4ebd64aa87775d}},
     {"batch norm and pool", batch_norm_pool, {0xca17532120fbe6de, 0x6e9f6a485b865bdf}},

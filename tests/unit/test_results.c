@@ -114,10 +114,10 @@ static void test_noise_is_averaged_over_steps(void **state)
   const lks_noise_row *first = &run->noise[0], *second = &run->noise[1];
   assert_string_equal(first->layer, "bn1");
   assert_true(first->channels == 16 && first->values == 64);
-  assert_true(first->mean == 2 && first->variance == 15 && first->theory == 0.5 &&
+  assert_true(first->variance_of_mean == 2 && first->variance_of_variance == 15 && first->theory == 0.5 &&
               first->effective_samples == 10);
   assert_string_equal(second->layer, "layer1.0.bn2");
-  assert_true(second->mean == 2 && second->effective_samples == 4);
+  assert_true(second->variance_of_mean == 2 && second->effective_samples == 4);
   lks_results_destroy(&results);
 }
 

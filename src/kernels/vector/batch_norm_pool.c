@@ -14,7 +14,7 @@ LKS_INLINE lks_full choose(lks_full_mask where, lks_full a, lks_full b)
 
 typedef struct forward_arrays {
   void *y, *chosen;
-  uint8_t *winner;
+  uint8_t *argmax;
   const void *x;
   const lks_batch_norm_form *form;
   const lks_pool_grid *grid;
@@ -28,7 +28,7 @@ LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, co
 {
   const size_t line = a->grid->in_width * a->channels;
   const size_t high = a->grid->in_height / height, wide = a->grid->in_width / width;
-  const bool keep = a->winner != NULL;
+  const bool keep = a->argmax != NULL;
   lks_full mean[MOST], scale[MOST], shift[MOST];
   for (size_t i = 0; i < vectors; ++i) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
@@ -41,7 +41,7 @@ LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, co
     for (size_t left = 0; left < wide; ++left, corner += width * a->channels, out += a->channels) {
       for (size_t i = 0; i < vectors; ++i) {
         lks_full best = {0}, chosen = {0};
-        lks_full_mask winner = {0};
+        lks_full_mask argmax = {0};
         /* one loop: gcc 12 makes code that is a quarter slower of two, for windows of 2x2 */
         for (size_t cell = 0; cell < height * width; ++cell) {
           const size_t at = corner + cell / width * line + cell % width * a->channels + i * LKS_FULL;
@@ -49,13 +49,13 @@ LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, co
           const lks_full_mask better = cell ? ~(v <= best) & (best == best) : ~(lks_full_mask){0};
           best = choose(better, v, best);
           chosen = choose(better, x, chosen);
-          winner = (better & (int32_t)cell) | (~better & winner);
+          argmax = (better & (int32_t)cell) | (~better & argmax);
         }
         if (relu) best = lks_relu(best);
         lks_store(a->y, out + i * LKS_FULL, best, lanes, type);
         if (!keep) continue;
         lks_store(a->chosen, out + i * LKS_FULL, chosen, lanes, type);
-        lks_store_small(a->winner + out + i * LKS_FULL, winner, lanes);
+        lks_store_small(a->argmax + out + i * LKS_FULL, argmax, lanes);
       }
     }
   }
@@ -80,10 +80,10 @@ LKS_INLINE void forward_of_type(const forward_arrays *a, bool relu, lks_type typ
     forward_blocks(a, a->grid->window_height, a->grid->window_width, relu, type);
 }
 
-static void forward(void *y, void *chosen, uint8_t *winner, const void *x, const lks_batch_norm_form *form,
+static void forward(void *y, void *chosen, uint8_t *argmax, const void *x, const lks_batch_norm_form *form,
                     bool relu, const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type)
 {
-  const forward_arrays a = {y, chosen, winner, x, form, grid, samples, channels};
+  const forward_arrays a = {y, chosen, argmax, x, form, grid, samples, channels};
   if (type == LKS_BF16)
     forward_of_type(&a, relu, LKS_BF16);
   else
@@ -93,7 +93,7 @@ static void forward(void *y, void *chosen, uint8_t *winner, const void *x, const
 typedef struct backward_arrays {
   void *dx;
   const void *g;
-  const uint8_t *winner;
+  const uint8_t *argmax;
   const void *x;
   const lks_batch_norm_form *form;
   const float *slope, *level;
@@ -141,11 +141,11 @@ LKS_INLINE void backward_columns(const backward_arrays *a, const size_t height, 
       for (size_t left = 0; left < wide; ++left, corner += width * a->channels, out += a->channels) {
         for (size_t i = 0; i < vectors; ++i) {
           const lks_full_mask g = (lks_full_mask)lks_load(a->g, out + i * LKS_FULL, lanes, type);
-          const lks_full_mask winner = lks_load_small(a->winner + out + i * LKS_FULL, lanes);
+          const lks_full_mask argmax = lks_load_small(a->argmax + out + i * LKS_FULL, lanes);
           for (size_t row = 0; row < height; ++row) {
             for (size_t column = 0; column < width; ++column) {
               const size_t at = corner + row * line + column * a->channels + i * LKS_FULL;
-              const lks_full_mask won = winner == (int32_t)(row * width + column);
+              const lks_full_mask won = argmax == (int32_t)(row * width + column);
               backward_at(a, at, (lks_full)(g & won), &k[i], lanes, type);
             }
           }
@@ -177,11 +177,11 @@ LKS_INLINE void backward_of_type(const backward_arrays *a, lks_type type)
     backward_blocks(a, a->grid->window_height, a->grid->window_width, type);
 }
 
-static void backward(void *dx, const void *g, const uint8_t *winner, const void *x,
+static void backward(void *dx, const void *g, const uint8_t *argmax, const void *x,
                      const lks_batch_norm_form *form, const float *slope, const float *level,
                      const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type)
 {
-  const backward_arrays a = {dx, g, winner, x, form, slope, level, grid, samples, channels};
+  const backward_arrays a = {dx, g, argmax, x, form, slope, level, grid, samples, channels};
   if (type == LKS_BF16)
     backward_of_type(&a, LKS_BF16);
   else

@@ -207,11 +207,11 @@ LKS_INLINE void backward_fp32(double *dy_sum, double *dot, const gradients *a, s
 /* y > 0 of bf16: bits of 1 up to those of infinity, a NaN being beyond */
 LKS_INLINE lks_full gradient_bf16(const gradients *a, size_t at, size_t lanes)
 {
-  lks_halves g = lks_load_halves(a->dy, at, lanes);
-  if (a->two) g = lks_to_halves(lks_from_halves(g) + lks_load(a->dy2, at, lanes, LKS_BF16));
-  if (a->masked) g &= (lks_halves)((lks_halves)(lks_load_halves(a->y, at, lanes) - 1) < 0x7f80);
-  lks_store_halves(a->g, at, g, lanes);
-  return lks_from_halves(g);
+  lks_full_bf16 g = lks_load_bf16(a->dy, at, lanes);
+  if (a->two) g = lks_to_bf16(lks_from_bf16(g) + lks_load(a->dy2, at, lanes, LKS_BF16));
+  if (a->masked) g &= (lks_full_bf16)((lks_full_bf16)(lks_load_bf16(a->y, at, lanes) - 1) < 0x7f80);
+  lks_store_bf16(a->g, at, g, lanes);
+  return lks_from_bf16(g);
 }
 
 /* Adds a chunk's sums to dy_sum and dot. */

@@ -172,9 +172,9 @@ static void bf16_of(uint16_t *y, const float *x, size_t count)
 
 LKS_INLINE void pair(uint32_t *y, const float *a, const float *b, size_t at, size_t lanes)
 {
-  const lks_full lower = lks_from_halves(lks_to_halves(lks_load(a, at, lanes, LKS_FP32)));
+  const lks_full lower = lks_from_bf16(lks_to_bf16(lks_load(a, at, lanes, LKS_FP32)));
   lks_full upper = {0};
-  if (b) upper = lks_from_halves(lks_to_halves(lks_load(b, at, lanes, LKS_FP32)));
+  if (b) upper = lks_from_bf16(lks_to_bf16(lks_load(b, at, lanes, LKS_FP32)));
   const lks_full_bits both = (lks_full_bits)lower >> 16 | (lks_full_bits)upper;
   memcpy(y + at, &both, lanes * sizeof *y);
 }

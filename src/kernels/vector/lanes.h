@@ -36,7 +36,7 @@ typedef int32_t lks_narrow_mask __attribute__((vector_size(4 * LKS_LANES)));
 typedef int32_t lks_full_mask __attribute__((vector_size(8 * LKS_LANES)));
 typedef uint32_t lks_full_bits __attribute__((vector_size(8 * LKS_LANES)));
 typedef uint8_t lks_bytes __attribute__((vector_size(2 * LKS_LANES)));
-typedef uint16_t lks_halves __attribute__((vector_size(4 * LKS_LANES))); /* bf16: as many as lks_full has */
+typedef uint16_t lks_full_bf16 __attribute__((vector_size(4 * LKS_LANES))); /* as many as lks_full has */
 
 /* gcc 12 splits a conversion in two on the wider ones: half the speed; on NEON it converts lane by lane. */
 LKS_INLINE lks_wide lks_widen(lks_narrow x)
@@ -109,7 +109,7 @@ LKS_INLINE void lks_store_wide(double *p, lks_wide v, size_t lanes)
   memcpy(p, &v, lanes * sizeof(double));
 }
 
-LKS_INLINE lks_full lks_from_halves(lks_halves h)
+LKS_INLINE lks_full lks_from_bf16(lks_full_bf16 h)
 {
 #if defined(__AVX512F__)
   return (lks_full)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
@@ -123,10 +123,10 @@ LKS_INLINE lks_full lks_from_halves(lks_halves h)
 }
 
 /* As lks_bf16_from_float. */
-LKS_INLINE lks_halves lks_to_halves(lks_full v)
+LKS_INLINE lks_full_bf16 lks_to_bf16(lks_full v)
 {
 #if defined(__AVX512BF16__)
-  return (lks_halves)_mm512_cvtneps_pbh((__m512)v);
+  return (lks_full_bf16)_mm512_cvtneps_pbh((__m512)v);
 #else
   const lks_full_bits bits = (lks_full_bits)v, upper = bits >> 16;
   const lks_full_bits rounded = (bits + 0x7fff + (upper & 1)) >> 16, nan = (lks_full_bits)(v != v);
@@ -134,21 +134,21 @@ LKS_INLINE lks_halves lks_to_halves(lks_full v)
   const lks_full_bits subnormal = (lks_full_bits)((bits & 0x7f800000) == 0);
   const lks_full_bits stored = (subnormal & upper & 0x8000) | (~subnormal & half);
 #if defined(__AVX512F__)
-  return (lks_halves)_mm512_cvtepi32_epi16((__m512i)stored);
+  return (lks_full_bf16)_mm512_cvtepi32_epi16((__m512i)stored);
 #else
-  return __builtin_convertvector(stored, lks_halves);
+  return __builtin_convertvector(stored, lks_full_bf16);
 #endif
 #endif
 }
 
-LKS_INLINE lks_halves lks_load_halves(const void *p, size_t at, size_t lanes)
+LKS_INLINE lks_full_bf16 lks_load_bf16(const void *p, size_t at, size_t lanes)
 {
-  lks_halves h = {0};
+  lks_full_bf16 h = {0};
   memcpy(&h, (const uint16_t *)p + at, lanes * sizeof(uint16_t));
   return h;
 }
 
-LKS_INLINE void lks_store_halves(void *p, size_t at, lks_halves h, size_t lanes)
+LKS_INLINE void lks_store_bf16(void *p, size_t at, lks_full_bf16 h, size_t lanes)
 {
   memcpy((uint16_t *)p + at, &h, lanes * sizeof(uint16_t));
 }
@@ -181,8 +181,8 @@ LKS_INLINE void lks_store_small(uint8_t *p, lks_full_mask v, size_t lanes)
 #if defined(__AVX512F__)
   const __m128i bytes = _mm512_cvtepi32_epi8((__m512i)v);
 #elif defined(__aarch64__)
-  const uint16x4_t halves = vmovn_u32((uint32x4_t)v);
-  const uint8x8_t bytes = vmovn_u16(vcombine_u16(halves, halves));
+  const uint16x4_t shorts = vmovn_u32((uint32x4_t)v);
+  const uint8x8_t bytes = vmovn_u16(vcombine_u16(shorts, shorts));
 #else
   const lks_bytes bytes = __builtin_convertvector(v, lks_bytes);
 #endif
@@ -198,7 +198,7 @@ LKS_INLINE lks_full lks_load_bytes(const uint8_t *p, size_t lanes)
 /* Elements at .. at+lanes-1 of an array of `type`. */
 LKS_INLINE lks_full lks_load(const void *p, size_t at, size_t lanes, lks_type type)
 {
-  if (type == LKS_BF16) return lks_from_halves(lks_load_halves(p, at, lanes));
+  if (type == LKS_BF16) return lks_from_bf16(lks_load_bf16(p, at, lanes));
   lks_full v = {0};
   memcpy(&v, (const float *)p + at, lanes * sizeof(float));
   return v;
@@ -207,7 +207,7 @@ LKS_INLINE lks_full lks_load(const void *p, size_t at, size_t lanes, lks_type ty
 LKS_INLINE void lks_store(void *p, size_t at, lks_full v, size_t lanes, lks_type type)
 {
   if (type == LKS_BF16)
-    lks_store_halves(p, at, lks_to_halves(v), lanes);
+    lks_store_bf16(p, at, lks_to_bf16(v), lanes);
   else
     memcpy((float *)p + at, &v, lanes * sizeof(float));
 }

@@ -26,12 +26,12 @@ typedef struct lks_batch_norm_sum_kernels {
                         size_t rows, size_t channels, lks_type type);
 } lks_batch_norm_sum_kernels;
 
-/* winner NULL: neither it nor chosen is wanted */
+/* argmax NULL: neither it nor chosen is wanted */
 typedef struct lks_batch_norm_pool_kernels {
-  void (*forward)(void *y, void *chosen, uint8_t *winner, const void *x, const lks_batch_norm_form *form,
+  void (*forward)(void *y, void *chosen, uint8_t *argmax, const void *x, const lks_batch_norm_form *form,
                   bool relu, const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
-  /* dx as that of batch_norm, g being that of the window where `winner` names the place, else 0 */
-  void (*backward)(void *dx, const void *g, const uint8_t *winner, const void *x,
+  /* dx as that of batch_norm, g being that of the window at the place that `argmax` names, else 0 */
+  void (*backward)(void *dx, const void *g, const uint8_t *argmax, const void *x,
                    const lks_batch_norm_form *form, const float *slope, const float *level,
                    const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
 } lks_batch_norm_pool_kernels;
