@@ -29,7 +29,7 @@ tests_of() {
     src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network ;;
     src/sums/partition.c) echo unit/batch_plan.* mpi/loader mpi/gradient_sum ;;
     src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
-    src/comm/gradient_sum.c | src/comm/sum_level.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
+    src/comm/gradient_sum.c | src/comm/sum_tier.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
     src/comm/stall_watch.c) echo mpi/stall.* mpi/comm.* fault/stall ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
     src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/** The canonical binary tree. Leaf i is the vector of microbatch i. Node (level k, index j) covers the leaves
+/** The canonical binary tree. Leaf i is the vector of microbatch i. Node (height k, index j) covers the leaves
  *  [j*2^k, (j+1)*2^k) and is its left child plus its right child, elementwise in fp32; where the right child
  * has no leaf below the total it is the left child alone. The root's bits depend on the leaves alone, never
  * on who summed what.
@@ -12,7 +12,7 @@
 enum { LKS_TREE_MAX_BLOCKS = 64 }; /* a run below 2^32 has at most 62 */
 
 typedef struct lks_tree_block {
-  int level;
+  int height;
   size_t index;
 } lks_tree_block;
 
@@ -36,10 +36,10 @@ void lks_tree_stack_begin(lks_tree_stack *stack, float *workspace, size_t elemen
 /** Local. Where the next leaf (or block) is to be written. */
 float *lks_tree_stack_top(lks_tree_stack *stack);
 
-/** Local. Takes the vector written at lks_tree_stack_top as block (level, index) and combines while the two
+/** Local. Takes the vector written at lks_tree_stack_top as block (height, index) and combines while the two
  * topmost blocks are the two children of one node. Blocks come in order: each begins where the last one
  * ended. */
-void lks_tree_stack_push(lks_tree_stack *stack, int level, size_t index);
+void lks_tree_stack_push(lks_tree_stack *stack, int height, size_t index);
 
 /** Local. Appends the blocks of `next`, whose run begins where this stack's ends (copies its vectors). */
 void lks_tree_stack_append(lks_tree_stack *stack, const lks_tree_stack *next);

@@ -12,8 +12,8 @@ typedef struct lks_json {
   FILE *out;
   bool one_line; /* an object a line, for readers that take it line by line */
   int depth;
-  char end[LKS_JSON_DEEPEST]; /* the bracket that closes each open level */
-  bool more;                  /* the level has a member already */
+  char end[LKS_JSON_DEEPEST]; /* the bracket that closes each open object or array */
+  bool more;                  /* the innermost one has a member already */
 } lks_json;
 
 /** Local. */

@@ -82,11 +82,11 @@ static void fill_batch(lks_bench_runner *runner, const lks_bench_source *source,
   for (size_t i = 0; i < count; i++) {
     const lks_random_key key = lks_random_key_make(1, LKS_RANDOM_GENERATE, 0, 0, (uint32_t)(first + i));
     for (size_t e = 0; e < elements; e++) {
-      uint32_t level = (uint32_t)lks_random_below(&key, (uint32_t)e, 256);
+      uint32_t grey = (uint32_t)lks_random_below(&key, (uint32_t)e, 256);
       if (source->features)
-        ((float *)runner->values)[i * elements + e] = (float)level / 255;
+        ((float *)runner->values)[i * elements + e] = (float)grey / 255;
       else
-        ((uint8_t *)runner->values)[i * elements + e] = (uint8_t)level;
+        ((uint8_t *)runner->values)[i * elements + e] = (uint8_t)grey;
     }
     runner->label[i] = (int32_t)((first + i) % source->classes);
     runner->sample[i] = (uint32_t)(first + i);

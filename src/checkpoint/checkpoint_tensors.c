@@ -33,9 +33,8 @@ static lks_status link_name(char *out, size_t size, hid_t group, size_t i)
   return LKS_OK;
 }
 
-/** One form alone is taken: fp32 in checksummed chunks. Others (compressed, external, virtual) are not ours.
- */
-static lks_status check_form(hid_t dataset)
+/** Only fp32 in checksummed chunks is taken. Whatever else (compressed, external, virtual) is not ours. */
+static lks_status check_storage(hid_t dataset)
 {
   const hid_t properties = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
   unsigned flags = 0, config = 0;
@@ -81,7 +80,7 @@ static lks_status describe_dataset(lks_snapshot_array *array, hid_t dataset, siz
   const hid_t space = H5Dget_space(dataset);
   lks_status status = describe_extent(array, space, most_elements);
   H5Sclose(space);
-  return status == LKS_OK ? check_form(dataset) : status;
+  return status == LKS_OK ? check_storage(dataset) : status;
 }
 
 /** Whether a name has an ending, and something before it. */

@@ -176,8 +176,8 @@ int main(int argc, char **argv)
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */
-  int level;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+  int provided;
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   if (chosen != NULL && chosen->stoppable)
     lks_stop_handlers_install(); /* MPICH has taken SIGUSR1 for itself */
   lks_comm *comm = NULL;

@@ -14,7 +14,7 @@
 
 enum { BATCH = 64, MICROBATCH = 8, TOP = 3 };
 
-typedef enum form { FORM_TEXT, FORM_CSV, FORM_JSON } form;
+typedef enum print_format { PRINT_TEXT, PRINT_CSV, PRINT_JSON } print_format;
 
 typedef struct settings {
   lks_precision_choice precision;
@@ -164,10 +164,10 @@ static void print_json(const char *path, size_t number, const int32_t *label, co
 }
 
 static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count,
-                          form how)
+                          print_format how)
 {
   static void (*const print[])(const char *, size_t, const int32_t *, const int *, const float *) = {
-      [FORM_TEXT] = print_text, [FORM_CSV] = print_csv, [FORM_JSON] = print_json};
+      [PRINT_TEXT] = print_text, [PRINT_CSV] = print_csv, [PRINT_JSON] = print_json};
   for (size_t i = 0; i < count; i++) {
     const float *probability = p->probability + i * p->header.classes;
     const int32_t *label = input->samples.label == NULL ? NULL : input->samples.label + begin + i;
@@ -177,7 +177,7 @@ static void print_samples(const predictor *p, const lks_predict_input *input, si
   }
 }
 
-static lks_status predict_all(predictor *p, const lks_predict_input *input, form how)
+static lks_status predict_all(predictor *p, const lks_predict_input *input, print_format how)
 {
   const lks_samples *s = &input->samples;
   size_t width = p->header.input.height * p->header.input.width * p->header.input.channels;
@@ -208,11 +208,11 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_predict_syntax(), argc, argv);
   if (status != LKS_OK || arguments.help) return status;
   if (s.csv && s.json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
-  form how = s.csv ? FORM_CSV : s.json ? FORM_JSON : FORM_TEXT;
+  print_format how = s.csv ? PRINT_CSV : s.json ? PRINT_JSON : PRINT_TEXT;
   predictor p = {0};
   status = lks_checkpoint_header_all(&p.header, comm, arguments.argument[0]);
   if (status != LKS_OK) return status;
-  if (how == FORM_CSV)
+  if (how == PRINT_CSV)
     printf("input,sample,label,class,probability,class2,probability2,class3,probability3\n");
   for (int i = 1; i < arguments.count && status == LKS_OK; i++) {
     lks_predict_input input;

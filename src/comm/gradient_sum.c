@@ -6,23 +6,23 @@
 #include "base/arena.h"
 #include "base/integers.h"
 #include "comm/communicator.h"
-#include "comm/sum_level.h"
+#include "comm/sum_tier.h"
 
-enum { LEVELS = 2, PHASES = 2 * LEVELS };
+enum { TIERS = 2, PHASES = 2 * TIERS };
 
 typedef struct bucket {
-  lks_sum_stage at[LEVELS];
+  lks_sum_buffers at[TIERS];
 } bucket;
 
-/* Exchanges go up the levels and gathers down again; each of these phases takes the buckets in their order,
+/* Exchanges go up the tiers and gathers down again; each of these phases takes the buckets in their order,
  * on a communicator of its own: a phase starts when the one before it is complete here, which may be earlier
  * or later than other ranks' next bucket. */
 struct lks_gradient_sum {
   lks_comm *comm; /* borrowed */
   int rank, size;
   lks_reduce reduce;
-  int levels; /* 1: all ranks; 2: those of a node, then those with the same place on each node */
-  lks_sum_level level[LEVELS];
+  int tiers; /* 1: all ranks; 2: those of a node, then those with the same place on each node */
+  lks_sum_tier tier[TIERS];
   lks_arena *arena;
   bucket *bucket;
   size_t buckets, started, passed[PHASES]; /* how many buckets are through each phase */
@@ -41,15 +41,15 @@ static bool has_tree(const lks_gradient_sum *sum)
 static lks_status reserve_tree(lks_gradient_sum *sum)
 {
   size_t joined = 0;
-  for (int l = 0; l < sum->levels; l++) lks_sum_level_reserve(&sum->level[l], sum->arena);
+  for (int t = 0; t < sum->tiers; t++) lks_sum_tier_reserve(&sum->tier[t], sum->arena);
   lks_arena_reserve(sum->arena, &sum->workspace, lks_sum_workspace(sum->max_leaves), sizeof(float));
   for (size_t i = 0; i < sum->buckets; i++) {
-    lks_sum_stage *stage = sum->bucket[i].at;
-    lks_status status = lks_sum_stage_reserve(&stage[0], &sum->level[0], sum->arena);
-    if (status == LKS_OK && sum->levels > 1) {
-      stage[1].max_elements = lks_sum_stage_slice(&stage[0], &sum->level[0]);
-      status = lks_sum_stage_reserve(&stage[1], &sum->level[1], sum->arena);
-      size_t floats = sum->level[1].max_own_blocks * stage[1].max_elements;
+    lks_sum_buffers *buffers = sum->bucket[i].at;
+    lks_status status = lks_sum_buffers_reserve(&buffers[0], &sum->tier[0], sum->arena);
+    if (status == LKS_OK && sum->tiers > 1) {
+      buffers[1].max_elements = lks_sum_buffers_slice(&buffers[0], &sum->tier[0]);
+      status = lks_sum_buffers_reserve(&buffers[1], &sum->tier[1], sum->arena);
+      size_t floats = sum->tier[1].max_own_blocks * buffers[1].max_elements;
       joined = lks_max(joined, floats);
     }
     if (status != LKS_OK) return lks_fail_in(status, "gradients of a layer: ");
@@ -66,8 +66,8 @@ static lks_status allocate_buckets(lks_gradient_sum *sum, const size_t *max_elem
   status = lks_arena_commit(sum->arena);
   if (status != LKS_OK) return status;
   for (size_t i = 0; i < sum->buckets; i++) {
-    for (int l = 0; l < LEVELS; l++)
-      sum->bucket[i].at[l].exchange = sum->bucket[i].at[l].gather = MPI_REQUEST_NULL;
+    for (int t = 0; t < TIERS; t++)
+      sum->bucket[i].at[t].exchange = sum->bucket[i].at[t].gather = MPI_REQUEST_NULL;
     sum->bucket[i].at[0].max_elements = max_elements[i];
   }
   return LKS_OK;
@@ -81,19 +81,19 @@ static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
   return status == LKS_OK ? lks_arena_commit(sum->arena) : status;
 }
 
-/* One level; or, when `on_node` ranks in a row share each of several nodes, two. rank may be negative. */
-static void make_levels(lks_gradient_sum *sum, int on_node)
+/* One tier; or, when `on_node` ranks in a row share each of several nodes, two. rank may be negative. */
+static void make_tiers(lks_gradient_sum *sum, int on_node)
 {
   int rank = sum->rank, size = sum->size;
   bool nodes = has_tree(sum) && on_node > 1 && on_node < size && rank >= 0;
-  sum->levels = nodes ? 2 : 1;
+  sum->tiers = nodes ? 2 : 1;
   if (!nodes) {
-    sum->level[0] = lks_sum_level_make(rank, size, size, 0, 1, sum->max_leaves);
+    sum->tier[0] = lks_sum_tier_make(rank, size, size, 0, 1, sum->max_leaves);
     return;
   }
   int place = rank % on_node, node = rank / on_node;
-  sum->level[0] = lks_sum_level_make(place, on_node, size, node * on_node, 1, sum->max_leaves);
-  sum->level[1] = lks_sum_level_make(node, size / on_node, size, 0, on_node, sum->max_leaves);
+  sum->tier[0] = lks_sum_tier_make(place, on_node, size, node * on_node, 1, sum->max_leaves);
+  sum->tier[1] = lks_sum_tier_make(node, size / on_node, size, 0, on_node, sum->max_leaves);
 }
 
 lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
@@ -101,7 +101,7 @@ lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t b
 {
   lks_gradient_sum sum = {
       .rank = -1, .size = size, .reduce = reduce, .buckets = buckets, .max_leaves = max_leaves};
-  make_levels(&sum, 1);
+  make_tiers(&sum, 1);
   lks_status status = allocate_buckets(&sum, max_elements);
   if (status == LKS_OK && has_tree(&sum)) status = reserve_tree(&sum);
   if (status == LKS_OK) *bytes = lks_arena_bytes(sum.arena) + lks_arena_reserved(sum.arena);
@@ -114,17 +114,17 @@ size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum)
   return lks_arena_bytes(sum->arena);
 }
 
-int lks_gradient_sum_levels(const lks_gradient_sum *sum)
+int lks_gradient_sum_tiers(const lks_gradient_sum *sum)
 {
-  return sum->levels;
+  return sum->tiers;
 }
 
 static lks_status connect_all(lks_gradient_sum *sum)
 {
   MPI_Comm all = sum->comm->all;
-  if (sum->levels == 1) return lks_sum_level_connect_all(&sum->level[0], all, 0);
-  lks_status status = lks_sum_level_connect_all(&sum->level[0], all, sum->level[1].rank);
-  return status == LKS_OK ? lks_sum_level_connect_all(&sum->level[1], all, sum->level[0].rank) : status;
+  if (sum->tiers == 1) return lks_sum_tier_connect_all(&sum->tier[0], all, 0);
+  lks_status status = lks_sum_tier_connect_all(&sum->tier[0], all, sum->tier[1].rank);
+  return status == LKS_OK ? lks_sum_tier_connect_all(&sum->tier[1], all, sum->tier[0].rank) : status;
 }
 
 /* Collective. How many ranks in a row share each node, when they are as many on all; else 1. Nodes may be
@@ -156,7 +156,7 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
                                .reduce = reduce,
                                .buckets = buckets,
                                .max_leaves = max_leaves};
-    make_levels(made, on_node);
+    make_tiers(made, on_node);
     status = allocate(made, max_elements);
   }
   status = lks_comm_agree_all(comm, lks_status_worse(status, asked));
@@ -169,7 +169,7 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum)
 {
   if (*sum == NULL) return;
-  for (int l = 0; l < (*sum)->levels; l++) lks_sum_level_disconnect_all(&(*sum)->level[l]);
+  for (int t = 0; t < (*sum)->tiers; t++) lks_sum_tier_disconnect_all(&(*sum)->tier[t]);
   lks_arena_destroy(&(*sum)->arena);
   lks_free(*sum);
   *sum = NULL;
@@ -180,7 +180,7 @@ void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves)
   sum->started = 0;
   memset(sum->passed, 0, sizeof sum->passed);
   sum->status = LKS_OK;
-  for (int l = 0; l < sum->levels && has_tree(sum); l++) lks_sum_level_begin(&sum->level[l], leaves);
+  for (int t = 0; t < sum->tiers && has_tree(sum); t++) lks_sum_tier_begin(&sum->tier[t], leaves);
 }
 
 static lks_status start_mpi_all(lks_gradient_sum *sum, bucket *b, float *out, lks_tree_stack *stack)
@@ -191,8 +191,7 @@ static lks_status start_mpi_all(lks_gradient_sum *sum, bucket *b, float *out, lk
   int n;
   lks_status status = lks_mpi_count(&n, elements);
   if (status != LKS_OK) return status;
-  int code =
-      MPI_Iallreduce(MPI_IN_PLACE, out, n, MPI_FLOAT, MPI_SUM, sum->level[0].gathers, &b->at[0].gather);
+  int code = MPI_Iallreduce(MPI_IN_PLACE, out, n, MPI_FLOAT, MPI_SUM, sum->tier[0].gathers, &b->at[0].gather);
   return lks_mpi_status(code, "MPI_Iallreduce");
 }
 
@@ -204,7 +203,7 @@ lks_status lks_gradient_sum_start_all(lks_gradient_sum *sum, float *out, lks_tre
     lks_tree_stack_root(out, stack);
   else if (sum->reduce == LKS_REDUCE_TREE) {
     const lks_sum_vectors own = {stack->workspace, stack->stride, stack->count};
-    status = lks_sum_exchange_start_all(&b->at[0], &sum->level[0], sum->comm, &own, stack->elements, out);
+    status = lks_sum_exchange_start_all(&b->at[0], &sum->tier[0], sum->comm, &own, stack->elements, out);
   } else
     status = start_mpi_all(sum, b, out, stack);
   sum->status = lks_status_worse(sum->status, status);
@@ -221,43 +220,43 @@ static bool is_done(lks_gradient_sum *sum, MPI_Request *request, bool wait)
   return true;
 }
 
-/* With two levels: exchange 0, exchange 1, gather 1, gather 0. */
+/* With two tiers: exchange 0, exchange 1, gather 1, gather 0. */
 static bool is_exchange(const lks_gradient_sum *sum, int phase)
 {
-  return phase < sum->levels;
+  return phase < sum->tiers;
 }
-static int level_of(const lks_gradient_sum *sum, int phase)
+static int tier_of(const lks_gradient_sum *sum, int phase)
 {
-  return is_exchange(sum, phase) ? phase : 2 * sum->levels - 1 - phase;
+  return is_exchange(sum, phase) ? phase : 2 * sum->tiers - 1 - phase;
 }
 
 /* What follows a phase of a bucket that is complete. */
 static lks_status go_on_all(lks_gradient_sum *sum, bucket *b, int phase)
 {
-  int l = level_of(sum, phase);
-  lks_sum_stage *stage = &b->at[l];
-  const lks_sum_level *level = &sum->level[l];
+  int t = tier_of(sum, phase);
+  lks_sum_buffers *buffers = &b->at[t];
+  const lks_sum_tier *tier = &sum->tier[t];
   if (!has_tree(sum)) return LKS_OK;
   if (!is_exchange(sum, phase))
-    return l > 0 ? lks_sum_gather_start_all(&b->at[l - 1], &sum->level[l - 1], sum->comm) : LKS_OK;
-  if (l + 1 == sum->levels) {
-    lks_sum_combine(stage, level, sum->workspace);
-    return lks_sum_gather_start_all(stage, level, sum->comm);
+    return t > 0 ? lks_sum_gather_start_all(&b->at[t - 1], &sum->tier[t - 1], sum->comm) : LKS_OK;
+  if (t + 1 == sum->tiers) {
+    lks_sum_combine(buffers, tier, sum->workspace);
+    return lks_sum_gather_start_all(buffers, tier, sum->comm);
   }
-  const lks_sum_vectors own = lks_sum_join(sum->joined, stage, level, sum->workspace);
-  return lks_sum_exchange_start_all(&b->at[l + 1], &sum->level[l + 1], sum->comm, &own,
-                                    (size_t)stage->slice_count[level->rank],
-                                    stage->out + stage->slice_at[level->rank]);
+  const lks_sum_vectors own = lks_sum_join(sum->joined, buffers, tier, sum->workspace);
+  return lks_sum_exchange_start_all(&b->at[t + 1], &sum->tier[t + 1], sum->comm, &own,
+                                    (size_t)buffers->slice_count[tier->rank],
+                                    buffers->out + buffers->slice_at[tier->rank]);
 }
 
 static void advance(lks_gradient_sum *sum, bool wait)
 {
-  for (int phase = 0; phase < 2 * sum->levels; phase++) {
+  for (int phase = 0; phase < 2 * sum->tiers; phase++) {
     const size_t ready = phase == 0 ? sum->started : sum->passed[phase - 1];
     for (; sum->passed[phase] < ready; sum->passed[phase]++) {
       bucket *b = &sum->bucket[sum->passed[phase]];
-      lks_sum_stage *stage = &b->at[level_of(sum, phase)];
-      if (!is_done(sum, is_exchange(sum, phase) ? &stage->exchange : &stage->gather, wait)) break;
+      lks_sum_buffers *buffers = &b->at[tier_of(sum, phase)];
+      if (!is_done(sum, is_exchange(sum, phase) ? &buffers->exchange : &buffers->gather, wait)) break;
       sum->status = lks_status_worse(sum->status, go_on_all(sum, b, phase));
     }
   }

@@ -26,11 +26,11 @@ void lks_gradient_sum_destroy_all(lks_gradient_sum **sum);
 
 /** Local. 2 when it is done inside the nodes first, else 1. The environment variable LOCKSTEP_NODE_RANKS
  * pretends nodes of so many ranks, for tests and measurements; 1 makes it flat. */
-int lks_gradient_sum_levels(const lks_gradient_sum *sum);
+int lks_gradient_sum_tiers(const lks_gradient_sum *sum);
 
 /** Local. Bytes that this rank holds. */
 size_t lks_gradient_sum_bytes(const lks_gradient_sum *sum);
-/** Local. Bytes that any of `size` ranks would hold at most in one level, counted without allocating them. */
+/** Local. Bytes that any of `size` ranks would hold at most in one tier, counted without allocating them. */
 lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t buckets,
                                       const size_t *max_elements, size_t max_leaves, int size);
 

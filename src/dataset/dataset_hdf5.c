@@ -91,10 +91,10 @@ static lks_status check_link(hid_t file, const char *name)
   return LKS_OK;
 }
 
-static lks_status check_storage(hid_t plan, const char *name)
+static lks_status check_storage(hid_t properties, const char *name)
 {
-  H5D_layout_t layout = H5Pget_layout(plan);
-  if (layout == H5D_VIRTUAL || (layout == H5D_CONTIGUOUS && H5Pget_external_count(plan) != 0))
+  H5D_layout_t layout = H5Pget_layout(properties);
+  if (layout == H5D_VIRTUAL || (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties) != 0))
     return lks_fail(LKS_ERR_DATA, "/%s takes its data from other files and must hold them itself", name);
   return layout < 0 ? unreadable(name) : LKS_OK;
 }
@@ -109,17 +109,17 @@ static void append(char *text, size_t size, const char *format, ...)
   va_end(arguments);
 }
 
-static void describe_storage(char *text, size_t size, hid_t data, hid_t plan)
+static void describe_storage(char *text, size_t size, hid_t data, hid_t properties)
 {
   hsize_t chunk[RANK_MAX];
-  int rank = H5Pget_layout(plan) == H5D_CHUNKED ? H5Pget_chunk(plan, RANK_MAX, chunk) : 0;
+  int rank = H5Pget_layout(properties) == H5D_CHUNKED ? H5Pget_chunk(properties, RANK_MAX, chunk) : 0;
   append(text, size, rank > 0 ? "chunks of" : "one block");
   for (int i = 0; i < rank; i++) append(text, size, "%s%llu", i ? " x " : " ", (unsigned long long)chunk[i]);
-  for (int i = 0; i < H5Pget_nfilters(plan); i++) {
+  for (int i = 0; i < H5Pget_nfilters(properties); i++) {
     char filter[32] = "";
     unsigned flags, config;
     size_t none = 0;
-    if (H5Pget_filter2(plan, (unsigned)i, &flags, &none, NULL, sizeof filter, filter, &config) >= 0)
+    if (H5Pget_filter2(properties, (unsigned)i, &flags, &none, NULL, sizeof filter, filter, &config) >= 0)
       append(text, size, ", %.31s", filter);
   }
   append(text, size, ", %llu bytes", (unsigned long long)H5Dget_storage_size(data));
@@ -152,11 +152,12 @@ typedef struct array {
   hsize_t step; /* samples that are read at once: whole chunks */
 } array;
 
-static void choose_step(array *data, hid_t plan)
+static void choose_step(array *data, hid_t properties)
 {
   hsize_t chunk[RANK_MAX], bytes = data->kind->bytes, unit = 1;
   for (int i = 1; i < data->kind->rank; i++) bytes *= data->size[i];
-  if (H5Pget_layout(plan) == H5D_CHUNKED && H5Pget_chunk(plan, RANK_MAX, chunk) > 0) unit = chunk[0];
+  if (H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, RANK_MAX, chunk) > 0)
+    unit = chunk[0];
   hsize_t fit = bytes ? SLAB_BYTES / bytes : 0;
   data->step = fit > unit ? fit / unit * unit : unit;
   if (data->step > data->size[0]) data->step = data->size[0];
@@ -170,15 +171,15 @@ static lks_status open_array(array *data, char *storage, size_t size, hid_t file
   data->kind = wanted;
   data->data = H5Dopen2(file, name, H5P_DEFAULT);
   if (data->data < 0) return lks_fail(LKS_ERR_DATA, "/%s is no dataset, or is damaged", name);
-  hid_t space = H5Dget_space(data->data), plan = H5Dget_create_plist(data->data);
+  hid_t space = H5Dget_space(data->data), properties = H5Dget_create_plist(data->data);
   int rank = H5Sget_simple_extent_ndims(space);
   if (!fits(H5Dget_type(data->data), rank, wanted))
     return lks_fail(LKS_ERR_DATA, "/%s has a wrong type or rank: it must be %s", name, wanted->words);
   if (H5Sget_simple_extent_dims(space, data->size, NULL) < 0) return unreadable(name);
-  status = check_storage(plan, name);
+  status = check_storage(properties, name);
   if (status) return status;
-  choose_step(data, plan);
-  describe_storage(storage, size, data->data, plan);
+  choose_step(data, properties);
+  describe_storage(storage, size, data->data, properties);
   return LKS_OK;
 }
 

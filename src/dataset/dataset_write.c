@@ -45,30 +45,31 @@ static bool put_doubles(hid_t file, const char *name, const double *values, size
 }
 
 /* Chunks of whole samples: large enough to be read fast, each with its checksum. */
-static hid_t create_plan(int rank, const hsize_t *size, size_t value_bytes)
+static hid_t creation_properties(int rank, const hsize_t *size, size_t value_bytes)
 {
   hsize_t chunk[4], bytes = value_bytes;
   for (int i = 1; i < rank; i++) bytes *= chunk[i] = size[i];
   hsize_t samples = rank == 1 ? CHUNK_BYTES / value_bytes : CHUNK_SAMPLES;
   while (samples > 1 && samples * bytes > CHUNK_BYTES) samples /= 2;
   chunk[0] = samples < size[0] ? samples : size[0];
-  hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_obj_track_times(plan, 0);
-  H5Pset_chunk(plan, rank, chunk);
-  if (value_bytes > 1) H5Pset_shuffle(plan);
-  H5Pset_deflate(plan, DEFLATE_LEVEL);
-  H5Pset_fletcher32(plan);
-  return plan;
+  hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(properties, 0);
+  H5Pset_chunk(properties, rank, chunk);
+  if (value_bytes > 1) H5Pset_shuffle(properties);
+  H5Pset_deflate(properties, DEFLATE_LEVEL);
+  H5Pset_fletcher32(properties);
+  return properties;
 }
 
 static bool put_array(hid_t group, const char *name, hid_t type, int rank, const hsize_t *size,
                       const void *values)
 {
-  hid_t space = H5Screate_simple(rank, size, NULL), plan = create_plan(rank, size, H5Tget_size(type));
-  hid_t data = H5Dcreate2(group, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+  hid_t space = H5Screate_simple(rank, size, NULL),
+        properties = creation_properties(rank, size, H5Tget_size(type));
+  hid_t data = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
   bool ok = data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
   if (data >= 0) ok &= H5Dclose(data) >= 0;
-  H5Pclose(plan);
+  H5Pclose(properties);
   H5Sclose(space);
   return ok;
 }
@@ -77,10 +78,10 @@ static bool put_split(hid_t file, const lks_contents *contents, lks_split split)
 {
   const lks_shape shape = contents->layout.shape;
   const lks_samples *samples = &contents->split[split];
-  hid_t plan = H5Pcreate(H5P_GROUP_CREATE);
-  H5Pset_obj_track_times(plan, 0);
-  hid_t group = H5Gcreate2(file, lks_split_name(split), H5P_DEFAULT, plan, H5P_DEFAULT);
-  H5Pclose(plan);
+  hid_t properties = H5Pcreate(H5P_GROUP_CREATE);
+  H5Pset_obj_track_times(properties, 0);
+  hid_t group = H5Gcreate2(file, lks_split_name(split), H5P_DEFAULT, properties, H5P_DEFAULT);
+  H5Pclose(properties);
   if (group < 0) return false;
   bool ok = contents->layout.features
                 ? put_array(group, "features", H5T_IEEE_F32LE, 2, (hsize_t[]){samples->count, shape.channels},

@@ -123,7 +123,7 @@ static lks_span span_make(size_t total, lks_shard_function shard, const void *co
   return span;
 }
 
-static lks_status plan(lks_loader *loader, lks_shard_function shard, const void *context)
+static lks_status find_shards(lks_loader *loader, lks_shard_function shard, const void *context)
 {
   loader->steps = lks_divide_up(loader->count, loader->batch_size);
   loader->full = span_make(loader->batch_size, shard, context);
@@ -200,7 +200,7 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
   (*loader)->seed = seed;
   (*loader)->subset = subset;
   (*loader)->count = subset ? subset_count : (*loader)->samples.count;
-  lks_status status = plan(*loader, shard, context);
+  lks_status status = find_shards(*loader, shard, context);
   if (!status) status = allocate(*loader, shuffled);
   if (!status) status = start(*loader);
   if (status) lks_loader_destroy(loader);

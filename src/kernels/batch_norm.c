@@ -41,14 +41,14 @@ void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_x
                                                type);
 }
 
-/* dx = scale*g + (slope*(x - mean) + level) */
-static void set_coefficients(float *slope, float *level, const lks_batch_norm_form *form,
+/* dx = scale*g + (slope*(x - mean) + intercept) */
+static void set_coefficients(float *slope, float *intercept, const lks_batch_norm_form *form,
                              const double *mean_dy, const double *mean_dy_xhat, size_t channels)
 {
   for (size_t c = 0; c < channels; ++c) {
     const double scale = form->scale[c];
     slope[c] = (float)(-scale * form->rstd[c] * mean_dy_xhat[c]);
-    level[c] = (float)(-scale * (mean_dy[c] + form->offset[c] * mean_dy_xhat[c]));
+    intercept[c] = (float)(-scale * (mean_dy[c] + form->offset[c] * mean_dy_xhat[c]));
   }
 }
 
@@ -56,9 +56,9 @@ void lks_batch_norm_backward(void *dx, const void *g, const void *x, const lks_b
                              const double *mean_dy, const double *mean_dy_xhat, float *coefficient,
                              size_t rows, size_t channels, lks_type type)
 {
-  float *slope = coefficient, *level = coefficient + channels;
-  set_coefficients(slope, level, form, mean_dy, mean_dy_xhat, channels);
-  lks_vector()->batch_norm->backward(dx, g, x, form, slope, level, rows, channels, type);
+  float *slope = coefficient, *intercept = coefficient + channels;
+  set_coefficients(slope, intercept, form, mean_dy, mean_dy_xhat, channels);
+  lks_vector()->batch_norm->backward(dx, g, x, form, slope, intercept, rows, channels, type);
 }
 
 void lks_batch_norm_pool_forward(void *y, void *chosen, uint8_t *argmax, const void *x,
@@ -73,8 +73,8 @@ void lks_batch_norm_pool_backward(void *dx, const void *g, const uint8_t *argmax
                                   const double *mean_dy_xhat, float *coefficient, const lks_pool_grid *grid,
                                   size_t samples, size_t channels, lks_type type)
 {
-  float *slope = coefficient, *level = coefficient + channels;
-  set_coefficients(slope, level, form, mean_dy, mean_dy_xhat, channels);
-  lks_vector()->batch_norm_pool->backward(dx, g, argmax, x, form, slope, level, grid, samples, channels,
+  float *slope = coefficient, *intercept = coefficient + channels;
+  set_coefficients(slope, intercept, form, mean_dy, mean_dy_xhat, channels);
+  lks_vector()->batch_norm_pool->backward(dx, g, argmax, x, form, slope, intercept, grid, samples, channels,
                                           type);
 }

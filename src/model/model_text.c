@@ -70,7 +70,7 @@ static const struct {
 enum { WORDS = sizeof words / sizeof *words };
 
 static const struct {
-  const char *name, *form;
+  const char *name, *syntax;
 } fields[LKS_FIELDS] = {
     [LKS_FIELD_WORD] = {"word", ""},
     [LKS_FIELD_OUTPUTS] = {"outputs", "a number from 1 to 65536, or 'classes'"},
@@ -263,7 +263,7 @@ static lks_status read_word(reader *line, const token *first)
 static lks_status read_value(reader *line, lks_field field, const char *text, const token *at)
 {
   if (!read_field(line->statement, field, text)) {
-    return fail_at(line, at, "bad %s '%s'; give %s", fields[field].name, text, fields[field].form);
+    return fail_at(line, at, "bad %s '%s'; give %s", fields[field].name, text, fields[field].syntax);
   }
   line->seen |= 1u << field;
   line->statement->column[field] = at->column;

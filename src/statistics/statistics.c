@@ -118,7 +118,7 @@ static double half_width(double standard_error, size_t count, double outside)
 static void add_t_test(lks_paired *pair)
 {
   pair->standard_error = pair->standard_deviation / sqrt((double)pair->count);
-  double half = half_width(pair->standard_error, pair->count, LKS_LEVEL);
+  double half = half_width(pair->standard_error, pair->count, LKS_SIGNIFICANCE);
   pair->low = pair->mean - half;
   pair->high = pair->mean + half;
   pair->t = pair->mean / pair->standard_error;
@@ -188,11 +188,12 @@ void lks_holm_adjust(double *restrict adjusted, const double *restrict p, size_t
 
 lks_equivalence lks_equivalence_test(const lks_paired *pair, double margin)
 {
-  double df = (double)pair->count - 1, half = half_width(pair->standard_error, pair->count, 2 * LKS_LEVEL);
+  double df = (double)pair->count - 1,
+         half = half_width(pair->standard_error, pair->count, 2 * LKS_SIGNIFICANCE);
   double above = lks_student_t_cdf(-(pair->mean + margin) / pair->standard_error, df);
   double below = lks_student_t_cdf((pair->mean - margin) / pair->standard_error, df);
   double p = fmax(above, below);
-  return (lks_equivalence){p, pair->mean - half, pair->mean + half, p < LKS_LEVEL};
+  return (lks_equivalence){p, pair->mean - half, pair->mean + half, p < LKS_SIGNIFICANCE};
 }
 
 size_t lks_seeds_needed(double standard_deviation, double delta)
@@ -200,7 +201,7 @@ size_t lks_seeds_needed(double standard_deviation, double delta)
   size_t too_few = 1, enough = LKS_SEEDS_MOST;
   while (enough - too_few > 1) { /* the width falls as seeds are added */
     size_t seeds = (too_few + enough) / 2;
-    if (half_width(standard_deviation / sqrt((double)seeds), seeds, LKS_LEVEL) <= delta)
+    if (half_width(standard_deviation / sqrt((double)seeds), seeds, LKS_SIGNIFICANCE) <= delta)
       enough = seeds;
     else
       too_few = seeds;

@@ -9,8 +9,8 @@
 /* The arithmetic of a comparison, from plain numbers: nothing here knows what was trained. What cannot be
  * computed is NaN. */
 
-/** The level of every test, and of one minus every interval. */
-#define LKS_LEVEL 0.05
+/** The significance level of every test, and of one minus every interval. */
+#define LKS_SIGNIFICANCE 0.05
 
 /** Local. Median of the last five of count values, or of all if there are fewer: the result of a run from its
  * epochs. NaN if there are none, or one of them is NaN. */
@@ -60,15 +60,15 @@ enum { LKS_SIGN_FLIP_EXACT = 20, LKS_SIGN_FLIP_DRAWS = 100000 };
  * one. */
 double lks_sign_flip_p(const double *arm, const double *reference, size_t count, const lks_random_key *key);
 
-/** Local. p-values corrected for being `count` tests: rejecting those below LKS_LEVEL is wrong about any of
+/** Local. p-values corrected for being `count` tests: rejecting those below LKS_SIGNIFICANCE is wrong about any of
  * them in at most that share of families. adjusted[count] out; p[count] in; no aliasing. NaN stays NaN and
  * does not count as a test. Source: Holm 1979, "A simple sequentially rejective multiple test procedure". */
 void lks_holm_adjust(double *restrict adjusted, const double *restrict p, size_t count);
 
 typedef struct lks_equivalence {
   double p;         /* the larger one of the two tests' */
-  double low, high; /* 90% interval: inside of the margin exactly when p < LKS_LEVEL */
-  bool equivalent;  /* p < LKS_LEVEL */
+  double low, high; /* 90% interval: inside of the margin exactly when p < LKS_SIGNIFICANCE */
+  bool equivalent;  /* p < LKS_SIGNIFICANCE */
 } lks_equivalence;
 
 /** Local. Two one-sided t tests: is the mean difference inside of (-margin, margin)? margin > 0, in

@@ -7,7 +7,7 @@ static lks_verdict decide(const lks_paired *pair, double adjusted_p, double marg
 {
   if (same_computation && pair->mean == 0) return LKS_VERDICT_SAME;
   if (pair->evidence != LKS_EVIDENCE_INTERVAL) return LKS_VERDICT_NONE;
-  if (adjusted_p < LKS_LEVEL) return pair->mean > 0 ? LKS_VERDICT_BETTER : LKS_VERDICT_WORSE;
+  if (adjusted_p < LKS_SIGNIFICANCE) return pair->mean > 0 ? LKS_VERDICT_BETTER : LKS_VERDICT_WORSE;
   return lks_equivalence_test(pair, margin).equivalent ? LKS_VERDICT_EQUIVALENT : LKS_VERDICT_UNDECIDED;
 }
 

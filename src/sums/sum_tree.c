@@ -9,8 +9,8 @@ size_t lks_tree_stride(size_t elements)
   return lks_round_up(elements, 16);
 }
 
-/* The level of the largest aligned block that begins at `first` and has at most `count` leaves (> 0). */
-static int block_level(size_t first, size_t count)
+/* The height of the largest aligned block that begins at `first` and has at most `count` leaves (> 0). */
+static int block_height(size_t first, size_t count)
 {
   int fits = 63 - __builtin_clzll(count);
   int aligned = first == 0 ? fits : __builtin_ctzll(first);
@@ -21,10 +21,10 @@ int lks_tree_blocks(lks_tree_block block[LKS_TREE_MAX_BLOCKS], size_t first, siz
 {
   int blocks = 0;
   while (count > 0) {
-    int level = block_level(first, count);
-    block[blocks++] = (lks_tree_block){level, first >> level};
-    first += (size_t)1 << level;
-    count -= (size_t)1 << level;
+    int height = block_height(first, count);
+    block[blocks++] = (lks_tree_block){height, first >> height};
+    first += (size_t)1 << height;
+    count -= (size_t)1 << height;
   }
   return blocks;
 }
@@ -54,16 +54,16 @@ static void add(float *restrict left, const float *restrict right, size_t elemen
 
 static int are_siblings(lks_tree_block left, lks_tree_block right)
 {
-  return left.level == right.level && left.index % 2 == 0 && right.index == left.index + 1;
+  return left.height == right.height && left.index % 2 == 0 && right.index == left.index + 1;
 }
 
-void lks_tree_stack_push(lks_tree_stack *stack, int level, size_t index)
+void lks_tree_stack_push(lks_tree_stack *stack, int height, size_t index)
 {
-  stack->block[stack->count++] = (lks_tree_block){level, index};
+  stack->block[stack->count++] = (lks_tree_block){height, index};
   while (stack->count > 1 && are_siblings(stack->block[stack->count - 2], stack->block[stack->count - 1])) {
     int left = stack->count - 2;
     add(vector_of(stack, left), vector_of(stack, left + 1), stack->elements);
-    stack->block[left].level++;
+    stack->block[left].height++;
     stack->block[left].index /= 2;
     stack->count--;
   }
@@ -73,7 +73,7 @@ void lks_tree_stack_append(lks_tree_stack *stack, const lks_tree_stack *next)
 {
   for (int b = 0; b < next->count; b++) {
     memcpy(lks_tree_stack_top(stack), vector_of(next, b), stack->elements * sizeof(float));
-    lks_tree_stack_push(stack, next->block[b].level, next->block[b].index);
+    lks_tree_stack_push(stack, next->block[b].height, next->block[b].index);
   }
 }
 
@@ -83,8 +83,8 @@ void lks_tree_stack_root(float *out, lks_tree_stack *stack)
     memset(out, 0, stack->elements * sizeof(float));
     return;
   }
-  /* From leaf 0 the levels descend. The last block stands for each node above it that lacks a right child, up
-   * to the level of the block on its left, whose sibling that node is. */
+  /* From leaf 0 the heights descend. The last block stands for each node above it that lacks a right child, up
+   * to the height of the block on its left, whose sibling that node is. */
   for (int left = stack->count - 2; left >= 0; left--) {
     add(vector_of(stack, left), vector_of(stack, left + 1), stack->elements);
   }

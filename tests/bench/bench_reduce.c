@@ -46,7 +46,7 @@ static void fill(lks_tree_stack *stack, const pair *p)
   lks_tree_stack_begin(stack, p->workspace, p->elements);
   lks_tree_block block[LKS_TREE_MAX_BLOCKS];
   int blocks = lks_tree_blocks(block, first, last - first);
-  for (int b = 0; b < blocks; b++) lks_tree_stack_push(stack, block[b].level, block[b].index);
+  for (int b = 0; b < blocks; b++) lks_tree_stack_push(stack, block[b].height, block[b].index);
 }
 
 static void sum_tree(pair *p)
@@ -125,8 +125,8 @@ static lks_status bench_exact_all(pair *p)
 
 int main(int argc, char **argv)
 {
-  int level;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+  int provided;
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   pair p = {.leaves = argc > 1 ? strtoul(argv[1], NULL, 10) : 16};
   lks_status status = lks_comm_create_all(&p.comm, MPI_COMM_WORLD);
   if (status == LKS_OK) {

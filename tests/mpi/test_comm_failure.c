@@ -265,9 +265,9 @@ static void test_gradient_sum(lks_comm *comm)
     reduce = tree ? LKS_REDUCE_TREE : LKS_REDUCE_MPI;
     lks_assert_ok_all(comm, lks_gradient_sum_create_all(&sum, comm, reduce, BUCKETS, bucket_elements,
                                                         (size_t)lks_comm_size(comm)));
-    const int levels = lks_gradient_sum_levels(sum), alone = lks_comm_size(comm) == 1;
-    lks_assert_all(comm, fails_with_each(create_sum, comm, 2 + 3 * levels));
-    const int starts = alone ? 0 : tree ? 2 * levels : 1, waits = 2 * levels;
+    const int tiers = lks_gradient_sum_tiers(sum), alone = lks_comm_size(comm) == 1;
+    lks_assert_all(comm, fails_with_each(create_sum, comm, 2 + 3 * tiers));
+    const int starts = alone ? 0 : tree ? 2 * tiers : 1, waits = 2 * tiers;
     lks_assert_all(comm, fails_with_each(step, comm, BUCKETS * (starts + waits)));
     lks_gradient_sum_destroy_all(&sum);
   }

@@ -160,18 +160,18 @@ static void test_nodes_change_no_bit(lks_comm *comm)
     setenv("LOCKSTEP_NODE_RANKS", text, 1);
     lks_assert_ok_all(
         comm, lks_gradient_sum_create_all(&sum, comm, LKS_REDUCE_TREE, BUCKETS, bucket_elements, MAX_LEAVES));
-    int levels = lks_gradient_sum_levels(sum);
+    int tiers = lks_gradient_sum_tiers(sum);
     lks_gradient_sum_destroy_all(&sum);
-    lks_assert_all(comm, levels == (on_node > 1 && on_node < size && size % on_node == 0 ? 2 : 1));
+    lks_assert_all(comm, tiers == (on_node > 1 && on_node < size && size % on_node == 0 ? 2 : 1));
     run_tree_all(comm, MAX_LEAVES);
     run_tree_all(comm, 2);
     unsetenv("LOCKSTEP_NODE_RANKS");
   }
 }
 
-/* Levels, and the bits of one process, where `comm` is told that this rank is number `place` of the `count`
+/* Tiers, and the bits of one process, where `comm` is told that this rank is number `place` of the `count`
  * ranks of a node. */
-static void run_on_nodes_all(lks_comm *comm, int count, int place, int levels)
+static void run_on_nodes_all(lks_comm *comm, int count, int place, int tiers)
 {
   lks_gradient_sum *sum;
   lks_comm *told;
@@ -180,14 +180,14 @@ static void run_on_nodes_all(lks_comm *comm, int count, int place, int levels)
   told->node_rank = place;
   lks_assert_ok_all(
       comm, lks_gradient_sum_create_all(&sum, told, LKS_REDUCE_TREE, BUCKETS, bucket_elements, MAX_LEAVES));
-  const int found = lks_gradient_sum_levels(sum);
+  const int found = lks_gradient_sum_tiers(sum);
   lks_gradient_sum_destroy_all(&sum);
-  lks_assert_all(comm, found == levels);
+  lks_assert_all(comm, found == tiers);
   run_tree_all(told, 9);
   lks_comm_destroy_all(&told);
 }
 
-/* Two levels where nodes have equally many ranks in a row, one where ranks are dealt out to the nodes in
+/* Two tiers where nodes have equally many ranks in a row, one where ranks are dealt out to the nodes in
  * turns, or where nodes differ in size; the right sums everywhere. */
 static void test_ranks_of_a_node_not_in_a_row(lks_comm *comm)
 {

@@ -108,8 +108,8 @@ int dlclose(void *handle)
 int lks_mpi_test_main(int *argc, char ***argv, const lks_mpi_test *tests, size_t count)
 {
   lks_fork_server_start();
-  int level;
-  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level);
+  int provided;
+  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
   int failures = run_world(tests, count);
   MPI_Allreduce(MPI_IN_PLACE, &failures, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
   MPI_Finalize();

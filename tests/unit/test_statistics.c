@@ -257,16 +257,16 @@ static void test_false_alarms_are_as_rare_as_promised(void **state)
       double sign_flip;
       lks_paired pair = simulate(sample * ARMS + arm, 0, &sign_flip);
       p[arm] = pair.p;
-      t_alarms += pair.p < LKS_LEVEL;
-      flip_alarms += sign_flip < LKS_LEVEL;
+      t_alarms += pair.p < LKS_SIGNIFICANCE;
+      flip_alarms += sign_flip < LKS_SIGNIFICANCE;
     }
     lks_holm_adjust(adjusted, p, ARMS);
     for (size_t arm = 0; arm < ARMS; arm++) {
       smallest = fmin(smallest, p[arm]);
       smallest_adjusted = fmin(smallest_adjusted, adjusted[arm]);
     }
-    families += smallest_adjusted < LKS_LEVEL;
-    families_unadjusted += smallest < LKS_LEVEL;
+    families += smallest_adjusted < LKS_SIGNIFICANCE;
+    families_unadjusted += smallest < LKS_SIGNIFICANCE;
     double ignored;
     lks_paired at_the_margin = simulate(sample, effect, &ignored);
     equivalent += lks_equivalence_test(&at_the_margin, effect).equivalent;

@@ -24,25 +24,25 @@ static int draw_leaves(void **state)
 }
 
 /* The definition, by recursion. */
-static void node_sum(float out[ELEMENTS], int level, size_t index, size_t total)
+static void node_sum(float out[ELEMENTS], int height, size_t index, size_t total)
 {
   float right[ELEMENTS];
-  size_t half = level > 0 ? (size_t)1 << (level - 1) : 0;
-  if (level == 0) {
+  size_t half = height > 0 ? (size_t)1 << (height - 1) : 0;
+  if (height == 0) {
     memcpy(out, leaf[index], sizeof leaf[index]);
     return;
   }
-  node_sum(out, level - 1, 2 * index, total);
+  node_sum(out, height - 1, 2 * index, total);
   if ((2 * index + 1) * half >= total) return;
-  node_sum(right, level - 1, 2 * index + 1, total);
+  node_sum(right, height - 1, 2 * index + 1, total);
   for (size_t i = 0; i < ELEMENTS; i++) out[i] += right[i];
 }
 
 static void root_sum(float out[ELEMENTS], size_t total)
 {
-  int level = 0;
-  while ((size_t)1 << level < total) level++;
-  node_sum(out, level, 0, total);
+  int height = 0;
+  while ((size_t)1 << height < total) height++;
+  node_sum(out, height, 0, total);
 }
 
 typedef struct guarded_stack {
@@ -144,7 +144,7 @@ static void test_root_is_the_same_for_any_split(void **state)
 }
 
 /* Threads' stacks joined to a rank's, ranks' stacks joined to the whole. */
-static void test_stacks_join_in_levels(void **state)
+static void test_stacks_join_into_higher_blocks(void **state)
 {
   (void)state;
   const size_t total = 37, cut[] = {0, 5, 6, 17, 17, 18, 30, 37}; /* two ranks: 4 and 3 threads */
@@ -199,9 +199,9 @@ static void test_no_leaf_gives_zeros(void **state)
   assert_true(root[ELEMENTS] == CANARY);
 }
 
-static bool inside(int level, size_t index, size_t first, size_t end)
+static bool inside(int height, size_t index, size_t first, size_t end)
 {
-  return index << level >= first && (index + 1) << level <= end;
+  return index << height >= first && (index + 1) << height <= end;
 }
 
 /* Blocks against their definition: inside the run, their parents not; and equal to those of a stack. */
@@ -213,11 +213,11 @@ static void test_blocks_are_maximal_and_fit_the_capacity(void **state)
       lks_tree_block block[LKS_TREE_MAX_BLOCKS], expected[LKS_TREE_MAX_BLOCKS] = {{0}};
       int expected_blocks = 0;
       for (size_t at = first; at < first + count; at++) {
-        for (int level = 0; level < 7; level++) {
-          if (at % ((size_t)1 << level) != 0) continue;
-          if (!inside(level, at >> level, first, first + count)) continue;
-          if (inside(level + 1, at >> (level + 1), first, first + count)) continue;
-          expected[expected_blocks++] = (lks_tree_block){level, at >> level};
+        for (int height = 0; height < 7; height++) {
+          if (at % ((size_t)1 << height) != 0) continue;
+          if (!inside(height, at >> height, first, first + count)) continue;
+          if (inside(height + 1, at >> (height + 1), first, first + count)) continue;
+          expected[expected_blocks++] = (lks_tree_block){height, at >> height};
         }
       }
       guarded_stack guarded;
@@ -226,8 +226,8 @@ static void test_blocks_are_maximal_and_fit_the_capacity(void **state)
       assert_int_equal(lks_tree_blocks(block, first, count), expected_blocks);
       assert_int_equal(guarded.stack.count, expected_blocks);
       for (int b = 0; b < expected_blocks; b++) {
-        assert_true(block[b].level == expected[b].level && block[b].index == expected[b].index);
-        assert_true(guarded.stack.block[b].level == block[b].level &&
+        assert_true(block[b].height == expected[b].height && block[b].index == expected[b].index);
+        assert_true(guarded.stack.block[b].height == block[b].height &&
                     guarded.stack.block[b].index == block[b].index);
       }
       assert_int_equal(guarded.most, guarded.capacity); /* enough, and no vector too many */
@@ -246,7 +246,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_root_is_the_same_for_any_split),
-      cmocka_unit_test(test_stacks_join_in_levels),
+      cmocka_unit_test(test_stacks_join_into_higher_blocks),
       cmocka_unit_test(test_left_to_right_differs),
       cmocka_unit_test(test_no_leaf_gives_zeros),
       cmocka_unit_test(test_blocks_are_maximal_and_fit_the_capacity),

@@ -69,25 +69,25 @@ typedef struct backward_arrays {
   void *dx;
   const void *g, *x;
   const lks_batch_norm_form *form;
-  const float *slope, *level;
+  const float *slope, *intercept;
   size_t rows, channels;
 } backward_arrays;
 
 LKS_INLINE void backward_columns(const backward_arrays *a, size_t c, const size_t vectors, size_t lanes,
                                  lks_type type)
 {
-  lks_full mean[MOST], scale[MOST], slope[MOST], level[MOST];
+  lks_full mean[MOST], scale[MOST], slope[MOST], intercept[MOST];
   for (size_t i = 0; i < vectors; ++i) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     slope[i] = lks_load(a->slope, c + i * LKS_FULL, lanes, LKS_FP32);
-    level[i] = lks_load(a->level, c + i * LKS_FULL, lanes, LKS_FP32);
+    intercept[i] = lks_load(a->intercept, c + i * LKS_FULL, lanes, LKS_FP32);
   }
   for (size_t row = 0; row < a->rows; ++row) {
     for (size_t i = 0; i < vectors; ++i) {
       const size_t at = row * a->channels + c + i * LKS_FULL;
       const lks_full x = lks_load(a->x, at, lanes, type), g = lks_load(a->g, at, lanes, type);
-      lks_store(a->dx, at, scale[i] * g + (slope[i] * (x - mean[i]) + level[i]), lanes, type);
+      lks_store(a->dx, at, scale[i] * g + (slope[i] * (x - mean[i]) + intercept[i]), lanes, type);
     }
   }
 }
@@ -102,9 +102,9 @@ LKS_INLINE void backward_of_type(const backward_arrays *a, lks_type type)
 }
 
 static void backward(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
-                     const float *slope, const float *level, size_t rows, size_t channels, lks_type type)
+                     const float *slope, const float *intercept, size_t rows, size_t channels, lks_type type)
 {
-  const backward_arrays a = {dx, g, x, form, slope, level, rows, channels};
+  const backward_arrays a = {dx, g, x, form, slope, intercept, rows, channels};
   if (type == LKS_BF16)
     backward_of_type(&a, LKS_BF16);
   else

@@ -96,20 +96,20 @@ typedef struct backward_arrays {
   const uint8_t *argmax;
   const void *x;
   const lks_batch_norm_form *form;
-  const float *slope, *level;
+  const float *slope, *intercept;
   const lks_pool_grid *grid;
   size_t samples, channels;
 } backward_arrays;
 
 typedef struct coefficients {
-  lks_full mean, scale, slope, level;
+  lks_full mean, scale, slope, intercept;
 } coefficients;
 
 LKS_INLINE void backward_at(const backward_arrays *a, size_t at, lks_full g, const coefficients *k,
                             size_t lanes, lks_type type)
 {
   const lks_full x = lks_load(a->x, at, lanes, type);
-  lks_store(a->dx, at, k->scale * g + (k->slope * (x - k->mean) + k->level), lanes, type);
+  lks_store(a->dx, at, k->scale * g + (k->slope * (x - k->mean) + k->intercept), lanes, type);
 }
 
 /* `count` places that are in no window */
@@ -131,7 +131,7 @@ LKS_INLINE void backward_columns(const backward_arrays *a, const size_t height, 
     k[i].mean = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     k[i].scale = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     k[i].slope = lks_load(a->slope, c + i * LKS_FULL, lanes, LKS_FP32);
-    k[i].level = lks_load(a->level, c + i * LKS_FULL, lanes, LKS_FP32);
+    k[i].intercept = lks_load(a->intercept, c + i * LKS_FULL, lanes, LKS_FP32);
   }
   size_t out = c;
   for (size_t sample = 0; sample < a->samples; ++sample) {
@@ -178,10 +178,10 @@ LKS_INLINE void backward_of_type(const backward_arrays *a, lks_type type)
 }
 
 static void backward(void *dx, const void *g, const uint8_t *argmax, const void *x,
-                     const lks_batch_norm_form *form, const float *slope, const float *level,
+                     const lks_batch_norm_form *form, const float *slope, const float *intercept,
                      const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type)
 {
-  const backward_arrays a = {dx, g, argmax, x, form, slope, level, grid, samples, channels};
+  const backward_arrays a = {dx, g, argmax, x, form, slope, intercept, grid, samples, channels};
   if (type == LKS_BF16)
     backward_of_type(&a, LKS_BF16);
   else

@@ -13,9 +13,9 @@
 typedef struct lks_batch_norm_kernels {
   void (*forward)(void *y, const void *x, const void *residual, const lks_batch_norm_form *form, bool relu,
                   size_t rows, size_t channels, lks_type type);
-  /* dx = scale*g + (slope*(x - mean) + level) */
+  /* dx = scale*g + (slope*(x - mean) + intercept) */
   void (*backward)(void *dx, const void *g, const void *x, const lks_batch_norm_form *form,
-                   const float *slope, const float *level, size_t rows, size_t channels, lks_type type);
+                   const float *slope, const float *intercept, size_t rows, size_t channels, lks_type type);
 } lks_batch_norm_kernels;
 
 typedef struct lks_batch_norm_sum_kernels {
@@ -32,7 +32,7 @@ typedef struct lks_batch_norm_pool_kernels {
                   bool relu, const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
   /* dx as that of batch_norm, g being that of the window at the place that `argmax` names, else 0 */
   void (*backward)(void *dx, const void *g, const uint8_t *argmax, const void *x,
-                   const lks_batch_norm_form *form, const float *slope, const float *level,
+                   const lks_batch_norm_form *form, const float *slope, const float *intercept,
                    const lks_pool_grid *grid, size_t samples, size_t channels, lks_type type);
 } lks_batch_norm_pool_kernels;
 
