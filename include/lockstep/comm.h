@@ -51,9 +51,11 @@ lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int 
 /** Collective. limbs[count accumulators], in place: their exact sums over the ranks. One MPI_Allreduce. */
 lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
 
-/** Collective. The same without waiting: limbs are not touched until lks_comm_wait_all. One at a time for
- *  each of the LKS_TRAFFICS. Started in the same order on every rank. */
+/** Collective. Starts the same sum and returns at once. The caller leaves limbs alone until lks_comm_wait_all
+ *  has returned for this traffic. Each traffic has one sum under way at most, and all ranks start them in the
+ *  same order. */
 lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
+/** Collective. Waits until the sum of this traffic is in its limbs. */
 lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic);
 
 /** Collective. out[3*count]: minimum, average and maximum over the ranks of each values[i]. */

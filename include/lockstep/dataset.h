@@ -55,10 +55,10 @@ void lks_selection_destroy(lks_selection **selection);
 typedef struct lks_loader lks_loader;
 
 typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
-/** Local, but made alike on all ranks. shard(context, total, &first, &count) says which samples of a
- * mini-batch of `total` are this rank's, and is asked here alone; shuffled: a new permutation of all samples
- * each epoch from (seed, epoch), else in order. subset [subset_count]: only these samples of the split; NULL:
- * all. dataset and subset are borrowed. */
+/** Local; every rank passes the same arguments. shard(context, total, &first, &count) tells which samples of a
+ * mini-batch of `total` samples are this rank's; it is called only while the loader is being created.
+ * shuffled: each epoch has a new permutation of all samples, from (seed, epoch); else they keep their order.
+ * subset [subset_count]: only these samples of the split; NULL: all. dataset and subset are borrowed. */
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
                              size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
                              size_t subset_count, lks_shard_function shard, const void *context);

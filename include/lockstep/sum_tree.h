@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-/** The canonical binary tree. Leaf i is the vector of microbatch i. Node (height k, index j) covers the leaves
- *  [j*2^k, (j+1)*2^k) and is its left child plus its right child, elementwise in fp32; where the right child
+/** The canonical binary tree. Leaf i is the vector of microbatch i. Node (height k, index j) covers the
+ *  leaves [j*2^k, (j+1)*2^k) and is its left child plus its right child, elementwise in fp32; where the right child
  * has no leaf below the total it is the left child alone. The root's bits depend on the leaves alone, never
  * on who summed what.
  *

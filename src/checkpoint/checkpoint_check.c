@@ -97,7 +97,7 @@ lks_status lks_checkpoint_check_snapshot(const lks_checkpoint_header *header, co
   if (status != LKS_OK) return status;
   if (strcmp(fingerprint, header->fingerprint) != 0)
     return lks_fail(LKS_ERR_DATA,
-                    "its content has not the fingerprint %s that it was written with, but %s: %s",
+                    "its content does not have the fingerprint %s that it was written with, but %s: %s",
                     header->fingerprint, fingerprint, lks_checkpoint_advice);
   return lks_snapshot_check(snapshot);
 }

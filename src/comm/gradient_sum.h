@@ -38,13 +38,14 @@ lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t b
  *  leaves is lks_partition_begin(leaves, size, r) .. (…, r+1). Leaves 0 is an error of the caller. */
 void lks_gradient_sum_begin(lks_gradient_sum *sum, size_t leaves);
 
-/** Collective, no waiting; buckets are started in the same order on every rank, each once a step. Takes this
- *  rank's blocks of the next bucket (copied or combined at once: the stack may be reused on return; an empty
- *  shard gives an empty stack of the right `elements`). out[elements] holds the sum after
- *  lks_gradient_sum_finish_all. */
+/** Collective, without waiting. Starts the sum of the next bucket from this rank's blocks of it; every rank
+ *  starts the buckets in the same order, each once a step. The stack is copied or combined before this
+ *  returns, so the caller may use it again; a rank with an empty shard passes an empty stack with the bucket's
+ *  `elements`. out[elements] holds the sum after lks_gradient_sum_finish_all. */
 lks_status lks_gradient_sum_start_all(lks_gradient_sum *sum, float *out, lks_tree_stack *stack);
 
-/** Local in its effect. Lets buckets under way move on; call it now and then. */
+/** Local. Starts what a bucket does next where its last exchange is complete; waits for nothing. To be called
+ *  every so often between start and finish. */
 void lks_gradient_sum_progress(lks_gradient_sum *sum);
 
 /** Collective. Waits for every bucket that was started. */

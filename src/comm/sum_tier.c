@@ -77,7 +77,9 @@ lks_status lks_sum_buffers_reserve(lks_sum_buffers *buffers, const lks_sum_tier 
 {
   size_t send = tier->max_own_blocks * buffers->max_elements,
          receive = tier->max_blocks * lks_sum_buffers_slice(buffers, tier);
-  if (send == 0) send = 1; /* Open MPI takes equal addresses for MPI_IN_PLACE, here and not on other ranks */
+  /* Without elements, send would have the address of receive: Open MPI takes that for MPI_IN_PLACE, which the
+   * other ranks did not pass. */
+  if (send == 0) send = 1;
   int checked;
   lks_status status = lks_mpi_count(&checked, lks_max(send, receive));
   if (status != LKS_OK) return status;

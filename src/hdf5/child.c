@@ -75,7 +75,7 @@ static lks_status judge(const lks_fork_memory *memory, int how)
   int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
   if (number == SIGXCPU)
     return lks_fail(LKS_ERR_DATA,
-                    "damaged: the HDF5 library does not come to an end with it; copy or make it again");
+                    "damaged: the HDF5 library never finishes reading it; copy or make it again");
   if (number == SIGKILL)
     return lks_fail(LKS_ERR_IO, "its reading process was ended by signal %d (%s); is memory short?", number,
                     strsignal(number));

@@ -39,7 +39,8 @@ static struct msghdr task_message(struct iovec *body, lks_fork_task *task, descr
       .msg_iov = body, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof *space};
 }
 
-/* No handler of the program may run in the new process before it has put them off. */
+/* The new process begins with all signals blocked: a signal handler of the program must not run in it before
+ * settle_in has put the default handlers in place. */
 static pid_t fork_quietly(void)
 {
   sigset_t all, before;

@@ -24,9 +24,9 @@ typedef struct lks_batch_norm_form {
   float *rstd, *offset; /* [channels] each: 1/sqrt(var+eps), (mean_fp32 - mean)*rstd */
 } lks_batch_norm_form;
 
-/** Local. sum, square_sum [channels] out (overwritten); x [rows,channels] in. In bf16 the errors of both
- * belong together: the variance made of them is off by at most 63 * 2^-24 times the mean of (x - first
- * row)^2. */
+/** Local. sum, square_sum [channels] out (overwritten); x [rows,channels] in. In bf16 the errors of the
+ * two sums are correlated and mostly cancel: the variance computed from them is off by at most 63 * 2^-24
+ * times the mean of (x - first row)^2. */
 void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, const void *restrict x,
                          size_t rows, size_t channels, lks_type type);
 

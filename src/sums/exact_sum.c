@@ -33,7 +33,8 @@ static inline uint64_t significand_of(uint64_t bits)
 }
 
 /* Adds a double to the two or three digits that its bits touch. Zeros and subnormals need no case of their
- * own: they are shifted out. Below 2^80 the third digit is zero where it would fall on the limb of the non-finite. */
+ * own: they are shifted out. Below 2^80 the third digit is zero where it would fall on the limb that
+ * counts non-finite values. */
 static inline void spread(int64_t *digits, uint64_t bits)
 {
   uint64_t significand = significand_of(bits);

@@ -83,8 +83,8 @@ void lks_tree_stack_root(float *out, lks_tree_stack *stack)
     memset(out, 0, stack->elements * sizeof(float));
     return;
   }
-  /* From leaf 0 the heights descend. The last block stands for each node above it that lacks a right child, up
-   * to the height of the block on its left, whose sibling that node is. */
+  /* From leaf 0 the heights descend. The last block stands for each node above it that lacks a right child,
+   * up to the height of the block on its left, whose sibling that node is. */
   for (int left = stack->count - 2; left >= 0; left--) {
     add(vector_of(stack, left), vector_of(stack, left + 1), stack->elements);
   }

@@ -338,9 +338,10 @@ static void test_texts_and_versions(void **state)
       {"other step", other_step, "its attribute step is 38 where the state or the settings say 37"},
   };
   damage_try(list, sizeof list / sizeof *list, true);
-  static const damage whole = {"other fingerprint", other_fingerprint,
-                               "has not the fingerprint 0123456789abcdef0123456789abcdef that it was written "
-                               "with"};
+  static const damage whole = {
+      "other fingerprint", other_fingerprint,
+      "does not have the fingerprint 0123456789abcdef0123456789abcdef that it was written "
+      "with"};
   damage_try(&whole, 1, false);
 }
 

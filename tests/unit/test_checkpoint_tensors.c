@@ -359,7 +359,7 @@ static void test_groups(void **state)
       {"group among tensors", group_among_tensors, "more is not a tensor"},
       {"type among tensors", type_among_tensors, "more is not a tensor"},
       {"no parameters", no_parameters, "/parameters is missing"},
-      {"no optimizer", no_optimizer, "has not the fingerprint"},
+      {"no optimizer", no_optimizer, "does not have the fingerprint"},
       {"without order", without_order, "its tensors cannot be listed in the order of the model"},
       {"five moments", five_moments, "/optimizer has 5 moments and must have 4 at most"},
       {"long tensor", long_tensor, "... is longer than 79 bytes"},
@@ -440,7 +440,7 @@ static void test_counts(void **state)
 static void test_missing_and_more(void **state)
 {
   (void)state;
-  static const char fingerprint[] = "has not the fingerprint";
+  static const char fingerprint[] = "does not have the fingerprint";
   static const struct {
     const char *name, *part;
   } list[] = {{"parameters/z.weight", "it holds 6 parameters and says to hold 30"},

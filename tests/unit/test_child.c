@@ -132,7 +132,7 @@ static void test_bad_ends_become_messages(void **state)
   expect_end(refuse, 10, LKS_ERR_USAGE, "not with me");
   expect_end(crash, 10, LKS_ERR_DATA, "crashes");
   expect_end(leave, 10, LKS_ERR_DATA, "crashes");
-  expect_end(loop, 1, LKS_ERR_DATA, "does not come to an end");
+  expect_end(loop, 1, LKS_ERR_DATA, "never finishes reading it");
   expect_end(orphan, 10, LKS_ERR_IO, "was ended by signal 9");
 }
 
