@@ -26,9 +26,9 @@ static const lks_option own_options[] = {
     {"tune-lr", "LR,LR,...", LKS_OPTION_TEXT, AT(rates), "", NULL, 0, 0, NULL,
      "choose the learning rate of each arm from these, on held-out training samples"},
     {"tune-holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, 1e9, NULL,
-     "training samples to hold out for that; 0: a tenth"},
+     "training samples to hold out for --tune-lr; 0: a tenth of them"},
     {"only", "ARM:SEED|ARM:tune", LKS_OPTION_TEXT, AT(only), "", NULL, 0, 0, NULL,
-     "only this run of the comparison, for job arrays; `lockstep report` joins them"},
+     "make only this run of the comparison, for job arrays; `lockstep report` puts the runs together"},
 };
 enum { OWN = sizeof own_options / sizeof *own_options };
 

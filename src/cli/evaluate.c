@@ -17,13 +17,14 @@ const lks_syntax *lks_evaluate_syntax(void)
   static const lks_option option[] = {
       {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, offsetof(settings, statistics), "running",
        "running|precise|batch", 0, 0, NULL,
-       "what batch norm uses: the weighted averages of training (running), statistics recomputed over the "
+       "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed "
+       "over the "
        "training "
        "data with the weights as they are (precise), or those of each test mini-batch (batch)"},
       {"threads", "N", LKS_OPTION_SIZE, offsetof(settings, threads), "0", NULL, 0, 1024, NULL,
-       "of one rank; 0: as in the checkpoint"},
+       "threads of each rank; 0: as in the checkpoint"},
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
-       "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
+       "checkpoint|fp32|bf16", 0, 0, NULL, "precision of the arithmetic; checkpoint: as in training"},
       {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, offsetof(settings, isa), "auto", LKS_ISA_CHOICES, 0, 0,
        NULL, "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
       {"cache", "DIR", LKS_OPTION_TEXT, offsetof(settings, cache), "", NULL, 0, 0, NULL,

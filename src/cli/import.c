@@ -15,9 +15,11 @@ typedef struct settings {
 
 static const lks_option option[] = {
     {"train-images", "FILE", LKS_OPTION_TEXT, AT(train_images), "", NULL, 0, 0, NULL, "images to train on"},
-    {"train-labels", "FILE", LKS_OPTION_TEXT, AT(train_labels), "", NULL, 0, 0, NULL, "their labels"},
+    {"train-labels", "FILE", LKS_OPTION_TEXT, AT(train_labels), "", NULL, 0, 0, NULL,
+     "labels of the images to train on"},
     {"test-images", "FILE", LKS_OPTION_TEXT, AT(test_images), "", NULL, 0, 0, NULL, "images to test with"},
-    {"test-labels", "FILE", LKS_OPTION_TEXT, AT(test_labels), "", NULL, 0, 0, NULL, "their labels"},
+    {"test-labels", "FILE", LKS_OPTION_TEXT, AT(test_labels), "", NULL, 0, 0, NULL,
+     "labels of the images to test with"},
     {"output", "FILE", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, NULL, "dataset to be written"},
     {"force", NULL, LKS_OPTION_SWITCH, AT(force), "off", NULL, 0, 0, NULL, "replace a file that is there"},
 };

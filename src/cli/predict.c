@@ -39,7 +39,7 @@ const lks_syntax *lks_predict_syntax(void)
 {
   static const lks_option option[] = {
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
-       "checkpoint|fp32|bf16", 0, 0, NULL, "of the arithmetic; checkpoint: as in training"},
+       "checkpoint|fp32|bf16", 0, 0, NULL, "precision of the arithmetic; checkpoint: as in training"},
       {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, offsetof(settings, isa), "auto", LKS_ISA_CHOICES, 0, 0,
        NULL, "instruction set of all kernels, whatever training used; auto: the best of this processor"},
       {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
@@ -50,7 +50,7 @@ const lks_syntax *lks_predict_syntax(void)
   static const lks_syntax syntax = {
       "predict",
       "CHECKPOINT.h5 INPUT...",
-      "Classifies samples, one or many, with the running statistics of training.",
+      "Classifies samples, one or many, with a trained network; `bench --predict` foretells speed instead.",
       "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single "
       "samples of it, "
       "from 0), an image as PNG of the size that the model takes, or a text file of numbers, one sample a "

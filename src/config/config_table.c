@@ -25,7 +25,7 @@ static const lks_option table[] = {
      "any "
      "rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},
     {"bn-epsilon", "X", LKS_OPTION_REAL, AT(bn_epsilon), "1e-05", NULL, 1e-12, 1, "Batch norm",
-     "added to the variance inside the root"},
+     "number added to the variance inside the square root of batch norm"},
     {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",
      "weight of the newest mini-batch in the running statistics"},
 
@@ -36,7 +36,7 @@ static const lks_option table[] = {
     {"epochs", "N", LKS_OPTION_SIZE, AT(epochs), "10", NULL, 0, 1e6, "Training",
      "passes over the training data; 0 writes the initial checkpoint and stops"},
     {"seed", "N", LKS_OPTION_SEED, AT(seed), "1", NULL, 0, 0, "Training",
-     "of initial weights, shuffling, augmentation and dropout"},
+     "seed of initial weights, shuffling, augmentation and dropout"},
     {"label-smoothing", "X", LKS_OPTION_REAL, AT(label_smoothing), "0", NULL, 0, 1, "Training",
      "share of the target that is spread over all classes, below 1"},
     {"crop", "PIXELS", LKS_OPTION_SIZE, AT(crop), "0", NULL, 0, 1024, "Training",
@@ -49,43 +49,44 @@ static const lks_option table[] = {
     {"lr", "X", LKS_OPTION_REAL, AT(lr), "0.1", NULL, 0, HUGE_VAL, "Optimizer",
      "learning rate after the warm-up"},
     {"momentum", "X", LKS_OPTION_REAL, AT(momentum), "0.9", NULL, 0, 1, "Optimizer",
-     "of sgd, below 1; 0: none"},
+     "momentum of sgd, below 1; 0: none"},
     {"nesterov", NULL, LKS_OPTION_SWITCH, AT(nesterov), "off", NULL, 0, 0, "Optimizer",
-     "Nesterov's momentum, with sgd"},
+     "use Nesterov's momentum with sgd"},
     {"beta1", "X", LKS_OPTION_REAL, AT(beta1), "0.9", NULL, 0, 1, "Optimizer",
      "decay of adam's and adamw's first moment, below 1"},
     {"beta2", "X", LKS_OPTION_REAL, AT(beta2), "0.999", NULL, 0, 1, "Optimizer",
      "decay of adam's and adamw's second moment, below 1"},
     {"adam-epsilon", "X", LKS_OPTION_REAL, AT(adam_epsilon), "1e-08", NULL, 0, 1, "Optimizer",
-     "added to the root of adam's and adamw's second moment"},
+     "number added to the root of adam's and adamw's second moment"},
     {"weight-decay", "X", LKS_OPTION_REAL, AT(weight_decay), "0.0005", NULL, 0, HUGE_VAL, "Optimizer",
-     "sgd, adam: added to the gradient, times the weight; adamw: what a weight loses in a step is the "
-     "learning rate times this times itself"},
+     "factor of the weight decay; sgd, adam: X times the weight is added to its gradient; adamw: a weight "
+     "loses the learning rate times X times itself in each step"},
     {"decay-all", NULL, LKS_OPTION_SWITCH, AT(decay_all), "off", NULL, 0, 0, "Optimizer",
-     "decay gamma, beta and biases too"},
+     "apply weight decay to gamma, beta and biases too"},
 
     {"schedule", "constant|step|cosine", LKS_OPTION_CHOICE, AT(schedule), "cosine", "constant|step|cosine", 0,
      0, "Learning rate schedule", "course of the learning rate after the warm-up"},
     {"step-epochs", "N", LKS_OPTION_SIZE, AT(step_epochs), "30", NULL, 1, MANY, "Learning rate schedule",
      "schedule step: the learning rate changes every N epochs"},
     {"step-factor", "X", LKS_OPTION_REAL, AT(step_factor), "0.1", NULL, 0, 1, "Learning rate schedule",
-     "schedule step: what it is multiplied by"},
+     "schedule step: the learning rate is multiplied by X each time"},
     {"warmup", "EPOCHS", LKS_OPTION_REAL, AT(warmup), "0", NULL, 0, 1e6, "Learning rate schedule",
      "epochs of linear warm-up, may be a fraction"},
 
     {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, "Execution",
-     "of one rank; 0: the node's cores divided by its ranks"},
+     "threads of each rank; 0: the node's cores divided by its ranks"},
     {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, "Execution",
-     "for datasets that memory cannot hold: keep the samples in a file in this folder of each node's own "
-     "disk, where later runs find them again; empty: in memory"},
+     "folder on each node's own disk that keeps the samples in a file, for datasets that memory cannot hold; "
+     "later runs find them there again; empty: the samples are in memory"},
     {"precision", "fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32|bf16", 0, 0, "Execution",
-     "of activations, their gradients and the arithmetic; parameters, sums and the optimizer are fp32 at "
-     "least in both"},
+     "precision of activations, their gradients and the arithmetic; parameters, sums and the optimizer have "
+     "at least fp32 in both"},
     {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, "Execution",
      "instruction set of all kernels: each has bits of its own. Every rank must have it; auto: the best that "
      "all ranks have (ONEDNN_MAX_CPU_ISA may bound it), in a resumed run that of before if they have it"},
     {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
-     "sum of the gradients: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
+     "how the gradients are summed: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does "
+     "not"},
     {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",
      "give the run up when a rank waits longer than this for the others; 0: never"},
 
