@@ -97,17 +97,17 @@ static lks_status make_options(lks_bench_options *options, const settings *s, co
   return lks_shape_read(&options->shape, s->shape);
 }
 
-static void print(const settings *s, const lks_bench *bench, const lks_scaling *predict)
+static void print(const settings *s, const lks_bench *bench, const lks_scaling *scaling)
 {
   lks_json json = {.out = stdout};
   if (!s->json) {
     lks_bench_print(stdout, bench, s->layers);
-    if (predict) lks_scaling_print(stdout, predict, bench);
+    if (scaling) lks_scaling_print(stdout, scaling, bench);
     return;
   }
   lks_json_open(&json, NULL, '{');
   lks_bench_print_json(&json, bench);
-  if (predict) lks_scaling_print_json(&json, predict, bench);
+  if (scaling) lks_scaling_print_json(&json, scaling, bench);
   lks_json_close(&json);
 }
 
@@ -115,12 +115,12 @@ static lks_status measure_all(lks_comm *comm, const settings *s, const lks_bench
 {
   const lks_scaling_options ask = {s->rank_samples, s->host_ranks, 1e-6 * s->latency, 1e9 * s->bandwidth};
   lks_bench *bench;
-  lks_scaling *predict = NULL;
+  lks_scaling *scaling = NULL;
   lks_status status = lks_bench_measure_all(&bench, comm, options);
   if (status) return status;
-  if (s->predict) status = lks_scaling_predict_all(&predict, comm, bench, &ask);
-  if (!status && lks_comm_rank(comm) == 0) print(s, bench, predict);
-  lks_free(predict);
+  if (s->predict) status = lks_scaling_forecast_all(&scaling, comm, bench, &ask);
+  if (!status && lks_comm_rank(comm) == 0) print(s, bench, scaling);
+  lks_free(scaling);
   lks_bench_destroy(&bench);
   return status;
 }

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
-#include "compare/compare.h"
+#include "compare/comparison_runs.h"
 #include "report/report.h"
 
 typedef struct settings {
@@ -90,16 +90,16 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   settings s;
   lks_arguments arguments;
   lks_comparison comparison;
-  lks_compare_part part;
+  lks_comparison_part part;
   lks_status status = lks_command_line_all(&arguments, comm, lks_compare_syntax(), argc, argv);
   if (status != LKS_OK || arguments.help) return status;
   status = configure(&s, &arguments);
   if (status == LKS_OK) status = make_comparison(&comparison, &s, lks_comm_size(comm));
-  if (status == LKS_OK) status = lks_compare_part_parse(&part, &comparison, s.only);
+  if (status == LKS_OK) status = lks_comparison_part_parse(&part, &comparison, s.only);
   status = lks_comm_agree_all(comm, status);
   if (status == LKS_OK)
     status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
-  if (status == LKS_OK) status = lks_compare_all(comm, &comparison, &part);
+  if (status == LKS_OK) status = lks_comparison_train_all(comm, &comparison, &part);
   bool whole = s.only[0] == '\0';
   if ((status != LKS_OK && status != LKS_ERR_DIVERGED) || !whole) return status;
   lks_status reported =

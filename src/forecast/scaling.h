@@ -30,13 +30,13 @@ typedef struct lks_scaling {
 } lks_scaling;
 
 /** Collective. After lks_bench_measure_all, of the same arms: measures links and a rank by itself (with all
- * cores of its host at work), predicts, and checks the model by real steps on the first 1, 2, 4 ... ranks,
+ * cores of its host at work), foretells, and checks the model by real steps on the first 1, 2, 4 ... ranks,
  * the others asleep. Samples are made up. */
-lks_status lks_scaling_predict_all(lks_scaling **predict, lks_comm *comm, const lks_bench *bench,
-                                   const lks_scaling_options *options);
+lks_status lks_scaling_forecast_all(lks_scaling **scaling, lks_comm *comm, const lks_bench *bench,
+                                    const lks_scaling_options *options);
 
 /** Local. */
-void lks_scaling_print(FILE *out, const lks_scaling *predict, const lks_bench *bench);
-void lks_scaling_print_json(lks_json *json, const lks_scaling *predict, const lks_bench *bench);
+void lks_scaling_print(FILE *out, const lks_scaling *scaling, const lks_bench *bench);
+void lks_scaling_print_json(lks_json *json, const lks_scaling *scaling, const lks_bench *bench);
 
 #endif

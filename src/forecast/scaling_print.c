@@ -88,11 +88,11 @@ static void print_forecast(FILE *out, const lks_scaling *p, const lks_bench *b)
   }
 }
 
-void lks_scaling_print(FILE *out, const lks_scaling *predict, const lks_bench *bench)
+void lks_scaling_print(FILE *out, const lks_scaling *scaling, const lks_bench *bench)
 {
-  print_machine(out, predict, bench);
-  print_checks(out, predict, bench);
-  print_forecast(out, predict, bench);
+  print_machine(out, scaling, bench);
+  print_checks(out, scaling, bench);
+  print_forecast(out, scaling, bench);
 }
 
 static void print_json_point(lks_json *json, const lks_scaling *p, const lks_scaling_point *point,

@@ -1,4 +1,4 @@
-#include "compare/compare.h"
+#include "compare/comparison_runs.h"
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -32,10 +32,11 @@ typedef struct driver {
   char first_diverged[256];
 } driver;
 
-lks_status lks_compare_part_parse(lks_compare_part *part, const lks_comparison *comparison, const char *text)
+lks_status lks_comparison_part_parse(lks_comparison_part *part, const lks_comparison *comparison,
+                                     const char *text)
 {
   const char *colon = text ? strrchr(text, ':') : NULL;
-  *part = (lks_compare_part){.all = !text || !text[0]};
+  *part = (lks_comparison_part){.all = !text || !text[0]};
   if (part->all) return LKS_OK;
   if (!colon)
     return lks_fail(LKS_ERR_USAGE, "--only %.100s: write ARM:SEED or ARM:tune, as in --only sync:%llu", text,
@@ -212,7 +213,7 @@ static lks_status run_every_all(driver *d)
 }
 
 /* Counts what is ahead, so that the progress is that of the whole. */
-static lks_status open_progress(driver *d, const lks_compare_part *part, size_t runs)
+static lks_status open_progress(driver *d, const lks_comparison_part *part, size_t runs)
 {
   const lks_comparison *c = d->comparison;
   lks_selection *selection;
@@ -227,12 +228,12 @@ static lks_status open_progress(driver *d, const lks_compare_part *part, size_t 
   return LKS_OK;
 }
 
-static lks_status tune_all(driver *d, const lks_compare_part *part)
+static lks_status tune_all(driver *d, const lks_comparison_part *part)
 {
   const lks_comparison *c = d->comparison;
   bool wanted = c->rates && (part->all || part->tune);
   size_t first = part->all ? 0 : part->arm, end = part->all ? c->arms : part->arm + 1;
-  const lks_compare_part tuning = {.tune = true};
+  const lks_comparison_part tuning = {.tune = true};
   if (!wanted) return LKS_OK;
   lks_status status = lks_comm_agree_all(d->comm, open_progress(d, &tuning, c->rates * (end - first)));
   for (size_t arm = first; arm < end && !status; arm++) status = tune_arm_all(d, arm);
@@ -240,7 +241,7 @@ static lks_status tune_all(driver *d, const lks_compare_part *part)
   return status;
 }
 
-static lks_status runs_all(driver *d, const lks_compare_part *part)
+static lks_status runs_all(driver *d, const lks_comparison_part *part)
 {
   const lks_comparison *c = d->comparison;
   if (part->tune) return LKS_OK;
@@ -267,7 +268,8 @@ static void announce(const driver *d)
   lks_say("in       %s; what is finished there is not run again", c->directory);
 }
 
-lks_status lks_compare_all(lks_comm *comm, lks_comparison *comparison, const lks_compare_part *part)
+lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
+                                    const lks_comparison_part *part)
 {
   driver d = {.comm = comm, .comparison = comparison, .begun = lks_seconds()};
   bool root = lks_comm_rank(comm) == 0;
