@@ -76,6 +76,9 @@ text() {
   lines '\b(TODO|FIXME|XXX)\b' include src tests | rule 'unfinished'
   { grep -rnE '[^|]\| *grep -[a-z]*q' --include='*.sh' --include='*.sbatch' --include=run tests jobs .ci || true; } |
     rule 'a pipe that grep -q leaves early, which pipefail takes for a failure'
+  find include src tests -name '*.[ch]' -exec awk 'FNR == 1 { last = "" }
+    /^ *"/ && last ~ /[[:alnum:],;:(-] ?"$/ && last !~ /\\n"$/ { print FILENAME ":" FNR ":" $0 }
+    { last = $0 }' {} + | rule 'a text that is split within a sentence, where nobody finds it'
   { grep -rnIE $'\t|[[:space:]]$' --include='*.[ch]' --include='*.sh' --include='*.py' --include='*.md' \
     --include='*.model' --include='*.cmake' --include=CMakeLists.txt --include=run CMakeLists.txt include src tests jobs data .ci || true; } |
     rule 'tab or blank at the end'

@@ -49,8 +49,7 @@ static lks_status check_state(const lks_run_state *state)
   if (!steps_agree(state))
     return lks_fail(
         LKS_ERR_DATA,
-        "it says to be at epoch %zu and step %zu of the next, after %zu steps in all, which cannot "
-        "be: %s",
+        "it says to be at epoch %zu and step %zu of the next, after %zu steps in all, which cannot be: %s",
         state->epoch, state->epoch_step, state->step, lks_checkpoint_advice);
   if (state->samples < 0 || (size_t)state->samples < state->epoch_step)
     return lks_fail(LKS_ERR_DATA, "its samples is %" PRId64 " after %zu steps of an epoch: %s",

@@ -16,12 +16,13 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
   fprintf(out, "; %zu classes\n", header->classes);
   fprintf(out, "  trained        %zu epochs and %zu steps of the next, %zu steps in all, %.1f s\n",
           state->epoch, state->epoch_step, state->step, state->seconds);
-  fprintf(out,
-          "  settings       bn %s, batch size %zu, microbatch %zu, %s, lr %g, %s schedule, %zu epochs, seed "
-          "%" PRIu64 "\n",
-          lks_norm_text(config->bn).text, config->batch_size, config->microbatch,
-          lks_optimizer_name(config->optimizer), config->lr, lks_schedule_name(config->schedule),
-          config->epochs, config->seed);
+  fprintf(
+      out,
+      "  settings       bn %s, batch size %zu, microbatch %zu, %s, lr %g, %s schedule, %zu epochs, seed %" PRIu64
+      "\n",
+      lks_norm_text(config->bn).text, config->batch_size, config->microbatch,
+      lks_optimizer_name(config->optimizer), config->lr, lks_schedule_name(config->schedule), config->epochs,
+      config->seed);
   fprintf(out, "  dataset        %s, content hash %s\n", config->data, header->data_hash);
   if (state->job[0]) fprintf(out, "  written by     %s\n", state->job);
   if (state->isa[0]) fprintf(out, "  with           instruction set %s (--isa)\n", state->isa);

@@ -69,9 +69,9 @@ lks_status lks_snapshot_take_all(lks_snapshot *snapshot, char fingerprint[33], l
     const bool high = lks_comm_equal_all(comm, half[0]), low = lks_comm_equal_all(comm, half[1]);
     print_hash(fingerprint, half);
     if (!high || !low)
-      status = lks_fail(LKS_ERR_RANK,
-                        "the ranks do not hold the same parameters: a host computes wrongly, or the hosts "
-                        "run different programs; run the tests on each host");
+      status = lks_fail(
+          LKS_ERR_RANK,
+          "the ranks do not hold the same parameters: a host computes wrongly, or the hosts run different programs; run the tests on each host");
   }
   if (status != LKS_OK) lks_snapshot_clear(snapshot);
   return status;

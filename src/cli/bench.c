@@ -35,9 +35,7 @@ static const lks_option own_options[] = {
     {"seconds", "TIME", LKS_OPTION_TIME, AT(seconds), "0.5", NULL, 0, 0, "How it is measured",
      "time that a measurement lasts"},
     {"predict", NULL, LKS_OPTION_SWITCH, AT(predict), "off", NULL, 0, 0, "Foretold speed",
-     "foretell the speed of training on 2 to 4096 ranks, from latency, bandwidth and one rank's speed as "
-     "measured here, and check that on the first 1, 2, 4 ... ranks (the command `lockstep predict` "
-     "classifies samples)"},
+     "foretell the speed of training on 2 to 4096 ranks, from latency, bandwidth and one rank's speed as measured here, and check that on the first 1, 2, 4 ... ranks (the command `lockstep predict` classifies samples)"},
     {"rank-samples", "N", LKS_OPTION_SIZE, AT(rank_samples), "0", NULL, 0, 1e6, "Foretold speed",
      "samples of each rank in a mini-batch, for --predict; 0: as measured"},
     {"ranks-per-host", "N", LKS_OPTION_SIZE, AT(host_ranks), "0", NULL, 0, 1e6, "Foretold speed",
@@ -75,8 +73,7 @@ const lks_syntax *lks_bench_syntax(void)
       "bench",
       "[DATA.h5]",
       "Measures images/s, and where the time of a step goes, against the ceilings of this machine.",
-      "Ceilings are measured on the spot, with all threads of all ranks at work: for convolutions and dense "
-      "layers the same oneDNN primitives by themselves, for all else a copy of as many bytes.",
+      "Ceilings are measured on the spot, with all threads of all ranks at work: for convolutions and dense layers the same oneDNN primitives by themselves, for all else a copy of as many bytes.",
       option,
       TRAIN + OWN,
       0,

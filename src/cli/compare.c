@@ -17,8 +17,7 @@ typedef struct settings {
 
 static const lks_option own_options[] = {
     {"bn", "ARM,ARM,...", LKS_OPTION_TEXT, AT(arms), "", NULL, 0, 0, NULL,
-     "the arms, each a normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), "
-     "none"},
+     "the arms, each a normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), none"},
     {"seeds", "N", LKS_OPTION_SIZE, AT(seeds), "5", NULL, 1, 10000, NULL,
      "runs of each arm, with --seed, --seed + 1, ...; about 20 resolve 0.2 points"},
     {"margin", "POINTS", LKS_OPTION_REAL, AT(margin), "0.15", NULL, 1e-6, 100, NULL,
@@ -48,8 +47,8 @@ const lks_syntax *lks_compare_syntax(void)
       "compare",
       "DATA.h5",
       "Trains every arm with every seed, paired, and reports the differences.",
-      "All runs go to the directory --output. The same command goes on where it was "
-      "interrupted; more --seeds, and more arms behind the others, may be added later.",
+      "All runs go to the directory --output. "
+      "The same command goes on where it was interrupted; more --seeds, and more arms behind the others, may be added later.",
       option,
       0,
       0,

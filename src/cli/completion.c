@@ -50,31 +50,30 @@ static void complete_command(const lks_syntax *syntax)
 
 void lks_completion_print(const lks_syntax *const *syntax, size_t count)
 {
-  puts("# bash completion of lockstep, also behind mpirun\n"
-       "_lockstep() {\n"
-       "  local word=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]} command='' options='' "
-       "words='' files=''\n"
-       "  local matched=yes i\n"
-       "  if [ \"$option\" = = ]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-       "  if [ \"$word\" = = ]; then word=''; fi\n"
-       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-       "    case ${COMP_WORDS[i-1]} in lockstep | */lockstep) command=${COMP_WORDS[i]} ;; esac\n"
-       "  done");
+  puts(
+      "# bash completion of lockstep, also behind mpirun\n"
+      "_lockstep() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]} command='' options='' words='' files=''\n"
+      "  local matched=yes i\n"
+      "  if [ \"$option\" = = ]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+      "  if [ \"$word\" = = ]; then word=''; fi\n"
+      "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+      "    case ${COMP_WORDS[i-1]} in lockstep | */lockstep) command=${COMP_WORDS[i]} ;; esac\n"
+      "  done");
   fputs("  local commands=\"help --version ", stdout);
   for (size_t i = 0; i < count; i++) printf("%s ", syntax[i]->command);
-  puts("\"\n  case $command in\n    '') matched=yes words=$commands ;;\n    help) matched=yes "
-       "words=\"$commands models\" ;;");
+  puts(
+      "\"\n  case $command in\n    '') matched=yes words=$commands ;;\n    help) matched=yes words=\"$commands models\" ;;");
   for (size_t i = 0; i < count; i++) complete_command(syntax[i]);
-  puts("    *) matched='' ;;\n"
-       "  esac\n"
-       "  if [ -z \"$matched\" ]; then\n"
-       "    case $word in -*) words=$options ;; *) files=yes ;; esac\n"
-       "  fi\n"
-       "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\" || :; [ -z \"$files\" ] || compgen -f "
-       "-- "
-       "\"$word\")\n"
-       "  case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
-       "  compopt -o filenames 2>/dev/null\n"
-       "}\n"
-       "complete -F _lockstep lockstep");
+  puts(
+      "    *) matched='' ;;\n"
+      "  esac\n"
+      "  if [ -z \"$matched\" ]; then\n"
+      "    case $word in -*) words=$options ;; *) files=yes ;; esac\n"
+      "  fi\n"
+      "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\" || :; [ -z \"$files\" ] || compgen -f -- \"$word\")\n"
+      "  case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
+      "  compopt -o filenames 2>/dev/null\n"
+      "}\n"
+      "complete -F _lockstep lockstep");
 }

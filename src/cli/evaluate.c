@@ -17,10 +17,7 @@ const lks_syntax *lks_evaluate_syntax(void)
   static const lks_option option[] = {
       {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, offsetof(settings, statistics), "running",
        "running|precise|batch", 0, 0, NULL,
-       "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed "
-       "over the "
-       "training "
-       "data with the weights as they are (precise), or those of each test mini-batch (batch)"},
+       "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed over the training data with the weights as they are (precise), or those of each test mini-batch (batch)"},
       {"threads", "N", LKS_OPTION_SIZE, offsetof(settings, threads), "0", NULL, 0, 1024, NULL,
        "threads of each rank; 0: as in the checkpoint"},
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",

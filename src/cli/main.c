@@ -77,8 +77,8 @@ static void print_version(void)
          lks_onednn_version(), lks_onednn_isa(), set ? lks_isa_name(lks_isa_used()) : lks_message());
 }
 
-static const char closing[] = "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank "
-                              "failed or stalled,\n75 stopped on request and resumable.\n";
+static const char closing[] =
+    "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n75 stopped on request and resumable.\n";
 
 static void print_help(void)
 {

@@ -101,10 +101,8 @@ void lks_manual_program(const lks_syntax *const *syntax, size_t count, const cha
   }
   puts(".SH EXIT STATUS AND MORE");
   paragraph(closing);
-  puts(".SH ENVIRONMENT\n.TP\n\\fBLOCKSTEP_SQUEUE\\fR\nthe program that is asked for the time left of a "
-       "Slurm job, "
-       "instead of squeue\n.SH SEE ALSO\n\\fBlockstep\\-model\\fR(5), \\fBlockstep\\-files\\fR(5), "
-       "\\fBmpirun\\fR(1)");
+  puts(
+      ".SH ENVIRONMENT\n.TP\n\\fBLOCKSTEP_SQUEUE\\fR\nthe program that is asked for the time left of a Slurm job, instead of squeue\n.SH SEE ALSO\n\\fBlockstep\\-model\\fR(5), \\fBlockstep\\-files\\fR(5), \\fBmpirun\\fR(1)");
 }
 
 void lks_manual_text(const char *name, const char *summary, const char *text)

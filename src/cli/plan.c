@@ -45,9 +45,8 @@ const lks_syntax *lks_plan_syntax(void)
       "plan",
       "[DATA.h5]",
       "Tells what memory and time a training run will need, before it is run.",
-      "Takes the options of `lockstep train`. What our own code will hold is counted; what MPI and oneDNN "
-      "take, and how long a chain of microbatches lasts, is measured here. Start it with as many ranks as a "
-      "host will have: then it sees what they cost each other.",
+      "Takes the options of `lockstep train`. What our own code will hold is counted; what MPI and oneDNN take, and how long a chain of microbatches lasts, is measured here. "
+      "Start it with as many ranks as a host will have: then it sees what they cost each other.",
       option,
       0,
       0,

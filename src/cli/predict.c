@@ -51,11 +51,8 @@ const lks_syntax *lks_predict_syntax(void)
       "predict",
       "CHECKPOINT.h5 INPUT...",
       "Classifies samples, one or many, with a trained network; `bench --predict` foretells speed instead.",
-      "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single "
-      "samples of it, "
-      "from 0), an image as PNG of the size that the model takes, or a text file of numbers, one sample a "
-      "line. Pixels "
-      "and features are normalized as in training.",
+      "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single samples of it, from 0), an image as PNG of the size that the model takes, or a text file of numbers, one sample a line. "
+      "Pixels and features are normalized as in training.",
       option,
       sizeof option / sizeof *option,
       2,

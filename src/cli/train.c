@@ -7,17 +7,16 @@
 const lks_syntax *lks_train_syntax(void)
 {
   static lks_option option[LKS_OPTIONS_MAX];
-  static lks_syntax syntax = {"train",
-                              "DATA.h5",
-                              "Trains a network; the same bits at any rank, thread and host count.",
-                              "Every option but --config is also a key of the INI file. --resume -o DIR "
-                              "takes its settings from DIR/config.ini "
-                              "unless --config is given. SIGUSR1, SIGTERM and SIGINT stop a run at the end "
-                              "of its step, with a checkpoint.",
-                              option,
-                              0,
-                              0,
-                              1};
+  static lks_syntax syntax = {
+      "train",
+      "DATA.h5",
+      "Trains a network; the same bits at any rank, thread and host count.",
+      "Every option but --config is also a key of the INI file. --resume -o DIR takes its settings from DIR/config.ini unless --config is given. "
+      "SIGUSR1, SIGTERM and SIGINT stop a run at the end of its step, with a checkpoint.",
+      option,
+      0,
+      0,
+      1};
   if (syntax.options > 0) return &syntax;
   size_t count;
   const lks_option *table = lks_config_options(&count);

@@ -22,8 +22,7 @@ static lks_status check_room(const lks_comm *comm, size_t bytes)
   if (available > margin && bytes <= available - margin) return LKS_OK;
   return lks_fail(
       LKS_ERR_RANK,
-      "%s on %s has room for %zu bytes of shared memory, %zu are needed; enlarge it, or name another folder "
-      "in OMPI_MCA_osc_sm_backing_directory",
+      "%s on %s has room for %zu bytes of shared memory, %zu are needed; enlarge it, or name another folder in OMPI_MCA_osc_sm_backing_directory",
       folder, comm->host, available, bytes);
 }
 

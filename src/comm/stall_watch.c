@@ -31,11 +31,10 @@ struct lks_stall_watch {
 static void give_up(const lks_comm *comm, const char *operation, double limit)
 {
   char message[1024];
-  snprintf(message, sizeof message,
-           "rank %d on %s waited %g seconds for the other ranks in %s: a rank failed or stalled; look for a "
-           "host that is "
-           "down, overloaded or out of memory",
-           comm->rank, comm->host, limit, operation);
+  snprintf(
+      message, sizeof message,
+      "rank %d on %s waited %g seconds for the other ranks in %s: a rank failed or stalled; look for a host that is down, overloaded or out of memory",
+      comm->rank, comm->host, limit, operation);
   lks_error_print(message);
   lks_leave(LKS_ERR_RANK);
 }

@@ -93,8 +93,7 @@ static lks_status check_norm(const lks_config *config)
   if (norm.kind == LKS_NORM_SIZE && norm.size > config->batch_size)
     return lks_fail(
         LKS_ERR_USAGE,
-        "bn = %s: the normalization batch is larger than the mini-batch of %zu samples; take a smaller "
-        "one, or sync for the whole mini-batch",
+        "bn = %s: the normalization batch is larger than the mini-batch of %zu samples; take a smaller one, or sync for the whole mini-batch",
         lks_norm_text(norm).text, config->batch_size);
   if (norm.kind == LKS_NORM_RANKS && norm.size > config->batch_size)
     return lks_fail(
@@ -111,8 +110,7 @@ static lks_status check_batch(lks_config *config)
   if (config->microbatch > config->batch_size)
     return lks_fail(
         LKS_ERR_USAGE,
-        "microbatch = %zu: larger than the mini-batch of %zu samples; take a smaller one, or 0 to have it "
-        "chosen",
+        "microbatch = %zu: larger than the mini-batch of %zu samples; take a smaller one, or 0 to have it chosen",
         config->microbatch, config->batch_size);
   if (config->microbatch == 0) {
     size_t wanted = config->batch_size / 16 < 8 ? 8 : config->batch_size / 16;

@@ -15,15 +15,12 @@ static const lks_option table[] = {
     {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",
      "train on N samples only, the first ones of each class in proportion; 0: on all"},
     {"holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, MANY, "Data and model",
-     "keep N training samples back, in proportion to the classes, and test on them instead of the test "
-     "split"},
+     "keep N training samples back, in proportion to the classes, and test on them instead of the test split"},
     {"normalize-input", NULL, LKS_OPTION_SWITCH, AT(normalize_input), "on", NULL, 0, 0, "Data and model",
      "subtract the dataset's mean and divide by its standard deviation"},
 
     {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_NORM, AT(bn), "sync", NULL, 0, 0, "Batch norm",
-     "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at "
-     "any "
-     "rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},
+     "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at any rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},
     {"bn-epsilon", "X", LKS_OPTION_REAL, AT(bn_epsilon), "1e-05", NULL, 1e-12, 1, "Batch norm",
      "number added to the variance inside the square root of batch norm"},
     {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",
@@ -59,8 +56,7 @@ static const lks_option table[] = {
     {"adam-epsilon", "X", LKS_OPTION_REAL, AT(adam_epsilon), "1e-08", NULL, 0, 1, "Optimizer",
      "number added to the root of adam's and adamw's second moment"},
     {"weight-decay", "X", LKS_OPTION_REAL, AT(weight_decay), "0.0005", NULL, 0, HUGE_VAL, "Optimizer",
-     "factor of the weight decay; sgd, adam: X times the weight is added to its gradient; adamw: a weight "
-     "loses the learning rate times X times itself in each step"},
+     "factor of the weight decay; sgd, adam: X times the weight is added to its gradient; adamw: a weight loses the learning rate times X times itself in each step"},
     {"decay-all", NULL, LKS_OPTION_SWITCH, AT(decay_all), "off", NULL, 0, 0, "Optimizer",
      "apply weight decay to gamma, beta and biases too"},
 
@@ -76,30 +72,25 @@ static const lks_option table[] = {
     {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, "Execution",
      "threads of each rank; 0: the node's cores divided by its ranks"},
     {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, "Execution",
-     "folder on each node's own disk that keeps the samples in a file, for datasets that memory cannot hold; "
-     "later runs find them there again; empty: the samples are in memory"},
+     "folder on each node's own disk that keeps the samples in a file, for datasets that memory cannot hold; later runs find them there again; empty: the samples are in memory"},
     {"precision", "fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "fp32", "fp32|bf16", 0, 0, "Execution",
-     "precision of activations, their gradients and the arithmetic; parameters, sums and the optimizer have "
-     "at least fp32 in both"},
+     "precision of activations, their gradients and the arithmetic; parameters, sums and the optimizer have at least fp32 in both"},
     {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, "Execution",
-     "instruction set of all kernels: each has bits of its own. Every rank must have it; auto: the best that "
-     "all ranks have (ONEDNN_MAX_CPU_ISA may bound it), in a resumed run that of before if they have it"},
+     "instruction set of all kernels: each has bits of its own. "
+     "Every rank must have it; auto: the best that all ranks have (ONEDNN_MAX_CPU_ISA may bound it), in a resumed run that of before if they have it"},
     {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
-     "how the gradients are summed: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does "
-     "not"},
+     "how the gradients are summed: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
     {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",
      "give the run up when a rank waits longer than this for the others; 0: never"},
 
     {"output", "DIR", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, "Run directory",
-     "folder of this run, never overwritten; empty: runs/MODEL-bnBN-seedN, with -2, -3, ... when that is "
-     "taken"},
+     "folder of this run, never overwritten; empty: runs/MODEL-bnBN-seedN, with -2, -3, ... when that is taken"},
     {"resume", NULL, LKS_OPTION_SWITCH, AT(resume), "off", NULL, 0, 0, "Run directory",
      "continue the run in the output folder from its newest checkpoint"},
     {"max-time", "TIME", LKS_OPTION_TIME, AT(max_time), "0", NULL, 0, 0, "Run directory",
      "stop with a checkpoint after this time: 90, 90s, 30m, 2h or HH:MM:SS; 0: no limit"},
     {"stop-margin", "TIME", LKS_OPTION_TIME, AT(stop_margin), "60", NULL, 0, 0, "Run directory",
-     "in a batch job, stop with a checkpoint this long before its time limit, but not before half of its "
-     "time"},
+     "in a batch job, stop with a checkpoint this long before its time limit, but not before half of its time"},
     {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
     {"keep", "N", LKS_OPTION_SIZE, AT(keep), "0", NULL, 0, MANY, "Run directory",

@@ -28,18 +28,17 @@ lks_status lks_onednn_accept(const dnnl_version_t *library)
   if (library->major != DNNL_VERSION_MAJOR)
     return lks_fail(
         LKS_ERR_RANK,
-        "oneDNN %d.%d.%d was loaded, but this program is compiled for oneDNN %d: let it find that "
-        "library (LD_LIBRARY_PATH), or compile it again",
+        "oneDNN %d.%d.%d was loaded, but this program is compiled for oneDNN %d: let it find that library (LD_LIBRARY_PATH), or compile it again",
         library->major, library->minor, library->patch, DNNL_VERSION_MAJOR);
   if (library->cpu_runtime == DNNL_RUNTIME_OMP || library->cpu_runtime == DNNL_RUNTIME_SEQ) return LKS_OK;
   const char *runtime = library->cpu_runtime == DNNL_RUNTIME_TBB          ? "TBB"
                         : library->cpu_runtime == DNNL_RUNTIME_THREADPOOL ? "thread pools"
                         : library->cpu_runtime == DNNL_RUNTIME_SYCL       ? "SYCL"
                                                                           : "an unknown runtime";
-  return lks_fail(LKS_ERR_RANK,
-                  "oneDNN %d.%d.%d was loaded, which computes with %s: Lockstep needs one that is built for "
-                  "OpenMP or for one thread (ONEDNN_CPU_RUNTIME=OMP or SEQ)",
-                  library->major, library->minor, library->patch, runtime);
+  return lks_fail(
+      LKS_ERR_RANK,
+      "oneDNN %d.%d.%d was loaded, which computes with %s: Lockstep needs one that is built for OpenMP or for one thread (ONEDNN_CPU_RUNTIME=OMP or SEQ)",
+      library->major, library->minor, library->patch, runtime);
 }
 
 lks_status lks_onednn_library(void)

@@ -22,10 +22,10 @@ static lks_status gather_all(facts *all, lks_comm *comm)
 static lks_status understand(const lks_isa_bound *bound)
 {
   if (!bound->variable || bound->known) return LKS_OK;
-  return lks_fail(LKS_ERR_USAGE,
-                  "%s=%.100s in the environment is ignored: it is none of oneDNN's words, as AVX2 or "
-                  "AVX512_CORE is",
-                  bound->variable, bound->word);
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "%s=%.100s in the environment is ignored: it is none of oneDNN's words, as AVX2 or AVX512_CORE is",
+      bound->variable, bound->word);
 }
 
 static void warn_of_bound_all(lks_comm *comm)
@@ -43,14 +43,14 @@ static lks_status find(lks_isa *isa, const char *name, lks_isa common)
   const bool exists = lks_isa_find(isa, name);
   if (exists && *isa <= best) return LKS_OK;
   if (exists && bound.known && bound.isa == best)
-    return lks_fail(LKS_ERR_USAGE,
-                    "--isa %s: %s=%.100s in the environment leaves %s at best; choose --isa %s, which all "
-                    "ranks have, or auto",
-                    name, bound.variable, bound.word, lks_isa_name(best), lks_isa_name(common));
-  return lks_fail(LKS_ERR_USAGE,
-                  "--isa %.100s: processor and operating system have %s at best; choose --isa %s, which all "
-                  "ranks have, or auto",
-                  name, lks_isa_name(best), lks_isa_name(common));
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "--isa %s: %s=%.100s in the environment leaves %s at best; choose --isa %s, which all ranks have, or auto",
+        name, bound.variable, bound.word, lks_isa_name(best), lks_isa_name(common));
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "--isa %.100s: processor and operating system have %s at best; choose --isa %s, which all ranks have, or auto",
+      name, lks_isa_name(best), lks_isa_name(common));
 }
 
 lks_status lks_isa_agree_all(lks_comm *comm, lks_isa_choice choice)

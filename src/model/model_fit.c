@@ -111,8 +111,7 @@ static lks_status fit_window(fitter *f, lks_layer *layer)
     if (layer->kernel[axis] > padded) {
       return lks_model_text_fail(
           LKS_ERR_DATA, f->frame->where, f->statement, LKS_FIELD_KERNEL,
-          "a kernel of %zux%zu does not fit into %zux%zu pixels with padding %zux%zu; take a "
-          "smaller kernel, or fewer pools and strides above",
+          "a kernel of %zux%zu does not fit into %zux%zu pixels with padding %zux%zu; take a smaller kernel, or fewer pools and strides above",
           layer->kernel[0], layer->kernel[1], in[0], in[1], layer->pad[0], layer->pad[1]);
     }
     out[axis] = (padded - layer->kernel[axis]) / layer->stride[axis] + 1;
@@ -133,8 +132,7 @@ static lks_status fit_layer(fitter *f, lks_layer *layer)
   if (f->flat && (window || s->kind == LKS_LAYER_GLOBAL_AVERAGE_POOL)) {
     return lks_model_text_fail(
         LKS_ERR_DATA, f->frame->where, s, LKS_FIELD_WORD,
-        "%s needs an image, but gets %zu features; leave it out, or put it above the first "
-        "dense layer",
+        "%s needs an image, but gets %zu features; leave it out, or put it above the first dense layer",
         lks_layer_kind_name(s->kind), layer->in.channels);
   }
   if (s->kind == LKS_LAYER_CONV || s->kind == LKS_LAYER_DENSE) {
@@ -194,10 +192,10 @@ static lks_status append_shortcut(fitter *f, lks_shape want)
   if (status) return status;
   if (!same_shape(conv->out, want)) {
     char gives[72], wants[72];
-    return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_SHORTCUT,
-                               "the block gives %s and its shortcut %s; pad the block's layers so that only "
-                               "their strides change the size",
-                               shape_text(wants, want), shape_text(gives, conv->out));
+    return lks_model_text_fail(
+        LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_SHORTCUT,
+        "the block gives %s and its shortcut %s; pad the block's layers so that only their strides change the size",
+        shape_text(wants, want), shape_text(gives, conv->out));
   }
   return set_name(f, append(f, LKS_LAYER_BATCH_NORM, last_of(f)), f->block_name, "downsample.1");
 }
@@ -211,8 +209,7 @@ static lks_status add_shortcut(fitter *f, int main_path)
     char gets[72], gives[72];
     return lks_model_text_fail(
         LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_SHORTCUT,
-        "the block takes %s and gives %s, which an identity cannot add; use shortcut=conv or "
-        "auto",
+        "the block takes %s and gives %s, which an identity cannot add; use shortcut=conv or auto",
         shape_text(gets, in), shape_text(gives, out));
   }
   int shortcut = f->block_input;
@@ -262,8 +259,7 @@ static lks_status settle_biases(fitter *f)
     if (normed && n->origin->bias_yes) {
       return lks_model_text_fail(
           LKS_ERR_USAGE, f->frame->where, n->origin, LKS_FIELD_BIAS,
-          "batch norm takes this layer's output and subtracts its mean, and with it any bias; "
-          "remove bias=yes");
+          "batch norm takes this layer's output and subtracts its mean, and with it any bias; remove bias=yes");
     }
     layer->bias = normed ? f->frame->without_batch_norm : !n->origin->bias_no;
   }
@@ -287,8 +283,7 @@ static lks_status drop_batch_norm(fitter *f)
     if (layer.input[0] == layer.input[1]) {
       return lks_model_text_fail(
           LKS_ERR_USAGE, f->frame->where, f->notes[number].origin, LKS_FIELD_WORD,
-          "nothing is left of this block without batch norm; give it a layer, or train with "
-          "batch norm");
+          "nothing is left of this block without batch norm; give it a layer, or train with batch norm");
     }
     f->notes[number].moved = (int)kept;
     layers[kept++] = layer;

@@ -254,10 +254,10 @@ static lks_status read_word(reader *line, const token *first)
   }
   const char *near = lks_suggest(first->text, names, WORDS);
   if (near) return fail_at(line, first, "unknown layer '%s'; did you mean '%s'?", first->text, near);
-  return fail_at(line, first,
-                 "unknown layer '%s'; there are conv, dense, batchnorm, relu, leakyrelu, sigmoid, dropout, "
-                 "maxpool, avgpool, globalavgpool, residual and end",
-                 first->text);
+  return fail_at(
+      line, first,
+      "unknown layer '%s'; there are conv, dense, batchnorm, relu, leakyrelu, sigmoid, dropout, maxpool, avgpool, globalavgpool, residual and end",
+      first->text);
 }
 
 static lks_status read_value(reader *line, lks_field field, const char *text, const token *at)

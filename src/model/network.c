@@ -219,10 +219,10 @@ static lks_status check_augmentation(const lks_network *network)
 static lks_status check_precision(lks_type type)
 {
   if (type == LKS_BF16 && lks_isa_used() < LKS_ISA_AVX512_BF16)
-    return lks_fail(LKS_ERR_USAGE,
-                    "--precision bf16 needs --isa avx512_bf16 or amx, of which every rank's processor must "
-                    "have one, and %s is in use; choose --precision fp32",
-                    lks_isa_name(lks_isa_used()));
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "--precision bf16 needs --isa avx512_bf16 or amx, of which every rank's processor must have one, and %s is in use; choose --precision fp32",
+        lks_isa_name(lks_isa_used()));
   return LKS_OK;
 }
 
@@ -236,10 +236,10 @@ static lks_status check_options(lks_network *network)
     return lks_fail(LKS_ERR_USAGE, "normalization batches of 0 %s: take at least 1",
                     o->norm.kind == LKS_NORM_SIZE ? "samples" : "ranks");
   if (o->norm.kind == LKS_NORM_SIZE && o->norm.size > o->batch_size)
-    return lks_fail(LKS_ERR_USAGE,
-                    "normalization batches of %zu samples do not fit into mini-batches of %zu: choose "
-                    "--bn K with K at most --batch-size, or --bn sync",
-                    o->norm.size, o->batch_size);
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "normalization batches of %zu samples do not fit into mini-batches of %zu: choose --bn K with K at most --batch-size, or --bn sync",
+        o->norm.size, o->batch_size);
   if (o->measure_noise && lks_model_layers(network->model) > LKS_NOISE_NORMS_MAX)
     return lks_fail(LKS_ERR_USAGE, "noise can be measured in models of up to %d layers", LKS_NOISE_NORMS_MAX);
   return check_augmentation(network);

@@ -36,8 +36,7 @@ static lks_status check_groups(const lks_network *network, const lks_batch_plan 
     if (smallest * unit->pixels == 1)
       return lks_fail(
           LKS_ERR_USAGE,
-          "%s would normalize one value a channel: --bn %s leaves a normalization batch of one sample in a "
-          "mini-batch of %zu; choose another --batch-size or --bn",
+          "%s would normalize one value a channel: --bn %s leaves a normalization batch of one sample in a mini-batch of %zu; choose another --batch-size or --bn",
           unit->op->layer->name, lks_norm_text(network->options.norm).text, plan->samples);
   }
   return LKS_OK;
@@ -220,10 +219,10 @@ static lks_status verdict_all(const lks_pass_context *context)
   }
   if (lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
       pooled_nonfinite(network, context->pass))
-    return lks_fail(LKS_ERR_DIVERGED,
-                    "step %u: a value is not finite: the network has diverged; lower --lr, or warm up "
-                    "longer with --warmup",
-                    context->step);
+    return lks_fail(
+        LKS_ERR_DIVERGED,
+        "step %u: a value is not finite: the network has diverged; lower --lr, or warm up longer with --warmup",
+        context->step);
   return LKS_OK;
 }
 

@@ -39,15 +39,14 @@ static void print_head(FILE *out, const lks_comparison *comparison)
 static void print_summary(FILE *out, const lks_results *results)
 {
   const lks_comparison *comparison = &results->comparison;
-  fprintf(out,
-          "<p>%zu arm%s, %zu seed%s, %zu epoch%s, mini-batches of %zu samples. The arms differ in the "
-          "normalization batch alone, the samples that share one mean and variance; runs with the same "
-          "seed had the same initial weights, mini-batches and augmentation%s.</p>\n",
-          comparison->arms, comparison->arms == 1 ? "" : "s", comparison->seeds,
-          comparison->seeds == 1 ? "" : "s", comparison->base.epochs, comparison->base.epochs == 1 ? "" : "s",
-          comparison->base.batch_size,
-          comparison->rates > 0 ? "; the learning rate was tuned for each arm on held-out training samples"
-                                : "");
+  fprintf(
+      out,
+      "<p>%zu arm%s, %zu seed%s, %zu epoch%s, mini-batches of %zu samples. "
+      "The arms differ in the normalization batch alone, the samples that share one mean and variance; runs with the same seed had the same initial weights, mini-batches and augmentation%s.</p>\n",
+      comparison->arms, comparison->arms == 1 ? "" : "s", comparison->seeds,
+      comparison->seeds == 1 ? "" : "s", comparison->base.epochs, comparison->base.epochs == 1 ? "" : "s",
+      comparison->base.batch_size,
+      comparison->rates > 0 ? "; the learning rate was tuned for each arm on held-out training samples" : "");
   if (finished(results) < comparison->arms * comparison->seeds)
     fprintf(out, "<p class=\"note\">%zu of %zu runs are finished; what follows stands on these.</p>\n",
             finished(results), comparison->arms * comparison->seeds);
@@ -74,14 +73,13 @@ static void print_explanation(FILE *out, double margin)
   fprintf(
       out,
       "<details><summary>How the numbers are made</summary>\n"
-      "<p>A figure of a run is the median of its last five epochs; a figure of an arm is the mean over its "
-      "seeds. Accuracies and losses are those with running statistics, the exponentially weighted averages "
-      "used at test time; precise ones are of the final network, its statistics recomputed over training "
-      "data. Differences are paired by seed, with the 95%% interval of Student's t. The p of the t test is "
-      "corrected for the number of arms (Holm); the p of sign flips assumes no normal distribution. “No "
-      "difference” needs more than a large p: two one-sided tests against a margin of %g points. The gap "
-      "is training minus test accuracy. Images/s and the share of batch-norm communication depend on the "
-      "machine; all else does not.</p></details>\n",
+      "<p>A figure of a run is the median of its last five epochs; a figure of an arm is the mean over its seeds. "
+      "Accuracies and losses are those with running statistics, the exponentially weighted averages used at test time; precise ones are of the final network, its statistics recomputed over training data. "
+      "Differences are paired by seed, with the 95%% interval of Student's t. "
+      "The p of the t test is corrected for the number of arms (Holm); the p of sign flips assumes no normal distribution. "
+      "“No difference” needs more than a large p: two one-sided tests against a margin of %g points. "
+      "The gap is training minus test accuracy. "
+      "Images/s and the share of batch-norm communication depend on the machine; all else does not.</p></details>\n",
       margin);
 }
 
@@ -107,10 +105,11 @@ static lks_status print_figures(FILE *out, const lks_results *results, bool plot
   lks_status status = LKS_OK;
   fputs("<h2>Plots</h2>\n", out);
   if (!plots) {
-    fputs("<p class=\"note\">Not drawn, for there was no gnuplot. Install it (Debian: <code>apt-get install "
-          "gnuplot-nox</code>) and run <code>lockstep report</code> again. The data and scripts are in "
-          "<code>plots/</code>.</p>\n",
-          out);
+    fputs(
+        "<p class=\"note\">Not drawn, for there was no gnuplot. "
+        "Install it (Debian: <code>apt-get install gnuplot-nox</code>) and run <code>lockstep report</code> again. "
+        "The data and scripts are in <code>plots/</code>.</p>\n",
+        out);
     return LKS_OK;
   }
   fputs("<div class=\"figures\">\n", out);
@@ -140,12 +139,12 @@ static lks_status print_page(FILE *out, const lks_table *table, const lks_result
   lks_html_noise(out, results);
   fputs("<h2>How it was made</h2>\n", out);
   if (status == LKS_OK) status = lks_html_setup(out, results);
-  fputs("<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> "
-        "(arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n"
-        "</main>\n"
-        "</body>\n"
-        "</html>\n",
-        out);
+  fputs(
+      "<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> (arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n"
+      "</main>\n"
+      "</body>\n"
+      "</html>\n",
+      out);
   return status;
 }
 

@@ -75,10 +75,10 @@ static void print_arms(FILE *data, lks_curves *curves, const lks_results *result
   for (size_t arm = 0; arm < results->comparison.arms; arm++) {
     const size_t epochs = epochs_of(results, arm);
     if (epochs == 0 || band_of(results, arm, epochs - 1, accuracy_of).seeds == 0) continue;
-    fprintf(data,
-            "%s# arm, epoch, seeds, training loss: mean, lowest, highest, test accuracy (%%): mean, lowest, "
-            "highest\n",
-            curves->arms == 0 ? "" : "\n\n");
+    fprintf(
+        data,
+        "%s# arm, epoch, seeds, training loss: mean, lowest, highest, test accuracy (%%): mean, lowest, highest\n",
+        curves->arms == 0 ? "" : "\n\n");
     print_arm(data, curves, results, arm, epochs);
     curves->arm[curves->arms++] = arm;
     if (epochs > curves->epochs) curves->epochs = epochs;
@@ -102,11 +102,10 @@ static void print_panel(FILE *script, const lks_curves *curves, const lks_compar
   const size_t apart = curves->epochs < 12 ? 1 : curves->epochs / 8;
   fprintf(script, "plot ");
   for (size_t i = 0; i < curves->arms; i++)
-    fprintf(script,
-            "data index %zu using 2:($%d < %.10g ? NaN : $%d):%d with filledcurves ls %zu fs transparent "
-            "solid 0.15 "
-            "noborder notitle, \\\n  ",
-            i, column + 1, lowest, column + 1, column + 2, curves->arm[i] + 1);
+    fprintf(
+        script,
+        "data index %zu using 2:($%d < %.10g ? NaN : $%d):%d with filledcurves ls %zu fs transparent solid 0.15 noborder notitle, \\\n  ",
+        i, column + 1, lowest, column + 1, column + 2, curves->arm[i] + 1);
   for (size_t i = 0; i < curves->arms; i++)
     fprintf(script, "data index %zu using 2:%d with linespoints ls %zu pi %zu title '%s'%s", i, column,
             curves->arm[i] + 1, apart, comparison->arm[curves->arm[i]].name,

@@ -43,8 +43,7 @@ static void print_grouped(FILE *data, lks_range *x, lks_range *y, const lks_resu
   find_places(place, order, count, results->comparison.arm);
   fprintf(
       data,
-      "# arm, normalization batch (samples), place on the axis, seeds, mean test error (%%), low and high "
-      "end of its 95%% interval\n");
+      "# arm, normalization batch (samples), place on the axis, seeds, mean test error (%%), low and high end of its 95%% interval\n");
   for (size_t i = 0; i < count; i++) {
     print_mean(data, y, results, order[i], place[i]);
     lks_range_take(x, place[i]);
@@ -62,9 +61,9 @@ static bool print_none(FILE *data, lks_range x, lks_range *y, const lks_results 
     const lks_summary s = lks_summarize(results, arm, lks_figure_test_error);
     lks_range interval = lks_range_none();
     if (results->comparison.arm[arm].group > 0 || s.count == 0) continue;
-    fprintf(data,
-            "\n\n# arm without batch norm, 0, end of the axis, seeds, mean test error (%%), low and high end "
-            "of its 95%% interval\n");
+    fprintf(
+        data,
+        "\n\n# arm without batch norm, 0, end of the axis, seeds, mean test error (%%), low and high end of its 95%% interval\n");
     print_mean(data, &interval, results, arm, x.low);
     print_mean(data, &interval, results, arm, x.high);
     lks_range_take(y, s.mean);
@@ -97,19 +96,18 @@ static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, b
   if (none)
     fprintf(
         script,
-        "data index 2 using 3:($6 > %.10g ? $6 : %.10g):($7 < %.10g ? $7 : %.10g) with filledcurves fc rgb "
-        "'#e4e4e4' notitle, \\\n"
+        "data index 2 using 3:($6 > %.10g ? $6 : %.10g):($7 < %.10g ? $7 : %.10g) with filledcurves fc rgb '#e4e4e4' notitle, \\\n"
         "  data index 2 using 3:5 with lines lc rgb '#000000' lw 2 dt (12,6) title 'no batch norm', \\\n  ",
         y.low, y.low, y.high, y.high);
-  fprintf(script,
-          "data index 0 using 3:5 with lines lc rgb '#56b4e9' lw 1.5 notitle, \\\n"
-          "  data index 1 using 3:5 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
-          "  data index 0 using 3:5:6:7 with yerrorbars pt 7 ps 0.8 lw 2 lc rgb '#0072b2' title 'mean, 95%% "
-          "interval'");
+  fprintf(
+      script,
+      "data index 0 using 3:5 with lines lc rgb '#56b4e9' lw 1.5 notitle, \\\n"
+      "  data index 1 using 3:5 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
+      "  data index 0 using 3:5:6:7 with yerrorbars pt 7 ps 0.8 lw 2 lc rgb '#0072b2' title 'mean, 95%% interval'");
   if (sync)
-    fprintf(script,
-            ", \\\n  data index 0 using (strcol(1) eq 'sync' ? $3 : NaN):5 with points pt 4 ps 1.8 lw 2 "
-            "lc rgb '#d55e00' title 'sync'");
+    fprintf(
+        script,
+        ", \\\n  data index 0 using (strcol(1) eq 'sync' ? $3 : NaN):5 with points pt 4 ps 1.8 lw 2 lc rgb '#d55e00' title 'sync'");
   fprintf(script, "\n");
   lks_plot_end(script);
 }

@@ -107,10 +107,10 @@ static void print_plot(FILE *data, FILE *script, const lks_forest *forest, const
   lks_plot_draw(script, forest->name);
   fprintf(script, "plot ");
   if (forest->paired) print_margin(data, script, comparison->margin, forest->rows);
-  fprintf(script,
-          "data index 1 using 4:2 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
-          "  data index 0 using 4:2:5:6 with xerrorbars pt 7 ps 0.9 lw 2.5 lc rgb '#0072b2' title 'mean, "
-          "95%% interval'\n");
+  fprintf(
+      script,
+      "data index 1 using 4:2 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
+      "  data index 0 using 4:2:5:6 with xerrorbars pt 7 ps 0.9 lw 2.5 lc rgb '#0072b2' title 'mean, 95%% interval'\n");
   lks_plot_end(script);
 }
 

@@ -15,29 +15,28 @@ enum { PATH_SIZE = LKS_TEXT_MAX + 64 };
 static const lks_plot plots[] = {
     {"error", "Test error against normalization batch",
      "Lower is better. A dot is the mean over the seeds, its bar the 95% interval, a small dot one seed. "
-     "To the right more samples share one mean and variance; the axis above tells how many ranks with "
-     "per-rank batch norm that stands for. The arm without batch norm has no place on this axis: it is the "
-     "dashed line, with its interval in grey.",
+     "To the right more samples share one mean and variance; the axis above tells how many ranks with per-rank batch norm that stands for. "
+     "The arm without batch norm has no place on this axis: it is the dashed line, with its interval in grey.",
      lks_plot_error},
     {"differences", "Paired differences to the reference",
-     "To the right of 0 an arm is better than the reference. A small dot is one seed: both runs had the "
-     "same initial weights and mini-batches. A dot with its bar is the mean and its 95% interval: a bar "
-     "that leaves out 0 speaks for a difference. Within the grey band a difference is held to be too small "
-     "to matter.",
+     "To the right of 0 an arm is better than the reference. "
+     "A small dot is one seed: both runs had the same initial weights and mini-batches. "
+     "A dot with its bar is the mean and its 95% interval: a bar that leaves out 0 speaks for a difference. "
+     "Within the grey band a difference is held to be too small to matter.",
      lks_plot_differences},
     {"gap", "Generalization gap",
-     "Training minus test accuracy: a larger gap means that more of what was learned holds for the "
-     "training set alone. A small dot is one seed, a large one with its bar the mean and its 95% interval.",
+     "Training minus test accuracy: a larger gap means that more of what was learned holds for the training set alone. "
+     "A small dot is one seed, a large one with its bar the mean and its 95% interval.",
      lks_plot_gap},
     {"curves", "Training loss and test accuracy",
-     "Lines are means over the seeds, shades reach from the lowest to the highest seed. The axis of the "
-     "accuracy begins a little below the accuracies of the second half of the epochs.",
+     "Lines are means over the seeds, shades reach from the lowest to the highest seed. "
+     "The axis of the accuracy begins a little below the accuracies of the second half of the epochs.",
      lks_plot_curves},
     {"noise", "Noise of the normalization batch",
-     "How far the means of the normalization batches scatter around the mini-batch's own mean: the "
-     "variance of that distance, divided by the variance of the values. Both axes are logarithmic. The "
-     "line, 1/K - 1/B, is for K of B independent values; a convolution has many values in a sample and "
-     "lies below it. An arm that normalizes over the whole mini-batch has no noise.",
+     "How far the means of the normalization batches scatter around the mini-batch's own mean: the variance of that distance, divided by the variance of the values. "
+     "Both axes are logarithmic. "
+     "The line, 1/K - 1/B, is for K of B independent values; a convolution has many values in a sample and lies below it. "
+     "An arm that normalizes over the whole mini-batch has no noise.",
      lks_plot_noise},
 };
 
@@ -79,17 +78,17 @@ size_t lks_plot_height(const lks_canvas *canvas)
 
 static void print_formats(FILE *script, const char *name, size_t height)
 {
-  fprintf(script,
-          "# Draws %s.svg and %s.png from %s.dat; run it in this folder: gnuplot %s.gp\n"
-          "# `lockstep report` writes it anew: restyle a copy.\n"
-          "reset\n"
-          "svg = \"svg noenhanced size %d,%zu dynamic font 'sans-serif,16' background '#ffffff'\"\n"
-          "png = strstrt(GPVAL_TERMINALS, ' pngcairo ') ? 'pngcairo pointscale 2' : 'png'\n"
-          "png = png . \" noenhanced size %d,%zu font 'sans,16' fontscale 1.5 linewidth 2 background "
-          "'#ffffff'\"\n"
-          "data = '%s.dat'\n"
-          "set datafile missing 'NaN'\n",
-          name, name, name, name, LKS_PLOT_WIDTH, height, 2 * LKS_PLOT_WIDTH, 2 * height, name);
+  fprintf(
+      script,
+      "# Draws %s.svg and %s.png from %s.dat; run it in this folder: gnuplot %s.gp\n"
+      "# `lockstep report` writes it anew: restyle a copy.\n"
+      "reset\n"
+      "svg = \"svg noenhanced size %d,%zu dynamic font 'sans-serif,16' background '#ffffff'\"\n"
+      "png = strstrt(GPVAL_TERMINALS, ' pngcairo ') ? 'pngcairo pointscale 2' : 'png'\n"
+      "png = png . \" noenhanced size %d,%zu font 'sans,16' fontscale 1.5 linewidth 2 background '#ffffff'\"\n"
+      "data = '%s.dat'\n"
+      "set datafile missing 'NaN'\n",
+      name, name, name, name, LKS_PLOT_WIDTH, height, 2 * LKS_PLOT_WIDTH, 2 * height, name);
 }
 
 void lks_plot_begin(FILE *script, const char *name, size_t styles, const lks_canvas *canvas)
@@ -214,8 +213,8 @@ lks_status lks_plots_write(bool *drawn, const lks_table *table, const lks_result
     if (status == LKS_OK && shown && *drawn) draw(drawn, &plot[i], results);
   }
   if (status == LKS_OK && !*drawn)
-    lks_warn("there is no gnuplot: the report has no plots; install it (Debian: apt-get install gnuplot-nox) "
-             "and run `lockstep report %s` again",
-             results->comparison.directory);
+    lks_warn(
+        "there is no gnuplot: the report has no plots; install it (Debian: apt-get install gnuplot-nox) and run `lockstep report %s` again",
+        results->comparison.directory);
   return status;
 }

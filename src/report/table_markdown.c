@@ -54,12 +54,10 @@ static void print_difference(FILE *stream, const lks_table_row *row)
 
 static void print_differences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
-  fprintf(stream,
-          "\n## Differences to %s in test accuracy\n\n| arm | pairs | difference (points) | 95%% interval | "
-          "p, t test | "
-          "p, Holm | p, sign flips | p, equivalence |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | "
-          "---: |\n",
-          comparison->arm[comparison->reference].name);
+  fprintf(
+      stream,
+      "\n## Differences to %s in test accuracy\n\n| arm | pairs | difference (points) | 95%% interval | p, t test | p, Holm | p, sign flips | p, equivalence |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+      comparison->arm[comparison->reference].name);
   for (size_t i = 0; i < table->rows; i++)
     if (i != comparison->reference) print_difference(stream, &table->row[i]);
 }
@@ -69,29 +67,15 @@ static void print_reading(FILE *stream, const lks_comparison *comparison)
   fprintf(
       stream,
       "\n## How to read it\n\n"
-      "- All arms of a seed have the same initial weights, mini-batches%s. They differ in "
-      "the "
-      "normalization batch: the samples that share one mean and variance. *sync* is the whole mini-batch of "
-      "%zu "
-      "samples, *K* are groups of K samples, *rank:R* the shards of R ranks, *none* is a network without "
-      "batch "
-      "norm.\n"
-      "- A run counts with the medians of its last five epochs; the table has the means over seeds. The gap "
-      "is "
-      "training minus test accuracy. *Precise* figures are of the final network, its running statistics "
-      "replaced "
-      "by those of the training data.\n"
-      "- Differences are arm minus reference in percentage points of test accuracy, with the 95%% paired t "
-      "interval of their mean. p values: paired t test; the same after Holm's correction for all arms, which "
-      "decides; random flips of the differences' signs; and two one-sided t tests for a difference smaller "
-      "than "
-      "%g points, the margin of equivalence.\n"
-      "- *Better* and *worse*: p after Holm below 0.05. *No difference larger than %g points*: p of "
-      "equivalence "
-      "below 0.05. Neither: undecided, which is not the same as equal.\n"
-      "- Exact numbers: table.csv; every run: runs.csv; noise of the normalization batches in each layer "
-      "beside "
-      "its theory: noise.csv.\n",
+      "- All arms of a seed have the same initial weights, mini-batches%s. "
+      "They differ in the normalization batch: the samples that share one mean and variance. "
+      "*sync* is the whole mini-batch of %zu samples, *K* are groups of K samples, *rank:R* the shards of R ranks, *none* is a network without batch norm.\n"
+      "- A run counts with the medians of its last five epochs; the table has the means over seeds. "
+      "The gap is training minus test accuracy. "
+      "*Precise* figures are of the final network, its running statistics replaced by those of the training data.\n"
+      "- Differences are arm minus reference in percentage points of test accuracy, with the 95%% paired t interval of their mean. p values: paired t test; the same after Holm's correction for all arms, which decides; random flips of the differences' signs; and two one-sided t tests for a difference smaller than %g points, the margin of equivalence.\n"
+      "- *Better* and *worse*: p after Holm below 0.05. *No difference larger than %g points*: p of equivalence below 0.05. Neither: undecided, which is not the same as equal.\n"
+      "- Exact numbers: table.csv; every run: runs.csv; noise of the normalization batches in each layer beside its theory: noise.csv.\n",
       comparison->rates > 0
           ? " and augmentation; the learning rate of each arm was chosen on held-out training samples"
           : ", augmentation and learning rate",

@@ -29,12 +29,7 @@ static void print_arms(FILE *stream, const lks_table *table, const lks_results *
 {
   (void)results;
   fputs(
-      "arm,normalization_batch,stands_for_ranks,seeds,paired_seeds,lr,train_loss,train_accuracy_percent,test_"
-      "loss,"
-      "test_accuracy_percent,test_accuracy_deviation_points,gap_points,precise_loss,precise_accuracy_percent,"
-      "difference_points,difference_deviation_points,low_points,high_points,t,p,p_holm,p_sign_flip,p_"
-      "equivalence,"
-      "equivalent,sentence,images_per_second,bn_share\n",
+      "arm,normalization_batch,stands_for_ranks,seeds,paired_seeds,lr,train_loss,train_accuracy_percent,test_loss,test_accuracy_percent,test_accuracy_deviation_points,gap_points,precise_loss,precise_accuracy_percent,difference_points,difference_deviation_points,low_points,high_points,t,p,p_holm,p_sign_flip,p_equivalence,equivalent,sentence,images_per_second,bn_share\n",
       stream);
   for (size_t i = 0; i < table->rows; i++) {
     const lks_table_row *row = &table->row[i];
@@ -74,8 +69,7 @@ static void print_runs(FILE *stream, const lks_table *table, const lks_results *
   const lks_comparison *comparison = &results->comparison;
   (void)table;
   fputs(
-      "arm,seed,lr,train_loss,train_accuracy_percent,test_loss,test_accuracy_percent,gap_points,precise_loss,"
-      "precise_accuracy_percent,fingerprint,images_per_second,bn_share,ranks,threads,hosts,seconds\n",
+      "arm,seed,lr,train_loss,train_accuracy_percent,test_loss,test_accuracy_percent,gap_points,precise_loss,precise_accuracy_percent,fingerprint,images_per_second,bn_share,ranks,threads,hosts,seconds\n",
       stream);
   for (size_t arm = 0; arm < comparison->arms; arm++) {
     for (size_t seed = 0; seed < comparison->seeds; seed++) {
@@ -117,9 +111,9 @@ static const lks_run *measured_run(const lks_results *results, size_t arm)
 
 static void print_noise(FILE *stream, const lks_table *table, const lks_results *results)
 {
-  fputs("arm,normalization_batch,layer,channels,values,seeds,noise_of_mean,theory,noise_of_variance,"
-        "effective_samples\n",
-        stream);
+  fputs(
+      "arm,normalization_batch,layer,channels,values,seeds,noise_of_mean,theory,noise_of_variance,effective_samples\n",
+      stream);
   for (size_t arm = 0; arm < table->rows; arm++) {
     const lks_run *run = measured_run(results, arm);
     for (size_t i = 0; run != NULL && i < run->noises; i++) {

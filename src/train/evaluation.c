@@ -59,11 +59,10 @@ static lks_status check_fit(const lks_checkpoint_header *header, const lks_datas
 {
   lks_shape need = header->input, have = lks_dataset_shape(dataset);
   if (!same_shape(need, have))
-    return lks_fail(LKS_ERR_DATA,
-                    "%s holds samples of %zux%zux%zu, but %s was trained on %zux%zux%zu (height x width x "
-                    "channels)",
-                    data, have.height, have.width, have.channels, checkpoint, need.height, need.width,
-                    need.channels);
+    return lks_fail(
+        LKS_ERR_DATA,
+        "%s holds samples of %zux%zux%zu, but %s was trained on %zux%zux%zu (height x width x channels)",
+        data, have.height, have.width, have.channels, checkpoint, need.height, need.width, need.channels);
   if (header->classes != lks_dataset_classes(dataset))
     return lks_fail(LKS_ERR_DATA, "%s has %zu classes, but %s was trained on %zu", data,
                     lks_dataset_classes(dataset), checkpoint, header->classes);

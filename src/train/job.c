@@ -113,8 +113,7 @@ static void warn_of_isa(lks_isa least, lks_isa most)
 {
   if (least < most)
     lks_warn(
-        "the ranks do not have the same instruction set: the least is %s, the best %s (line `job`), and all "
-        "use %s",
+        "the ranks do not have the same instruction set: the least is %s, the best %s (line `job`), and all use %s",
         lks_isa_name(least), lks_isa_name(most), lks_isa_name(lks_isa_used()));
 }
 
@@ -136,16 +135,15 @@ lks_status lks_job_warn_all(lks_comm *comm, int threads)
   warn_of_isa((lks_isa)spread[3 * ISA], (lks_isa)spread[3 * ISA + 2]);
   warn_of_tasks(lks_comm_size(comm));
   if (*oversubscribed > 0)
-    lks_warn("%d threads share the %.0f cores that a rank is bound to; start with mpirun --bind-to none, or "
-             "give each rank more cores",
-             threads, *oversubscribed);
+    lks_warn(
+        "%d threads share the %.0f cores that a rank is bound to; start with mpirun --bind-to none, or give each rank more cores",
+        threads, *oversubscribed);
   else if ((long)here * threads > cores)
     lks_warn("%d ranks x %d threads on %ld cores of %s: fewer would run faster", here, threads, cores,
              lks_comm_host(comm));
   if (*spanning > 1)
     lks_warn(
-        "a rank spans %.0f memory nodes (NUMA): use more ranks and fewer threads, each bound to one node "
-        "(mpirun --map-by numa, srun --cpu-bind=ldoms)",
+        "a rank spans %.0f memory nodes (NUMA): use more ranks and fewer threads, each bound to one node (mpirun --map-by numa, srun --cpu-bind=ldoms)",
         *spanning);
   return LKS_OK;
 }

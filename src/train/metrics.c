@@ -18,8 +18,8 @@
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
 
-static const char csv_heading[] = "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,"
-                                  "images_per_second,seconds\n";
+static const char csv_heading[] =
+    "epoch,step,lr,train_loss,train_accuracy,test_loss,test_accuracy,images_per_second,seconds\n";
 static const char *const real_names[REALS] = {
     "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "images_per_second", "seconds"};
 

@@ -143,8 +143,7 @@ lks_status lks_run_directory_same(const lks_config *before, const lks_config *no
     if (strcmp(old_value, new_value) != 0)
       return lks_fail(
           LKS_ERR_USAGE,
-          "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start "
-          "another run with another --output",
+          "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start another run with another --output",
           now->output, option[i].name, old_value, new_value);
   }
   return LKS_OK;

@@ -57,9 +57,9 @@ static void note_isa(lks_trainer *t)
 {
   const char *isa = lks_isa_name(lks_isa_used());
   if (t->state.isa[0] && strcmp(t->state.isa, isa) != 0)
-    lks_warn("this run had instruction set %s and goes on with %s: its bits will differ from those of the "
-             "uninterrupted run; to keep them, resume with --isa %s, on processors that have it",
-             t->state.isa, isa, t->state.isa);
+    lks_warn(
+        "this run had instruction set %s and goes on with %s: its bits will differ from those of the uninterrupted run; to keep them, resume with --isa %s, on processors that have it",
+        t->state.isa, isa, t->state.isa);
   snprintf(t->state.isa, sizeof t->state.isa, "%s", isa);
 }
 
@@ -105,8 +105,7 @@ static lks_status check_place(const lks_trainer *t, const char *path)
   if (state->epoch_step > steps || state->step != state->epoch * steps + state->epoch_step)
     return lks_fail(
         LKS_ERR_DATA,
-        "%s is at step %zu, which is not step %zu behind %zu epochs of %zu steps: damaged or edited; "
-        "take another checkpoint",
+        "%s is at step %zu, which is not step %zu behind %zu epochs of %zu steps: damaged or edited; take another checkpoint",
         path, state->step, state->epoch_step, state->epoch, steps);
   if (lks_optimizer_steps(t->optimizer) != (int64_t)state->step)
     return lks_fail(
@@ -157,11 +156,10 @@ static void warn_of_settings(const lks_trainer *t)
   size_t ranks = (size_t)lks_comm_size(t->comm), m = t->config.microbatch;
   size_t microbatches = lks_divide_up(t->config.batch_size, m);
   if (ranks > microbatches)
-    lks_warn("%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or "
-             "--microbatch %zu "
-             "(which gives other bits)",
-             ranks, microbatches, ranks - microbatches, microbatches,
-             t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
+    lks_warn(
+        "%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or --microbatch %zu (which gives other bits)",
+        ranks, microbatches, ranks - microbatches, microbatches,
+        t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
   if (t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
     lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);
   if (t->config.reduce == LKS_REDUCE_MPI)

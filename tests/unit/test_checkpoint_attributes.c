@@ -340,8 +340,7 @@ static void test_texts_and_versions(void **state)
   damage_try(list, sizeof list / sizeof *list, true);
   static const damage whole = {
       "other fingerprint", other_fingerprint,
-      "does not have the fingerprint 0123456789abcdef0123456789abcdef that it was written "
-      "with"};
+      "does not have the fingerprint 0123456789abcdef0123456789abcdef that it was written with"};
   damage_try(&whole, 1, false);
 }
 

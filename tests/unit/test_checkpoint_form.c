@@ -270,40 +270,38 @@ static void test_description(void **state)
   strcpy(header.config.data, "data.h5");
   header.config.batch_size = 64;
   header.config.microbatch = 8;
-  expect_description(&header, &snapshot,
-                     "  model          some.model, 30 parameters\n"
-                     "  input          images of 4 x 5 pixels, 2 channels; 10 classes\n"
-                     "  trained        3 epochs and 7 steps of the next, 37 steps in all, 12.5 s\n"
-                     "  settings       bn sync, batch size 64, microbatch 8, sgd, lr 0.0123, cosine "
-                     "schedule, 10 epochs, seed "
-                     "18446744073709551615\n"
-                     "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
-                     "  written by     job 17 on two hosts\n"
-                     "  with           instruction set sse41 (--isa)\n"
-                     "  fingerprint    FINGERPRINT....................., which its content has\n"
-                     "  batches        37 tracked by the running statistics\n"
-                     "  optimizer      41 steps; moments: exp_avg exp_avg_sq\n"
-                     "  tensors\n"
-                     "    z.weight                         3 x 2 x 2 x 2\n"
-                     "    a.weight                         3\n"
-                     "    a.bias                           3\n"
-                     "    a.running_mean                   3\n"
-                     "    a.running_var                    3\n");
+  expect_description(
+      &header, &snapshot,
+      "  model          some.model, 30 parameters\n"
+      "  input          images of 4 x 5 pixels, 2 channels; 10 classes\n"
+      "  trained        3 epochs and 7 steps of the next, 37 steps in all, 12.5 s\n"
+      "  settings       bn sync, batch size 64, microbatch 8, sgd, lr 0.0123, cosine schedule, 10 epochs, seed 18446744073709551615\n"
+      "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
+      "  written by     job 17 on two hosts\n"
+      "  with           instruction set sse41 (--isa)\n"
+      "  fingerprint    FINGERPRINT....................., which its content has\n"
+      "  batches        37 tracked by the running statistics\n"
+      "  optimizer      41 steps; moments: exp_avg exp_avg_sq\n"
+      "  tensors\n"
+      "    z.weight                         3 x 2 x 2 x 2\n"
+      "    a.weight                         3\n"
+      "    a.bias                           3\n"
+      "    a.running_mean                   3\n"
+      "    a.running_var                    3\n");
   header.input = (lks_shape){1, 1, 2};
   header.state.job[0] = header.state.isa[0] = '\0';
   snapshot.arrays = 1;
   snapshot.elements = 24;
   snapshot.moments = 0;
   header.parameters = 24;
-  static const char common[] = "  model          some.model, 24 parameters\n"
-                               "  input          2 features; 10 classes\n"
-                               "  trained        3 epochs and 7 steps of the next, 37 steps in all, 12.5 s\n"
-                               "  settings       bn sync, batch size 64, microbatch 8, sgd, lr 0.0123, "
-                               "cosine schedule, 10 epochs, seed "
-                               "18446744073709551615\n"
-                               "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
-                               "  fingerprint    FINGERPRINT....................., which its content has\n"
-                               "  batches        37 tracked by the running statistics\n";
+  static const char common[] =
+      "  model          some.model, 24 parameters\n"
+      "  input          2 features; 10 classes\n"
+      "  trained        3 epochs and 7 steps of the next, 37 steps in all, 12.5 s\n"
+      "  settings       bn sync, batch size 64, microbatch 8, sgd, lr 0.0123, cosine schedule, 10 epochs, seed 18446744073709551615\n"
+      "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
+      "  fingerprint    FINGERPRINT....................., which its content has\n"
+      "  batches        37 tracked by the running statistics\n";
   char text[1024];
   snprintf(text, sizeof text, "%s%s", common,
            "  optimizer      41 steps; moments: none\n  tensors\n"

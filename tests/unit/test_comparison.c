@@ -324,8 +324,9 @@ static void test_command(void **state)
   c.base.lr = 0.7;
   c.margin = 0.2;
   assert_int_equal(lks_comparison_rates(&c, "0.1,1"), LKS_OK);
-  assert_command(&c, "lockstep compare 'it'\\''s.h5' --bn sync,32 --seeds 5 --margin 0.2 --tune-lr 0.1,1 "
-                     "--tune-holdout 0 --no-normalize-input --microbatch 4 --epochs 7 --flip -o DIR");
+  assert_command(
+      &c,
+      "lockstep compare 'it'\\''s.h5' --bn sync,32 --seeds 5 --margin 0.2 --tune-lr 0.1,1 --tune-holdout 0 --no-normalize-input --microbatch 4 --epochs 7 --flip -o DIR");
 }
 
 int main(void)

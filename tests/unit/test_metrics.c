@@ -76,8 +76,7 @@ static void test_form(void **state)
   assert_content("metrics.csv", HEADING "1,10,0.1,0.5,0.25,,,100,1\n2,20,0.1,0.5,0.25,,,100,2\n");
   char *text = content("metrics.jsonl");
   const char *first =
-      "{\"epoch\": 1, \"step\": 10, \"lr\": 0.1, \"train_loss\": 0.5, \"train_accuracy\": 0.25, "
-      "\"test_loss\": null, \"test_accuracy\": null, \"images_per_second\": 100, \"seconds\": 1}\n";
+      "{\"epoch\": 1, \"step\": 10, \"lr\": 0.1, \"train_loss\": 0.5, \"train_accuracy\": 0.25, \"test_loss\": null, \"test_accuracy\": null, \"images_per_second\": 100, \"seconds\": 1}\n";
   assert_memory_equal(text, first, strlen(first));
   lks_free(text);
 }
