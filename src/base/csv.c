@@ -78,8 +78,8 @@ static lks_status take_lines(char *text, const char *heading, lks_csv_take take,
     if (end == NULL) return lks_fail(LKS_ERR_DATA, "the line is cut off");
     *end = '\0';
     lks_status status = split(field, columns, line);
-    if (status == LKS_OK) status = take(user, field);
-    if (status != LKS_OK) return status;
+    if (!status) status = take(user, field);
+    if (status) return status;
   }
   return LKS_OK;
 }
@@ -89,10 +89,10 @@ lks_status lks_csv_read(const char *path, const char *heading, lks_csv_take take
   char *text;
   size_t bytes, line;
   lks_status status = lks_file_read(&text, &bytes, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (strlen(text) == bytes) {
     status = take_lines(text, heading, take, user, &line);
-    if (status != LKS_OK) lks_fail_in(status, "%s:%zu: ", path, line);
+    if (status) lks_fail_in(status, "%s:%zu: ", path, line);
   } else {
     status = lks_fail(LKS_ERR_DATA, "%s: holds a zero byte: this is not a CSV file", path);
   }

@@ -38,7 +38,7 @@ lks_status lks_ini_parse(const char *text, const char *where, lks_ini_take take,
   const int line = ini_parse_string(text, take_pair, &r);
   if (line < 0) return lks_fail(LKS_ERR_RANK, "%s: not enough memory to read it", where);
   if (line == 0) return LKS_OK;
-  if (r.status == LKS_OK) lks_fail(wrong, "neither `key = value` nor a comment");
+  if (!r.status) lks_fail(wrong, "neither `key = value` nor a comment");
   return lks_fail_in(r.status == LKS_ERR_RANK ? LKS_ERR_RANK : wrong, "%s:%d: ", where, line);
 }
 
@@ -47,7 +47,7 @@ lks_status lks_ini_read(const char *path, lks_ini_take take, void *user, lks_sta
   char *text;
   size_t bytes;
   lks_status status = lks_file_read(&text, &bytes, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (strlen(text) == bytes)
     status = lks_ini_parse(text, path, take, user, wrong);
   else

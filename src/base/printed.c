@@ -28,7 +28,7 @@ lks_status lks_printed_text(char **text, lks_printed *printed)
 {
   *text = NULL;
   lks_status status = close_stream(printed);
-  if (status == LKS_OK) {
+  if (!status) {
     *text = lks_new(printed->bytes + 1, 1);
     if (*text != NULL)
       memcpy(*text, printed->text, printed->bytes);
@@ -42,7 +42,7 @@ lks_status lks_printed_text(char **text, lks_printed *printed)
 lks_status lks_printed_file(const char *path, lks_printed *printed)
 {
   lks_status status = close_stream(printed);
-  if (status == LKS_OK) status = lks_file_write(path, printed->text, printed->bytes);
+  if (!status) status = lks_file_write(path, printed->text, printed->bytes);
   free(printed->text);
   return status;
 }

@@ -38,7 +38,7 @@ lks_status lks_norm_parse(lks_norm *norm, const char *text)
   bool ranks = strncmp(text, "rank:", 5) == 0;
   if (ranks || isdigit((unsigned char)*text) || *text == '-' || *text == '+') {
     lks_status status = parse_count(&norm->size, ranks ? text + 5 : text, text);
-    if (status == LKS_OK) norm->kind = ranks ? LKS_NORM_RANKS : LKS_NORM_SIZE;
+    if (!status) norm->kind = ranks ? LKS_NORM_RANKS : LKS_NORM_SIZE;
     return status;
   }
   const char *near = lks_suggest(text, word, WORDS);

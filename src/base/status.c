@@ -41,7 +41,7 @@ const char *lks_message(void)
 
 static int severity(lks_status status)
 {
-  if (status == LKS_OK) return 0;
+  if (!status) return 0;
   if (status == LKS_STOPPED) return 1;
   return (int)status;
 }

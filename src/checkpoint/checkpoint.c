@@ -38,7 +38,7 @@ lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_
   lks_snapshot snapshot;
   char fingerprint[33];
   lks_status status = lks_snapshot_take_all(&snapshot, fingerprint, comm, network, optimizer);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (lks_comm_rank(comm) == 0) {
     const lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
     status = lks_checkpoint_save(path, &header, &snapshot);
@@ -54,14 +54,13 @@ static lks_status broadcast_header_all(lks_checkpoint_header *header, lks_comm *
   size_t bytes = 0;
   lks_status status = root ? lks_checkpoint_header_pack(&block, &bytes, header) : LKS_OK;
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, &bytes, sizeof bytes, 0);
-  if (status == LKS_OK) {
+  if (!status) status = lks_comm_broadcast_all(comm, &bytes, sizeof bytes, 0);
+  if (!status) {
     if (!root) block = lks_new(bytes, 1);
     status = lks_comm_agree_all(comm, block ? LKS_OK : LKS_ERR_RANK);
   }
-  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, block, bytes, 0);
-  if (status == LKS_OK)
-    status = lks_comm_agree_all(comm, root ? LKS_OK : lks_checkpoint_header_unpack(header, block));
+  if (!status) status = lks_comm_broadcast_all(comm, block, bytes, 0);
+  if (!status) status = lks_comm_agree_all(comm, root ? LKS_OK : lks_checkpoint_header_unpack(header, block));
   lks_free(block);
   return status;
 }
@@ -72,11 +71,11 @@ lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *co
   lks_status status = LKS_OK;
   if (lks_comm_rank(comm) == 0) {
     status = lks_checkpoint_read(header, NULL, path);
-    if (status == LKS_OK) status = lks_checkpoint_check_model(header, path);
+    if (!status) status = lks_checkpoint_check_model(header, path);
   }
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK) status = broadcast_header_all(header, comm);
-  if (status != LKS_OK) lks_checkpoint_header_clear(header);
+  if (!status) status = broadcast_header_all(header, comm);
+  if (status) lks_checkpoint_header_clear(header);
   return status;
 }
 
@@ -85,9 +84,9 @@ static lks_status read_into(lks_network *network, lks_optimizer *optimizer, cons
   lks_checkpoint_header header;
   lks_snapshot snapshot;
   lks_status status = lks_checkpoint_read(&header, &snapshot, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = lks_snapshot_compare(&snapshot, network, optimizer);
-  if (status == LKS_OK)
+  if (!status)
     lks_snapshot_put(&snapshot, network, optimizer);
   else
     lks_fail_in(status, "%s: ", path);
@@ -102,14 +101,14 @@ static lks_status broadcast_state_all(lks_comm *comm, lks_network *network, lks_
   const size_t parameters = lks_network_parameter_count(network) * sizeof(float);
   int64_t counts[2] = {lks_network_batches_tracked(network), optimizer ? lks_optimizer_steps(optimizer) : 0};
   lks_status status = lks_comm_broadcast_all(comm, lks_network_parameters(network), parameters, 0);
-  if (status == LKS_OK)
+  if (!status)
     status = lks_comm_broadcast_all(comm, lks_network_running(network),
                                     lks_network_running_count(network) * sizeof(float), 0);
   const size_t moments = optimizer ? lks_optimizer_moments(optimizer) : 0;
-  for (size_t m = 0; status == LKS_OK && m < moments; m++)
+  for (size_t m = 0; !status && m < moments; m++)
     status = lks_comm_broadcast_all(comm, lks_optimizer_moment(optimizer, m), parameters, 0);
-  if (status == LKS_OK) status = lks_comm_broadcast_all(comm, counts, sizeof counts, 0);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_comm_broadcast_all(comm, counts, sizeof counts, 0);
+  if (status) return status;
   lks_network_batches_tracked_set(network, counts[0]);
   if (optimizer) lks_optimizer_steps_set(optimizer, counts[1]);
   lks_network_parameters_changed(network);
@@ -122,5 +121,5 @@ lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network
   lks_status status = LKS_OK;
   if (lks_comm_rank(comm) == 0) status = read_into(network, optimizer, path);
   status = lks_comm_agree_all(comm, status);
-  return status == LKS_OK ? broadcast_state_all(comm, network, optimizer) : status;
+  return status ? status : broadcast_state_all(comm, network, optimizer);
 }

@@ -39,7 +39,7 @@ void lks_attributes_numbers(lks_attributes *s, const char *name, hid_t type, voi
   const lks_status status = attribute < 0 ? lks_fail(LKS_ERR_DATA, "is missing: %s", lks_checkpoint_advice)
                                           : read_numbers(attribute, type, values, count);
   H5Aclose(attribute);
-  if (status != LKS_OK) lks_attributes_refuse(s, status, name);
+  if (status) lks_attributes_refuse(s, status, name);
 }
 
 void lks_attributes_size(lks_attributes *s, const char *name, size_t *value)
@@ -77,11 +77,11 @@ static lks_status read_text(char **text, hid_t attribute)
   if (size == 0 || size > TEXT_LONGEST)
     status = lks_fail(LKS_ERR_DATA, "must be one text of fixed length, up to %d bytes: %s", TEXT_LONGEST,
                       lks_checkpoint_advice);
-  if (status == LKS_OK) *text = lks_new(size + 1, 1);
-  if (status == LKS_OK && !*text) status = LKS_ERR_RANK;
-  if (status == LKS_OK && H5Aread(attribute, type, *text) < 0)
+  if (!status) *text = lks_new(size + 1, 1);
+  if (!status && !*text) status = LKS_ERR_RANK;
+  if (!status && H5Aread(attribute, type, *text) < 0)
     status = lks_fail(LKS_ERR_DATA, "cannot be read: %s", lks_checkpoint_advice);
-  else if (status == LKS_OK && strlen(*text) + 1 < size)
+  else if (!status && strlen(*text) + 1 < size)
     status = lks_fail(LKS_ERR_DATA, "holds a zero byte: %s", lks_checkpoint_advice);
   H5Sclose(space);
   H5Tclose(type);
@@ -97,7 +97,7 @@ void lks_attributes_text(lks_attributes *s, const char *name, char **text)
   const lks_status status = attribute < 0 ? lks_fail(LKS_ERR_DATA, "is missing: %s", lks_checkpoint_advice)
                                           : read_text(text, attribute);
   H5Aclose(attribute);
-  if (status == LKS_OK) return;
+  if (!status) return;
   lks_attributes_refuse(s, status, name);
   lks_free(*text);
   *text = NULL;

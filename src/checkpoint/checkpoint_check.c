@@ -70,7 +70,7 @@ static lks_status check_state(const lks_run_state *state)
 lks_status lks_checkpoint_check_header(const lks_checkpoint_header *header)
 {
   const lks_status status = check_input(header);
-  return status == LKS_OK ? check_state(&header->state) : status;
+  return status ? status : check_state(&header->state);
 }
 
 static lks_status check_counts(const lks_checkpoint_header *header, const lks_snapshot *snapshot)
@@ -92,8 +92,8 @@ lks_status lks_checkpoint_check_snapshot(const lks_checkpoint_header *header, co
 {
   char fingerprint[33];
   lks_status status = check_counts(header, snapshot);
-  if (status == LKS_OK) status = lks_snapshot_fingerprint(fingerprint, snapshot);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_snapshot_fingerprint(fingerprint, snapshot);
+  if (status) return status;
   if (strcmp(fingerprint, header->fingerprint) != 0)
     return lks_fail(LKS_ERR_DATA,
                     "its content does not have the fingerprint %s that it was written with, but %s: %s",
@@ -107,10 +107,10 @@ lks_status lks_checkpoint_check_model(const lks_checkpoint_header *header, const
   lks_model *model = NULL;
   snprintf(config.data, sizeof config.data, "%s", path); /* whichever it was: it need not be there */
   lks_status status = lks_config_check(&config);
-  if (status != LKS_OK) return lks_fail_in(LKS_ERR_DATA, "%s: its attribute config: ", path);
+  if (status) return lks_fail_in(LKS_ERR_DATA, "%s: its attribute config: ", path);
   status = lks_model_parse(&model, header->model_text, "model", header->input, header->classes,
                            config.bn.kind == LKS_NORM_NONE);
   lks_model_destroy(&model);
-  if (status == LKS_OK) return LKS_OK;
+  if (!status) return LKS_OK;
   return lks_fail_in(status == LKS_ERR_USAGE ? LKS_ERR_DATA : status, "%s: its attribute ", path);
 }

@@ -52,7 +52,7 @@ lks_status lks_checkpoint_describe(FILE *out, const char *path)
   lks_checkpoint_header header;
   lks_snapshot snapshot;
   lks_status status = lks_checkpoint_read(&header, &snapshot, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   fprintf(out, "%s: a checkpoint\n", path);
   describe_run(out, &header);
   describe_tensors(out, &snapshot);

@@ -95,7 +95,7 @@ static lks_status parse_state(lks_checkpoint_header *header, int64_t *batches_tr
 {
   lks_attributes root = {.at = file, .group = ""}, state = {.at = H5I_INVALID_HID, .group = "state/"};
   lks_status status = lks_attributes_group(&state.at, file, "state");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   get_state(&state, &header->state, batches_tracked);
   H5Gclose(state.at);
   if (state.status) return state.status;
@@ -110,14 +110,14 @@ static lks_status parse_header(lks_checkpoint_header *header, int64_t *batches_t
   lks_attributes root = {.at = file, .group = ""};
   char *config = NULL;
   lks_status status = check_format(&root);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   get_root(&root, header, &config);
   lks_config_default(&header->config);
   status = root.status;
-  if (status == LKS_OK) status = lks_config_parse(&header->config, config, "config");
+  if (!status) status = lks_config_parse(&header->config, config, "config");
   if (status == LKS_ERR_USAGE) status = lks_fail_in(LKS_ERR_DATA, "its attribute ");
   lks_free(config);
-  return status == LKS_OK ? parse_state(header, batches_tracked, file) : status;
+  return status ? status : parse_state(header, batches_tracked, file);
 }
 
 static hid_t open_image(const char *image, size_t bytes)
@@ -147,9 +147,9 @@ lks_status lks_checkpoint_parse(lks_checkpoint_header *header, lks_snapshot *sna
   int64_t batches_tracked = 0;
   lks_status status = parse_header(header, &batches_tracked, file);
   if (snapshot) snapshot->batches_tracked = batches_tracked;
-  if (status == LKS_OK && snapshot) status = lks_checkpoint_tensors(snapshot, file, bytes);
+  if (!status && snapshot) status = lks_checkpoint_tensors(snapshot, file, bytes);
   H5Fclose(file);
-  if (status == LKS_OK) return LKS_OK;
+  if (!status) return LKS_OK;
   lks_checkpoint_header_clear(header);
   if (snapshot) lks_snapshot_clear(snapshot);
   return status;

@@ -19,15 +19,13 @@ static lks_status serve(int output, const char *image, size_t image_bytes, bool 
   char *block;
   size_t bytes;
   lks_status status = lks_checkpoint_parse(&header, whole ? &snapshot : NULL, image, image_bytes);
-  if (status == LKS_OK) status = lks_checkpoint_header_pack(&block, &bytes, &header);
-  if (status == LKS_OK) status = lks_child_send(output, &bytes, sizeof bytes);
-  if (status == LKS_OK) status = lks_child_send(output, block, bytes);
-  if (status != LKS_OK || !whole) return status;
+  if (!status) status = lks_checkpoint_header_pack(&block, &bytes, &header);
+  if (!status) status = lks_child_send(output, &bytes, sizeof bytes);
+  if (!status) status = lks_child_send(output, block, bytes);
+  if (status || !whole) return status;
   status = lks_child_send(output, &snapshot, sizeof snapshot);
-  if (status == LKS_OK)
-    status = lks_child_send(output, snapshot.array, snapshot.arrays * sizeof *snapshot.array);
-  if (status == LKS_OK)
-    status = lks_child_send(output, snapshot.block, snapshot.elements * sizeof *snapshot.block);
+  if (!status) status = lks_child_send(output, snapshot.array, snapshot.arrays * sizeof *snapshot.array);
+  if (!status) status = lks_child_send(output, snapshot.block, snapshot.elements * sizeof *snapshot.block);
   return status;
 }
 
@@ -45,11 +43,11 @@ static lks_status receive_header(lks_checkpoint_header *header, lks_child *child
 {
   size_t bytes = 0;
   lks_status status = lks_child_receive(child, &bytes, sizeof bytes);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   char *block = lks_new(bytes, 1);
   if (!block) return LKS_ERR_RANK;
   status = lks_child_receive(child, block, bytes);
-  if (status == LKS_OK) status = lks_checkpoint_header_unpack(header, block);
+  if (!status) status = lks_checkpoint_header_unpack(header, block);
   lks_free(block);
   return status;
 }
@@ -58,15 +56,14 @@ static lks_status receive_snapshot(lks_snapshot *snapshot, lks_child *child)
 {
   lks_snapshot there;
   lks_status status = lks_child_receive(child, &there, sizeof there);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   *snapshot = there;
   snapshot->array = NULL;
   snapshot->block = NULL;
   status = lks_snapshot_allocate(snapshot, there.arrays);
-  if (status == LKS_OK)
-    status = lks_child_receive(child, snapshot->array, snapshot->arrays * sizeof *snapshot->array);
-  if (status == LKS_OK) status = lks_snapshot_place(snapshot);
-  if (status == LKS_OK)
+  if (!status) status = lks_child_receive(child, snapshot->array, snapshot->arrays * sizeof *snapshot->array);
+  if (!status) status = lks_snapshot_place(snapshot);
+  if (!status)
     status = lks_child_receive(child, snapshot->block, snapshot->elements * sizeof *snapshot->block);
   return status;
 }
@@ -76,7 +73,7 @@ static lks_status start(lks_child **child, bool whole, const char *path)
   char *image = NULL;
   size_t bytes = 0;
   lks_status status = lks_file_read(&image, &bytes, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = lks_child_start(child, whole ? serve_whole : serve_header, image, bytes,
                            (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
   lks_free(image);
@@ -89,14 +86,14 @@ lks_status lks_checkpoint_read(lks_checkpoint_header *header, lks_snapshot *snap
   if (snapshot) *snapshot = (lks_snapshot){0};
   lks_child *child = NULL;
   lks_status status = start(&child, snapshot != NULL, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = receive_header(header, child);
-  if (status == LKS_OK && snapshot) status = receive_snapshot(snapshot, child);
-  if (status == LKS_OK) status = lks_child_finish(child);
+  if (!status && snapshot) status = receive_snapshot(snapshot, child);
+  if (!status) status = lks_child_finish(child);
   lks_child_destroy(&child);
-  if (status == LKS_OK) status = lks_checkpoint_check_header(header);
-  if (status == LKS_OK && snapshot) status = lks_checkpoint_check_snapshot(header, snapshot);
-  if (status == LKS_OK) return LKS_OK;
+  if (!status) status = lks_checkpoint_check_header(header);
+  if (!status && snapshot) status = lks_checkpoint_check_snapshot(header, snapshot);
+  if (!status) return LKS_OK;
   lks_checkpoint_header_clear(header);
   if (snapshot) lks_snapshot_clear(snapshot);
   return lks_fail_in(status, "%s: ", path);

@@ -80,7 +80,7 @@ static lks_status describe_dataset(lks_snapshot_array *array, hid_t dataset, siz
   const hid_t space = H5Dget_space(dataset);
   lks_status status = describe_extent(array, space, most_elements);
   H5Sclose(space);
-  return status == LKS_OK ? check_storage(dataset) : status;
+  return status ? status : check_storage(dataset);
 }
 
 /** Whether a name has an ending, and something before it. */
@@ -132,7 +132,7 @@ static lks_status list_array(lks_snapshot *snapshot, lks_snapshot_array *array, 
   const lks_status status = count ? check_count(dataset, snapshot->batches_tracked)
                                   : describe_dataset(array, dataset, most_elements - snapshot->elements);
   H5Dclose(dataset);
-  if (status != LKS_OK)
+  if (status)
     return lks_fail_in(status, "%s%s%s ", moment == LKS_NO_MOMENT ? "" : snapshot->moment_name[moment],
                        moment == LKS_NO_MOMENT ? "" : "/", array->name);
   if (count) return LKS_OK;
@@ -150,8 +150,8 @@ static lks_status list_arrays(lks_snapshot *snapshot, hid_t group, int moment, s
   for (size_t i = 0; i < links; i++) {
     lks_snapshot_array *array = &snapshot->array[snapshot->arrays];
     lks_status status = link_name(array->name, sizeof array->name, group, i);
-    if (status == LKS_OK) status = list_array(snapshot, array, group, moment, most_elements);
-    if (status != LKS_OK) return status;
+    if (!status) status = list_array(snapshot, array, group, moment, most_elements);
+    if (status) return status;
   }
   return check_counts(snapshot, group, first, links - (snapshot->arrays - first));
 }
@@ -183,9 +183,8 @@ static lks_status open_moments(groups *g, lks_snapshot *snapshot)
                     LKS_MOMENTS_MAX, lks_checkpoint_advice);
   for (size_t m = 0; m < moments; m++) {
     lks_status status = link_name(snapshot->moment_name[m], LKS_MOMENT_NAME_MAX, g->optimizer, m);
-    if (status == LKS_OK)
-      status = lks_attributes_group(&g->moment[m], g->optimizer, snapshot->moment_name[m]);
-    if (status != LKS_OK) return status;
+    if (!status) status = lks_attributes_group(&g->moment[m], g->optimizer, snapshot->moment_name[m]);
+    if (status) return status;
   }
   snapshot->moments = moments;
   return LKS_OK;
@@ -194,11 +193,11 @@ static lks_status open_moments(groups *g, lks_snapshot *snapshot)
 static lks_status open_groups(groups *g, lks_snapshot *snapshot, hid_t file)
 {
   lks_status status = lks_attributes_group(&g->parameters, file, "parameters");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   snapshot->optimizer = H5Lexists(file, "optimizer", H5P_DEFAULT) > 0;
   if (!snapshot->optimizer) return LKS_OK;
   status = lks_attributes_group(&g->optimizer, file, "optimizer");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_attributes s = {.at = g->optimizer, .group = "optimizer/"};
   lks_attributes_numbers(&s, "steps", H5T_NATIVE_INT64, &snapshot->steps, 1);
   return s.status ? s.status : open_moments(g, snapshot);
@@ -218,12 +217,12 @@ static lks_status parse_groups(lks_snapshot *snapshot, const groups *g, size_t m
   for (size_t m = 0; m < snapshot->moments; m++) links += count_links(g->moment[m]);
   lks_status status = lks_snapshot_allocate(snapshot, links);
   snapshot->arrays = 0;
-  if (status == LKS_OK) status = list_arrays(snapshot, g->parameters, LKS_NO_MOMENT, most_elements);
-  for (size_t m = 0; status == LKS_OK && m < snapshot->moments; m++)
+  if (!status) status = list_arrays(snapshot, g->parameters, LKS_NO_MOMENT, most_elements);
+  for (size_t m = 0; !status && m < snapshot->moments; m++)
     status = list_arrays(snapshot, g->moment[m], (int)m, most_elements);
-  if (status == LKS_OK) status = lks_snapshot_place(snapshot);
-  if (status == LKS_OK) status = read_arrays(snapshot, g->parameters, LKS_NO_MOMENT);
-  for (size_t m = 0; status == LKS_OK && m < snapshot->moments; m++)
+  if (!status) status = lks_snapshot_place(snapshot);
+  if (!status) status = read_arrays(snapshot, g->parameters, LKS_NO_MOMENT);
+  for (size_t m = 0; !status && m < snapshot->moments; m++)
     status = read_arrays(snapshot, g->moment[m], (int)m);
   return status;
 }
@@ -233,7 +232,7 @@ lks_status lks_checkpoint_tensors(lks_snapshot *snapshot, hid_t file, size_t fil
   groups g = {
       H5I_INVALID_HID, H5I_INVALID_HID, {H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID}};
   lks_status status = open_groups(&g, snapshot, file);
-  if (status == LKS_OK) status = parse_groups(snapshot, &g, file_bytes / sizeof(float));
+  if (!status) status = parse_groups(snapshot, &g, file_bytes / sizeof(float));
   close_groups(&g);
   return status;
 }

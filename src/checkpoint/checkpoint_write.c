@@ -170,7 +170,7 @@ static lks_status fill(lks_hdf5_image *image, const lks_checkpoint_header *heade
                   put_arrays(file, "parameters", snapshot, LKS_NO_MOMENT) &&
                   (!snapshot->optimizer || put_optimizer(file, snapshot));
   const lks_status status = lks_hdf5_image_finish(image, file);
-  if (ok || status != LKS_OK) return status;
+  if (ok || status) return status;
   lks_hdf5_image_clear(image);
   return lks_fail(LKS_ERR_RANK, "HDF5 cannot hold a checkpoint of %zu numbers; is memory short?",
                   snapshot->elements);
@@ -181,7 +181,7 @@ static lks_status compose(lks_hdf5_image *image, const lks_checkpoint_header *he
 {
   char *config;
   lks_status status = lks_config_print(&config, &header->config);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = fill(image, header, snapshot, config);
   lks_free(config);
   return status;
@@ -191,7 +191,7 @@ lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lk
 {
   lks_hdf5_image image;
   lks_status status = compose(&image, header, snapshot);
-  if (status == LKS_OK) lks_hdf5_image_clear(&image);
+  if (!status) lks_hdf5_image_clear(&image);
   return status;
 }
 
@@ -200,7 +200,7 @@ lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *he
 {
   lks_hdf5_image image;
   lks_status status = compose(&image, header, snapshot);
-  if (status != LKS_OK) return lks_fail_in(status, "%s: ", path);
+  if (status) return lks_fail_in(status, "%s: ", path);
   status = lks_file_write(path, image.data, image.bytes);
   lks_hdf5_image_clear(&image);
   return status;

@@ -54,7 +54,7 @@ lks_status lks_snapshot_fingerprint(char fingerprint[33], const lks_snapshot *sn
 {
   uint64_t half[2] = {0, 0};
   lks_status status = hash_snapshot(half, snapshot);
-  if (status == LKS_OK) print_hash(fingerprint, half);
+  if (!status) print_hash(fingerprint, half);
   return status;
 }
 
@@ -63,9 +63,9 @@ lks_status lks_snapshot_take_all(lks_snapshot *snapshot, char fingerprint[33], l
 {
   uint64_t half[2] = {0, 0};
   lks_status status = lks_snapshot_take(snapshot, network, optimizer);
-  if (status == LKS_OK) status = hash_snapshot(half, snapshot);
+  if (!status) status = hash_snapshot(half, snapshot);
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK) {
+  if (!status) {
     const bool high = lks_comm_equal_all(comm, half[0]), low = lks_comm_equal_all(comm, half[1]);
     print_hash(fingerprint, half);
     if (!high || !low)
@@ -73,7 +73,7 @@ lks_status lks_snapshot_take_all(lks_snapshot *snapshot, char fingerprint[33], l
           LKS_ERR_RANK,
           "the ranks do not hold the same parameters: a host computes wrongly, or the hosts run different programs; run the tests on each host");
   }
-  if (status != LKS_OK) lks_snapshot_clear(snapshot);
+  if (status) lks_snapshot_clear(snapshot);
   return status;
 }
 
@@ -82,6 +82,6 @@ lks_status lks_fingerprint_all(char fingerprint[33], lks_comm *comm, lks_network
 {
   lks_snapshot snapshot;
   lks_status status = lks_snapshot_take_all(&snapshot, fingerprint, comm, network, optimizer);
-  if (status == LKS_OK) lks_snapshot_clear(&snapshot);
+  if (!status) lks_snapshot_clear(&snapshot);
   return status;
 }

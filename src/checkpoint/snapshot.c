@@ -67,7 +67,7 @@ static lks_status describe(lks_snapshot *snapshot, const lks_network *network, c
   size_t trained = 0;
   for (size_t t = 0; t < tensors; t++) trained += is_parameter(lks_network_tensor(network, t));
   lks_status status = lks_snapshot_allocate(snapshot, tensors + snapshot->moments * trained);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_snapshot_array *array = snapshot->array;
   for (int moment = LKS_NO_MOMENT; moment < (int)snapshot->moments; moment++)
     for (size_t t = 0; t < tensors; t++) {
@@ -82,13 +82,13 @@ lks_status lks_snapshot_take(lks_snapshot *snapshot, lks_network *network, lks_o
   *snapshot = (lks_snapshot){.batches_tracked = lks_network_batches_tracked(network),
                              .steps = optimizer ? lks_optimizer_steps(optimizer) : 0};
   lks_status status = describe(snapshot, network, optimizer);
-  if (status == LKS_OK) status = lks_snapshot_place(snapshot);
-  for (size_t a = 0; status == LKS_OK && a < snapshot->arrays; a++) {
+  if (!status) status = lks_snapshot_place(snapshot);
+  for (size_t a = 0; !status && a < snapshot->arrays; a++) {
     lks_snapshot_array *array = &snapshot->array[a];
     const lks_tensor *tensor = lks_network_find(network, array->name);
     lks_tensor_export(array->data, live_data(network, optimizer, tensor, array->moment), tensor);
   }
-  if (status != LKS_OK) lks_snapshot_clear(snapshot);
+  if (status) lks_snapshot_clear(snapshot);
   return status;
 }
 
@@ -173,8 +173,8 @@ lks_status lks_snapshot_compare(const lks_snapshot *snapshot, const lks_network 
 {
   lks_snapshot expected = {0};
   lks_status status = describe(&expected, network, optimizer);
-  if (status == LKS_OK && optimizer) status = compare_moments(snapshot, &expected);
-  if (status == LKS_OK) status = compare_arrays(snapshot, &expected);
+  if (!status && optimizer) status = compare_moments(snapshot, &expected);
+  if (!status) status = compare_arrays(snapshot, &expected);
   lks_snapshot_clear(&expected);
   return status;
 }
@@ -220,7 +220,7 @@ static lks_status check_array(const lks_snapshot *snapshot, const lks_snapshot_a
 lks_status lks_snapshot_check(const lks_snapshot *snapshot)
 {
   lks_status status = LKS_OK;
-  for (size_t a = 0; status == LKS_OK && a < snapshot->arrays; a++)
+  for (size_t a = 0; !status && a < snapshot->arrays; a++)
     status = check_array(snapshot, &snapshot->array[a]);
   return status;
 }

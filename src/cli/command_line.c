@@ -149,7 +149,7 @@ static lks_status parse(lks_arguments *arguments, const lks_syntax *syntax, int 
   *arguments = (lks_arguments){0};
   const struct argp argp = make_argp(&p, syntax, arguments);
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &p);
-  if (p.status != LKS_OK) return p.status;
+  if (p.status) return p.status;
   if (error != 0) return lks_fail(LKS_ERR_RANK, "the command line can't be read: %s", strerror(error));
   return arguments->help ? LKS_OK : check_count(syntax, arguments);
 }
@@ -158,7 +158,7 @@ lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const 
                                 char **argv)
 {
   lks_status status = lks_comm_agree_all(comm, parse(arguments, syntax, argc, argv));
-  if (status == LKS_OK && arguments->help && lks_comm_rank(comm) == 0) lks_command_line_help(syntax);
+  if (!status && arguments->help && lks_comm_rank(comm) == 0) lks_command_line_help(syntax);
   return status;
 }
 
@@ -173,7 +173,7 @@ static lks_status take_values(void *settings, const lks_syntax *syntax, const lk
   for (size_t i = 0; i < syntax->options; i++) {
     if (arguments->value[i] == NULL) continue;
     lks_status status = lks_config_value_read(settings, &syntax->option[i], arguments->value[i]);
-    if (status != LKS_OK) return lks_fail_in(status, "--");
+    if (status) return lks_fail_in(status, "--");
   }
   return LKS_OK;
 }
@@ -183,7 +183,7 @@ lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_c
 {
   set_defaults(settings, syntax);
   lks_status status = lks_command_line_all(arguments, comm, syntax, argc, argv);
-  return status == LKS_OK ? lks_comm_agree_all(comm, take_values(settings, syntax, arguments)) : status;
+  return status ? status : lks_comm_agree_all(comm, take_values(settings, syntax, arguments));
 }
 
 const lks_option lks_run_settings_file = {
@@ -216,14 +216,14 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
   lks_config_default(&settings->config);
   set_defaults(settings, syntax);
   lks_status status = take_values(settings, syntax, arguments);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   find_file(settings);
   if (settings->file[0] != '\0') {
     lks_config_default(&settings->config);
     status = lks_config_read(&settings->config, settings->file);
-    if (status == LKS_OK) status = take_values(settings, syntax, arguments);
+    if (!status) status = take_values(settings, syntax, arguments);
   }
-  if (status == LKS_OK && arguments->count == 1)
+  if (!status && arguments->count == 1)
     status = lks_config_set(&settings->config, "data", arguments->argument[0]);
   return status;
 }

@@ -67,7 +67,7 @@ const lks_syntax *lks_compare_syntax(void)
 static lks_status configure(settings *s, const lks_arguments *arguments)
 {
   lks_status status = lks_run_settings_read(&s->run, sizeof *s, lks_compare_syntax(), arguments);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (s->run.config.output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "a comparison needs a directory of its own: name it with --output DIR");
   return lks_config_check(&s->run.config);
@@ -91,14 +91,14 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   lks_comparison comparison;
   lks_comparison_part part;
   lks_status status = lks_command_line_all(&arguments, comm, lks_compare_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   status = configure(&s, &arguments);
-  if (status == LKS_OK) status = make_comparison(&comparison, &s, lks_comm_size(comm));
-  if (status == LKS_OK) status = lks_comparison_part_parse(&part, &comparison, s.only);
+  if (!status) status = make_comparison(&comparison, &s, lks_comm_size(comm));
+  if (!status) status = lks_comparison_part_parse(&part, &comparison, s.only);
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK)
+  if (!status)
     status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
-  if (status == LKS_OK) status = lks_comparison_train_all(comm, &comparison, &part);
+  if (!status) status = lks_comparison_train_all(comm, &comparison, &part);
   bool whole = s.only[0] == '\0';
   if ((status != LKS_OK && status != LKS_ERR_DIVERGED) || !whole) return status;
   lks_status reported =

@@ -57,7 +57,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   static const char *const names[] = {[LKS_STATISTICS_RUNNING] = "running",
                                       [LKS_STATISTICS_PRECISE] = "precise",
                                       [LKS_STATISTICS_BATCH] = "batch"};
@@ -69,7 +69,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                         .threads = s.threads,
                                         .cache = s.cache};
   status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1], &options);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (s.json && lks_comm_rank(comm) == 0) print_json(&result, statistics);
   if (!s.json)
     lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result.loss, result.accuracy,

@@ -46,7 +46,7 @@ lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv)
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_generate_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   if (s.output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "no output given; usage: lockstep generate -o OUT.h5");
   lks_generate_options options = {.classes = s.classes,
@@ -56,8 +56,8 @@ lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv)
                                   .seed = s.seed};
   status = lks_shape_read(&options.shape, s.shape);
   options.features = strchr(s.shape, 'x') == NULL;
-  if (status == LKS_OK) status = lks_generate(s.output, &options, s.force);
-  if (status == LKS_OK)
+  if (!status) status = lks_generate(s.output, &options, s.force);
+  if (!status)
     lks_say("%s: %zu training and %zu test samples of %zu classes", s.output, s.train, s.test, s.classes);
   return status;
 }

@@ -56,10 +56,10 @@ lks_status lks_import_run_all(lks_comm *comm, int argc, char **argv)
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_import_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   status = check(&s, arguments.argument[0]);
   const lks_idx_paths paths = {s.train_images, s.train_labels, s.test_images, s.test_labels};
-  if (status == LKS_OK) status = lks_import_idx(&paths, s.output, s.force);
-  if (status == LKS_OK) lks_say("%s: written; `lockstep info %s` describes it", s.output, s.output);
+  if (!status) status = lks_import_idx(&paths, s.output, s.force);
+  if (!status) lks_say("%s: written; `lockstep info %s` describes it", s.output, s.output);
   return status;
 }

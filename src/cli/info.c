@@ -17,11 +17,11 @@ lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv)
 {
   lks_arguments arguments;
   lks_status status = lks_command_line_all(&arguments, comm, lks_info_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   const char *path = arguments.argument[0];
   char kind[64];
   status = lks_file_kind(kind, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (strcmp(kind, "lockstep-dataset") == 0) return lks_dataset_describe(stdout, path);
   if (strcmp(kind, "lockstep-checkpoint") == 0) return lks_checkpoint_describe(stdout, path);
   return lks_fail(LKS_ERR_DATA,

@@ -165,7 +165,7 @@ static void report(lks_status status)
 {
   if (status == LKS_STOPPED)
     fprintf(stderr, "lockstep: %s\n", lks_message());
-  else if (status != LKS_OK)
+  else if (status)
     lks_error_print(lks_message());
 }
 
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
   lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
   bool speaks = comm == NULL || lks_comm_rank(comm) == 0;
   lks_log_enable(speaks);
-  if (status == LKS_OK) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, argc, argv)));
+  if (!status) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, argc, argv)));
   if (speaks) report(status);
   lks_comm_destroy_all(&comm);
   MPI_Finalize();

@@ -65,7 +65,7 @@ static lks_status configure(settings *s, const lks_arguments *arguments)
 {
   lks_config *config = &s->run.config;
   lks_status status = lks_run_settings_read(&s->run, sizeof *s, lks_plan_syntax(), arguments);
-  if (status != LKS_OK || config->data[0] != '\0') return status ? status : lks_config_check(config);
+  if (status || config->data[0] != '\0') return status ? status : lks_config_check(config);
   lks_config_set(config, "data", "made up");
   status = lks_config_check(config);
   config->data[0] = '\0';
@@ -92,14 +92,13 @@ lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv)
   lks_plan_options options;
   lks_plan plan;
   lks_status status = lks_command_line_all(&arguments, comm, lks_plan_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   status = configure(&s, &arguments);
-  if (status == LKS_OK) status = make_options(&options, &s);
+  if (!status) status = make_options(&options, &s);
   status = lks_comm_agree_all(comm, status);
-  if (status == LKS_OK)
-    status = lks_comm_broadcast_all(comm, &options, sizeof options, 0); /* files may differ */
-  if (status == LKS_OK) status = lks_plan_make_all(&plan, comm, &options);
-  if (status != LKS_OK || lks_comm_rank(comm) != 0) return status;
+  if (!status) status = lks_comm_broadcast_all(comm, &options, sizeof options, 0); /* files may differ */
+  if (!status) status = lks_plan_make_all(&plan, comm, &options);
+  if (status || lks_comm_rank(comm) != 0) return status;
   lks_json json = {.out = stdout};
   if (!s.json) {
     lks_plan_print(stdout, &plan);

@@ -63,7 +63,7 @@ const lks_syntax *lks_predict_syntax(void)
 static lks_status allocate(predictor *p)
 {
   lks_status status = lks_arena_create(&p->arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_arena_reserve(p->arena, &p->probability, BATCH * p->header.classes, sizeof *p->probability);
   lks_arena_reserve(p->arena, &p->loss, BATCH, sizeof *p->loss);
   lks_arena_reserve(p->arena, &p->correct, BATCH, sizeof *p->correct);
@@ -87,8 +87,8 @@ static lks_status create_all(predictor *p, lks_comm *comm, const char *path, con
                                  p->header.std};
   p->features = features;
   lks_status status = allocate(p);
-  if (status == LKS_OK) status = lks_setup_create_all(&p->setup, comm, &config, &input);
-  return status == LKS_OK ? lks_checkpoint_load_all(comm, path, p->setup->network, NULL) : status;
+  if (!status) status = lks_setup_create_all(&p->setup, comm, &config, &input);
+  return status ? status : lks_checkpoint_load_all(comm, path, p->setup->network, NULL);
 }
 
 static void destroy_all(predictor *p)
@@ -189,7 +189,7 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, prin
     lks_pass_result result;
     lks_status status =
         lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch, &p->setup->form, 0, false);
-    if (status != LKS_OK) return lks_fail_in(status, "%s: ", input->path);
+    if (status) return lks_fail_in(status, "%s: ", input->path);
     lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
                               lks_network_logits(p->setup->network), p->label, 0, 1, count, p->header.classes,
                               LKS_FP32);
@@ -203,23 +203,22 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_predict_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   if (s.csv && s.json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
   print_format how = s.csv ? PRINT_CSV : s.json ? PRINT_JSON : PRINT_TEXT;
   predictor p = {0};
   status = lks_checkpoint_header_all(&p.header, comm, arguments.argument[0]);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (how == PRINT_CSV)
     printf("input,sample,label,class,probability,class2,probability2,class3,probability3\n");
-  for (int i = 1; i < arguments.count && status == LKS_OK; i++) {
+  for (int i = 1; i < arguments.count && !status; i++) {
     lks_predict_input input;
     status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header.input);
     bool features = input.samples.features != NULL;
-    if (status == LKS_OK && p.setup == NULL)
-      status = create_all(&p, comm, arguments.argument[0], &s, features);
-    if (status == LKS_OK && features != p.features)
+    if (!status && p.setup == NULL) status = create_all(&p, comm, arguments.argument[0], &s, features);
+    if (!status && features != p.features)
       status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
-    if (status == LKS_OK) status = predict_all(&p, &input, how);
+    if (!status) status = predict_all(&p, &input, how);
     lks_predict_input_close_all(&input);
   }
   destroy_all(&p);

@@ -39,7 +39,7 @@ static bool shapes_equal(lks_shape a, lks_shape b)
 static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, size_t last, lks_shape shape)
 {
   lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, "");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_shape its = lks_dataset_shape(input->dataset);
   if (!shapes_equal(its, shape))
     return lks_fail(LKS_ERR_DATA, "%s: samples are %zu x %zu x %zu, but the model takes %zu x %zu x %zu",
@@ -121,7 +121,7 @@ static lks_status read_numbers(lks_predict_input *input, char *text, lks_shape s
     number++;
     if (line[strspn(line, " \t\r")] == '\0' || line[0] == '#') continue;
     lks_status status = read_line(row + samples++ * shape.channels, shape.channels, line);
-    if (status != LKS_OK) return lks_fail_in(status, "%s:%zu: ", input->path, number);
+    if (status) return lks_fail_in(status, "%s:%zu: ", input->path, number);
   }
   if (samples == 0) return lks_fail(LKS_ERR_DATA, "%s: holds no numbers", input->path);
   input->samples = (lks_samples){.count = samples, .features = row};
@@ -146,14 +146,14 @@ lks_status lks_predict_input_open_all(lks_predict_input *input, lks_comm *comm, 
   size_t last;
   lks_status status = split_range(input, &last, text);
   bool dataset = false;
-  if (status == LKS_OK) status = is_hdf5(&dataset, input->path);
-  if (status != LKS_OK) return status;
+  if (!status) status = is_hdf5(&dataset, input->path);
+  if (status) return status;
   if (dataset) return open_dataset_all(input, comm, last, shape);
   if (last != SIZE_MAX) return lks_fail(LKS_ERR_USAGE, "%s: only a dataset takes a range of samples", text);
   char *bytes;
   size_t size;
   status = lks_file_read(&bytes, &size, input->path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   bool png = size >= 8 && png_sig_cmp((png_const_bytep)bytes, 0, 8) == 0;
   status = png ? read_png(input, bytes, size, shape) : read_numbers(input, bytes, shape);
   lks_free(bytes);

@@ -21,7 +21,7 @@ lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv)
 {
   lks_arguments arguments;
   lks_status status = lks_command_line_all(&arguments, comm, lks_report_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
-  for (int i = 0; i < arguments.count && status == LKS_OK; i++) status = lks_report(arguments.argument[i]);
+  if (status || arguments.help) return status;
+  for (int i = 0; i < arguments.count && !status; i++) status = lks_report(arguments.argument[i]);
   return status;
 }

@@ -31,14 +31,13 @@ lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
   lks_run_settings s;
   lks_arguments arguments;
   lks_status status = lks_command_line_all(&arguments, comm, lks_train_syntax(), argc, argv);
-  if (status != LKS_OK || arguments.help) return status;
+  if (status || arguments.help) return status;
   status = lks_comm_agree_all(comm, lks_run_settings_read(&s, sizeof s, lks_train_syntax(), &arguments));
-  if (status == LKS_OK)
-    status = lks_comm_broadcast_all(comm, &s.config, sizeof s.config, 0); /* files may differ */
-  if (status == LKS_OK) status = lks_config_check(&s.config);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_comm_broadcast_all(comm, &s.config, sizeof s.config, 0); /* files may differ */
+  if (!status) status = lks_config_check(&s.config);
+  if (status) return status;
   lks_train_summary summary;
   status = lks_train_all(&summary, comm, &s.config);
-  if (status == LKS_OK) lks_say("fingerprint: %s", summary.fingerprint);
+  if (!status) lks_say("fingerprint: %s", summary.fingerprint);
   return status;
 }

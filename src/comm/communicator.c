@@ -33,7 +33,7 @@ void lks_comm_book(lks_comm *comm, lks_traffic traffic, size_t bytes)
 static lks_status duplicate_all(MPI_Comm *own, MPI_Comm parent)
 {
   lks_status status = lks_mpi_status(MPI_Comm_dup(parent, own), "MPI_Comm_dup");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   return lks_mpi_status(MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
@@ -41,7 +41,7 @@ static lks_status split_node_all(lks_comm *comm)
 {
   int code = MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node);
   lks_status status = lks_mpi_status(code, "MPI_Comm_split_type");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   code = MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
   if (code == MPI_SUCCESS) code = MPI_Comm_rank(comm->node, &comm->node_rank);
   if (code == MPI_SUCCESS) code = MPI_Comm_size(comm->node, &comm->node_size);
@@ -54,7 +54,7 @@ static lks_status split_node_all(lks_comm *comm)
 static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
 {
   lks_status status = duplicate_all(&comm->all, parent);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   int length = 0;
   int code = MPI_Comm_rank(comm->all, &comm->rank);
   if (code == MPI_SUCCESS) code = MPI_Comm_size(comm->all, &comm->size);
@@ -77,7 +77,7 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   made->all = made->node = MPI_COMM_NULL;
   for (int i = 0; i < LKS_TRAFFICS; i++) made->request[i] = MPI_REQUEST_NULL;
   lks_status status = fill_all(made, parent);
-  if (status != LKS_OK) lks_comm_destroy_all(&made);
+  if (status) lks_comm_destroy_all(&made);
   *comm = made;
   return status;
 }

@@ -46,13 +46,13 @@ static lks_status reserve_tree(lks_gradient_sum *sum)
   for (size_t i = 0; i < sum->buckets; i++) {
     lks_sum_buffers *buffers = sum->bucket[i].at;
     lks_status status = lks_sum_buffers_reserve(&buffers[0], &sum->tier[0], sum->arena);
-    if (status == LKS_OK && sum->tiers > 1) {
+    if (!status && sum->tiers > 1) {
       buffers[1].max_elements = lks_sum_buffers_slice(&buffers[0], &sum->tier[0]);
       status = lks_sum_buffers_reserve(&buffers[1], &sum->tier[1], sum->arena);
       size_t floats = sum->tier[1].max_own_blocks * buffers[1].max_elements;
       joined = lks_max(joined, floats);
     }
-    if (status != LKS_OK) return lks_fail_in(status, "gradients of a layer: ");
+    if (status) return lks_fail_in(status, "gradients of a layer: ");
   }
   lks_arena_reserve(sum->arena, &sum->joined, joined, sizeof(float));
   return LKS_OK;
@@ -61,10 +61,10 @@ static lks_status reserve_tree(lks_gradient_sum *sum)
 static lks_status allocate_buckets(lks_gradient_sum *sum, const size_t *max_elements)
 {
   lks_status status = lks_arena_create(&sum->arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_arena_reserve(sum->arena, &sum->bucket, sum->buckets, sizeof *sum->bucket);
   status = lks_arena_commit(sum->arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   for (size_t i = 0; i < sum->buckets; i++) {
     for (int t = 0; t < TIERS; t++)
       sum->bucket[i].at[t].exchange = sum->bucket[i].at[t].gather = MPI_REQUEST_NULL;
@@ -76,9 +76,9 @@ static lks_status allocate_buckets(lks_gradient_sum *sum, const size_t *max_elem
 static lks_status allocate(lks_gradient_sum *sum, const size_t *max_elements)
 {
   lks_status status = allocate_buckets(sum, max_elements);
-  if (status != LKS_OK || !has_tree(sum)) return status;
+  if (status || !has_tree(sum)) return status;
   status = reserve_tree(sum);
-  return status == LKS_OK ? lks_arena_commit(sum->arena) : status;
+  return status ? status : lks_arena_commit(sum->arena);
 }
 
 /* One tier; or, when `on_node` ranks in a row share each of several nodes, two. rank may be negative. */
@@ -103,8 +103,8 @@ lks_status lks_gradient_sum_footprint(size_t *bytes, lks_reduce reduce, size_t b
       .rank = -1, .size = size, .reduce = reduce, .buckets = buckets, .max_leaves = max_leaves};
   make_tiers(&sum, 1);
   lks_status status = allocate_buckets(&sum, max_elements);
-  if (status == LKS_OK && has_tree(&sum)) status = reserve_tree(&sum);
-  if (status == LKS_OK) *bytes = lks_arena_bytes(sum.arena) + lks_arena_reserved(sum.arena);
+  if (!status && has_tree(&sum)) status = reserve_tree(&sum);
+  if (!status) *bytes = lks_arena_bytes(sum.arena) + lks_arena_reserved(sum.arena);
   lks_arena_destroy(&sum.arena);
   return status;
 }
@@ -124,7 +124,7 @@ static lks_status connect_all(lks_gradient_sum *sum)
   MPI_Comm all = sum->comm->all;
   if (sum->tiers == 1) return lks_sum_tier_connect_all(&sum->tier[0], all, 0);
   lks_status status = lks_sum_tier_connect_all(&sum->tier[0], all, sum->tier[1].rank);
-  return status == LKS_OK ? lks_sum_tier_connect_all(&sum->tier[1], all, sum->tier[0].rank) : status;
+  return status ? status : lks_sum_tier_connect_all(&sum->tier[1], all, sum->tier[0].rank);
 }
 
 /* Collective. How many ranks in a row share each node, when they are as many on all; else 1. Nodes may be
@@ -160,8 +160,8 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
     status = allocate(made, max_elements);
   }
   status = lks_comm_agree_all(comm, lks_status_worse(status, asked));
-  if (status == LKS_OK && made != NULL) status = connect_all(made);
-  if (status != LKS_OK) lks_gradient_sum_destroy_all(&made);
+  if (!status && made != NULL) status = connect_all(made);
+  if (status) lks_gradient_sum_destroy_all(&made);
   *sum = made;
   return status;
 }
@@ -190,7 +190,7 @@ static lks_status start_mpi_all(lks_gradient_sum *sum, bucket *b, float *out, lk
   lks_comm_book(sum->comm, LKS_TRAFFIC_GRADIENT, elements * sizeof(float));
   int n;
   lks_status status = lks_mpi_count(&n, elements);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   int code = MPI_Iallreduce(MPI_IN_PLACE, out, n, MPI_FLOAT, MPI_SUM, sum->tier[0].gathers, &b->at[0].gather);
   return lks_mpi_status(code, "MPI_Iallreduce");
 }

@@ -32,7 +32,7 @@ static lks_status agree_on_node_all(lks_comm *comm, lks_status status)
   int ok = status == LKS_OK;
   lks_status agreed =
       lks_mpi_status(MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, comm->node), "MPI_Allreduce");
-  if (status != LKS_OK || agreed != LKS_OK) return lks_status_worse(status, agreed);
+  if (status || agreed != LKS_OK) return lks_status_worse(status, agreed);
   return ok ? LKS_OK : lks_fail(LKS_ERR_RANK, "another rank on %s has no room for shared memory", comm->host);
 }
 
@@ -50,12 +50,12 @@ lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lk
 {
   *memory = lks_new(1, sizeof **memory);
   lks_status status = *memory != NULL ? LKS_OK : LKS_ERR_RANK;
-  if (status == LKS_OK && comm->node_rank == 0) status = check_room(comm, bytes);
+  if (!status && comm->node_rank == 0) status = check_room(comm, bytes);
   lks_comm_enter(comm, "the sharing of memory on a node");
   status = agree_on_node_all(comm, status);
-  if (status == LKS_OK && *memory != NULL) status = allocate_all(*memory, block, comm, bytes);
+  if (!status && *memory != NULL) status = allocate_all(*memory, block, comm, bytes);
   lks_comm_leave(comm);
-  if (status != LKS_OK) {
+  if (status) {
     lks_free(*memory);
     *memory = NULL;
     *block = NULL;

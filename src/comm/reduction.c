@@ -20,7 +20,7 @@ lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, 
 {
   int n;
   lks_status status = lks_mpi_count(&n, count * LKS_EXACT_LIMBS);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_comm_enter(comm, "an exact sum");
   int code = MPI_Allreduce(MPI_IN_PLACE, limbs, n, MPI_INT64_T, MPI_SUM, comm->all);
   lks_comm_leave(comm);
@@ -32,7 +32,7 @@ lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t c
 {
   int n;
   lks_status status = lks_mpi_count(&n, count * LKS_EXACT_LIMBS);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (comm->request[traffic] != MPI_REQUEST_NULL)
     return lks_fail(LKS_ERR_RANK,
                     "a second exact sum of one kind was started before the first was waited for");
@@ -63,17 +63,17 @@ lks_status lks_comm_spread_all(lks_comm *comm, double *out, const double *values
 {
   int n;
   lks_status status = lks_mpi_count(&n, 2 * count);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   double *both = lks_new(3 * count, sizeof *both);
   status = lks_comm_agree_all(comm, both ? LKS_OK : LKS_ERR_RANK);
-  if (status != LKS_OK || both == NULL) goto done;
+  if (status || both == NULL) goto done;
   double *total = both + 2 * count;
   for (size_t i = 0; i < count; i++) {
     both[i] = total[i] = values[i];
     both[count + i] = -values[i];
   }
   status = spread_all(comm, both, total, n / 2);
-  if (status != LKS_OK) goto done;
+  if (status) goto done;
   for (size_t i = 0; i < count; i++) {
     out[3 * i] = -both[count + i];
     out[3 * i + 1] = total[i] / comm->size;

@@ -82,7 +82,7 @@ lks_status lks_sum_buffers_reserve(lks_sum_buffers *buffers, const lks_sum_tier 
   if (send == 0) send = 1;
   int checked;
   lks_status status = lks_mpi_count(&checked, lks_max(send, receive));
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_arena_reserve(arena, &buffers->send, send, sizeof *buffers->send);
   lks_arena_reserve(arena, &buffers->receive, receive, sizeof *buffers->receive);
   int **counts[] = {&buffers->send_count, &buffers->send_at,     &buffers->receive_count,

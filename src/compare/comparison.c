@@ -61,8 +61,8 @@ static lks_status add_arm(lks_comparison *comparison, const char *word, int size
   lks_arm arm;
   lks_config config = comparison->base;
   lks_status status = lks_config_set(&config, "bn", word);
-  if (status == LKS_OK) status = lks_config_check(&config);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_config_check(&config);
+  if (status) return status;
   describe_arm(&arm, &config, size);
   if (arm.group > config.batch_size || (config.bn.kind == LKS_NORM_RANK && (size_t)size > config.batch_size))
     return lks_fail(LKS_ERR_USAGE, "bn = %s: larger than the mini-batch of %zu samples", word,
@@ -84,8 +84,8 @@ lks_status lks_comparison_arms(lks_comparison *comparison, const char *text, int
   while (*text != '\0') {
     char word[WORD_MAX];
     lks_status status = next_word(word, &text, "an arm");
-    if (status == LKS_OK) status = add_arm(comparison, word, size);
-    if (status != LKS_OK) return status;
+    if (!status) status = add_arm(comparison, word, size);
+    if (status) return status;
   }
   for (size_t i = 0; i < comparison->arms; i++)
     if (comparison->arm[i].norm.kind == LKS_NORM_SYNC) comparison->reference = i;
@@ -99,8 +99,8 @@ lks_status lks_comparison_rates(lks_comparison *comparison, const char *text)
     char word[WORD_MAX];
     lks_config scratch;
     lks_status status = next_word(word, &text, "a learning rate");
-    if (status == LKS_OK) status = lks_config_set(&scratch, "lr", word);
-    if (status != LKS_OK) return lks_fail_in(status, "tune-lr: ");
+    if (!status) status = lks_config_set(&scratch, "lr", word);
+    if (status) return lks_fail_in(status, "tune-lr: ");
     for (size_t i = 0; i < comparison->rates; i++)
       if (comparison->rate[i] == scratch.lr)
         return lks_fail(LKS_ERR_USAGE, "tune-lr: %s stands there twice; name each rate once", word);
@@ -217,7 +217,7 @@ lks_status lks_comparison_command(char **text, const lks_comparison *comparison)
   lks_printed printed;
   *text = NULL;
   lks_status status = lks_printed_begin(&printed);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   fputs("lockstep compare ", printed.stream);
   print_word(printed.stream, comparison->base.data);
   print_own_options(printed.stream, comparison);

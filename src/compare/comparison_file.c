@@ -91,8 +91,8 @@ lks_status lks_comparison_print(char **text, const lks_comparison *comparison)
   *text = NULL;
   common_settings(&common, comparison);
   lks_status status = lks_config_print(&settings, &common);
-  if (status == LKS_OK) status = lks_printed_begin(&printed);
-  if (status != LKS_OK) {
+  if (!status) status = lks_printed_begin(&printed);
+  if (status) {
     lks_free(settings);
     return status;
   }
@@ -135,10 +135,10 @@ static lks_status read_file(lks_comparison *comparison, const char *path)
   lks_config_default(&comparison->base);
   for (size_t i = 0; i < OPTIONS; i++) lks_config_value_read(comparison, &option[i], option[i].standard);
   lks_status status = lks_ini_read(path, take, &r, LKS_ERR_DATA);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = lks_config_check(&comparison->base);
-  if (status == LKS_OK) status = lks_comparison_arms(comparison, r.arms, 1);
-  if (status == LKS_OK) status = check(comparison);
+  if (!status) status = lks_comparison_arms(comparison, r.arms, 1);
+  if (!status) status = check(comparison);
   return status == LKS_OK ? LKS_OK : lks_fail(LKS_ERR_DATA, "%s: %s", path, lks_message());
 }
 
@@ -147,7 +147,7 @@ lks_status lks_comparison_read(lks_comparison *comparison, const char *directory
   char path[PATH_SIZE];
   memset(comparison, 0, sizeof *comparison);
   lks_status status = check_directory(directory);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   path_of(path, directory);
   if (!lks_file_exists(path))
     return lks_fail(LKS_ERR_USAGE,
@@ -171,12 +171,12 @@ static lks_status write_fresh(char fresh[PATH_SIZE], const lks_comparison *compa
   char *text;
   snprintf(fresh, PATH_SIZE, "%s/comparison.ini.XXXXXX", comparison->directory);
   lks_status status = lks_comparison_print(&text, comparison);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   const int file = mkstemp(fresh);
   if (file >= 0) {
     close(file);
     status = lks_file_write(fresh, text, strlen(text));
-    if (status != LKS_OK) unlink(fresh);
+    if (status) unlink(fresh);
   } else {
     status = cannot_write(fresh);
   }
@@ -189,7 +189,7 @@ static lks_status create(bool *created, const lks_comparison *comparison, const 
 {
   char fresh[PATH_SIZE];
   lks_status status = write_fresh(fresh, comparison);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   *created = link(fresh, path) == 0;
   if (!*created && errno != EEXIST) status = cannot_write(path);
   unlink(fresh);
@@ -200,7 +200,7 @@ static lks_status replace(const lks_comparison *comparison, const char *path)
 {
   char fresh[PATH_SIZE];
   lks_status status = write_fresh(fresh, comparison);
-  if (status != LKS_OK || rename(fresh, path) == 0) return status;
+  if (status || rename(fresh, path) == 0) return status;
   status = cannot_write(path);
   unlink(fresh);
   return status;
@@ -229,7 +229,7 @@ static lks_status same(const lks_comparison *there, const lks_comparison *here, 
 {
   lks_config a, b;
   lks_status status = same_lists(there, here, path);
-  for (size_t i = 0; i < OPTIONS && status == LKS_OK; i++) {
+  for (size_t i = 0; i < OPTIONS && !status; i++) {
     char old_value[LKS_VALUE_MAX], new_value[LKS_VALUE_MAX];
     lks_config_value_print(old_value, there, &option[i]);
     lks_config_value_print(new_value, here, &option[i]);
@@ -239,19 +239,19 @@ static lks_status same(const lks_comparison *there, const lks_comparison *here, 
   common_settings(&a, there);
   common_settings(&b, here);
   if (there->rates > 0) a.lr = b.lr;
-  if (status == LKS_OK) status = lks_config_check(&b);
-  return status == LKS_OK ? lks_comparison_same_settings(&a, &b, path) : status;
+  if (!status) status = lks_config_check(&b);
+  return status ? status : lks_comparison_same_settings(&a, &b, path);
 }
 
 static lks_status join(const lks_comparison *here, const char *path)
 {
   lks_comparison there;
   lks_status status = lks_comparison_read(&there, here->directory);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = same(&there, here, path);
   if (status == LKS_ERR_USAGE)
     return lks_fail(status, "%s; give the same settings, or compare into another directory", lks_message());
-  if (status != LKS_OK || (here->arms <= there.arms && here->seeds <= there.seeds)) return status;
+  if (status || (here->arms <= there.arms && here->seeds <= there.seeds)) return status;
   if (here->arms > there.arms) {
     memcpy(there.arm, here->arm, sizeof there.arm);
     there.arms = here->arms;
@@ -265,8 +265,8 @@ lks_status lks_comparison_open(const lks_comparison *comparison)
   char path[PATH_SIZE];
   bool created = false;
   lks_status status = check(comparison);
-  if (status == LKS_OK) status = lks_folder_make(comparison->directory);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_folder_make(comparison->directory);
+  if (status) return status;
   path_of(path, comparison->directory);
   if (!lks_file_exists(path)) status = create(&created, comparison, path);
   return status != LKS_OK || created ? status : join(comparison, path);

@@ -49,7 +49,7 @@ static lks_status add_reals(noise_sum *sum, char *const *field, double steps)
   for (size_t i = 0; i < sizeof total / sizeof *total; i++) {
     double value;
     lks_status status = lks_number_read(&value, field[REALS + i]);
-    if (status != LKS_OK) return status;
+    if (status) return status;
     if (steps > 0) *total[i] += steps * value;
   }
   sum->steps += steps;
@@ -61,11 +61,11 @@ static lks_status take_noise(void *user, char *const *field)
   noise_reading *r = user;
   size_t epoch = 0, channels = 0, values = 0, steps = 0;
   lks_status status = lks_count_read(&epoch, field[EPOCH]);
-  if (status == LKS_OK) status = check_name(field[LAYER]);
-  if (status == LKS_OK) status = lks_count_read(&channels, field[CHANNELS]);
-  if (status == LKS_OK) status = lks_count_read(&values, field[VALUES]);
-  if (status == LKS_OK) status = lks_count_read(&steps, field[STEPS]);
-  if (status != LKS_OK) return status;
+  if (!status) status = check_name(field[LAYER]);
+  if (!status) status = lks_count_read(&channels, field[CHANNELS]);
+  if (!status) status = lks_count_read(&values, field[VALUES]);
+  if (!status) status = lks_count_read(&steps, field[STEPS]);
+  if (status) return status;
   noise_sum *sum = find_sum(r, field[LAYER]);
   if (sum == NULL) return LKS_ERR_RANK;
   if (epoch < r->epoch || epoch > r->epochs || epoch == sum->epoch)
@@ -102,7 +102,7 @@ static lks_status read_noise(lks_run *run, const char *folder)
   if (!lks_file_exists(path)) return LKS_OK;
   noise_reading r = {.epoch = 1, .epochs = run->epochs};
   lks_status status = lks_csv_read(path, LKS_NOISE_HEADING, take_noise, &r);
-  if (status == LKS_OK) status = keep_noise(run, &r);
+  if (!status) status = keep_noise(run, &r);
   lks_free(r.sum);
   return status;
 }
@@ -114,7 +114,7 @@ static lks_status read_metrics(lks_run *run, size_t epochs, const char *folder)
   if (epochs == 0) return LKS_OK;
   if (!lks_file_exists(path)) return lks_fail(LKS_ERR_DATA, "%s is missing in a finished run", path);
   lks_status status = lks_metrics_read(&run->row, &run->epochs, folder);
-  if (status == LKS_OK && run->epochs != epochs)
+  if (!status && run->epochs != epochs)
     status =
         lks_fail(LKS_ERR_DATA, "%s holds %zu of %zu epochs in a finished run", path, run->epochs, epochs);
   return status;
@@ -134,12 +134,12 @@ static lks_status check_config(double *lr, const lks_comparison *comparison, siz
   lks_comparison_run_config(&expected, comparison, arm, seed);
   lks_config_default(&config);
   lks_status status = lks_config_read(&config, path);
-  if (status == LKS_OK && (status = lks_config_check(&config)) != LKS_OK) lks_fail_in(status, "%s: ", path);
-  if (status != LKS_OK) return status;
+  if (!status && (status = lks_config_check(&config)) != LKS_OK) lks_fail_in(status, "%s: ", path);
+  if (status) return status;
   *lr = config.lr;
   if (comparison->rates > 0 && is_rate(comparison, config.lr)) expected.lr = config.lr;
   status = lks_comparison_same_settings(&config, &expected, path);
-  if (status == LKS_OK) return status;
+  if (!status) return status;
   return lks_fail(status, "%s: it is not a run of this comparison", lks_message());
 }
 
@@ -150,16 +150,16 @@ static lks_status read_run(lks_run *run, const lks_comparison *comparison, size_
   double lr = 0;
   snprintf(path, sizeof path, "%s/config.ini", folder);
   lks_status status = lks_run_result_read(&run->result, &run->done, folder);
-  if (status != LKS_OK || (!run->done && !lks_file_exists(path))) return status;
+  if (status || (!run->done && !lks_file_exists(path))) return status;
   if (lks_file_exists(path))
     status = check_config(&lr, comparison, arm, seed, path);
   else
     status = lks_fail(LKS_ERR_DATA, "%s is missing in a finished run", path);
-  if (status == LKS_OK && run->done && run->result.lr != lr)
+  if (!status && run->done && run->result.lr != lr)
     status =
         lks_fail(LKS_ERR_DATA, "%s/result.ini has lr = %g and config.ini %g", folder, run->result.lr, lr);
-  if (status == LKS_OK && run->done) status = read_metrics(run, comparison->base.epochs, folder);
-  if (status == LKS_OK && run->done) status = read_noise(run, folder);
+  if (!status && run->done) status = read_metrics(run, comparison->base.epochs, folder);
+  if (!status && run->done) status = read_noise(run, folder);
   return lks_run_damaged(status, folder);
 }
 
@@ -186,8 +186,8 @@ static lks_status read_runs(lks_results *results)
       lks_comparison_run_folder(folder, comparison, arm, seed);
       lks_status status =
           read_run(&results->run[arm * comparison->seeds + seed], comparison, arm, seed, folder);
-      if (status == LKS_OK) status = check_rate(results, arm, seed, folder);
-      if (status != LKS_OK) return status;
+      if (!status) status = check_rate(results, arm, seed, folder);
+      if (status) return status;
     }
   }
   return LKS_OK;
@@ -199,11 +199,11 @@ lks_status lks_results_read(lks_results **results, const char *directory)
   if (*results == NULL) return LKS_ERR_RANK;
   lks_comparison *comparison = &(*results)->comparison;
   lks_status status = lks_comparison_read(comparison, directory);
-  if (status == LKS_OK) {
+  if (!status) {
     (*results)->run = lks_new(comparison->arms * comparison->seeds, sizeof *(*results)->run);
     status = (*results)->run != NULL ? read_runs(*results) : LKS_ERR_RANK;
   }
-  if (status != LKS_OK) lks_results_destroy(results);
+  if (status) lks_results_destroy(results);
   return status;
 }
 

@@ -51,7 +51,7 @@ lks_status lks_run_result_write(const char *directory, const lks_run_result *res
   char path[PATH_SIZE];
   lks_printed printed;
   lks_status status = lks_printed_begin(&printed);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   path_of(path, directory);
   fprintf(printed.stream, "fingerprint = %s\n", result->fingerprint);
   for (size_t i = 0; i < FIELDS; i++) print_field(printed.stream, &fields[i], result);
@@ -79,9 +79,8 @@ static lks_status take_field(void *at, const result_field *field, const char *va
   if (!field->whole) return lks_number_read(at, value);
   size_t number = 0;
   lks_status status = lks_count_read(&number, value);
-  if (status == LKS_OK && number > 1 << 30)
-    status = lks_fail(LKS_ERR_DATA, "%s = %s: too many", field->key, value);
-  if (status == LKS_OK) *(int *)at = (int)number;
+  if (!status && number > 1 << 30) status = lks_fail(LKS_ERR_DATA, "%s = %s: too many", field->key, value);
+  if (!status) *(int *)at = (int)number;
   return status;
 }
 
@@ -121,7 +120,7 @@ lks_status lks_run_result_read(lks_run_result *result, bool *done, const char *d
   *done = false;
   if (!lks_file_exists(path)) return LKS_OK;
   lks_status status = lks_ini_read(path, take, &r, LKS_ERR_DATA);
-  if (status == LKS_OK) status = check_complete(&r, path);
+  if (!status) status = check_complete(&r, path);
   *done = status == LKS_OK;
   return lks_run_damaged(status, directory);
 }

@@ -144,6 +144,6 @@ lks_status lks_config_check(lks_config *config)
     return lks_fail(LKS_ERR_USAGE, "label-smoothing = %g: take a value below 1, such as 0.1",
                     config->label_smoothing);
   lks_status status = check_norm(config);
-  if (status == LKS_OK) status = check_optimizer(config);
-  return status == LKS_OK ? check_batch(config) : status;
+  if (!status) status = check_optimizer(config);
+  return status ? status : check_batch(config);
 }

@@ -70,7 +70,7 @@ lks_status lks_child_start(lks_child **child, lks_child_function function, const
 
 static lks_status judge(const lks_fork_memory *memory, int how)
 {
-  if (memory->finished && memory->status == LKS_OK) return LKS_OK;
+  if (memory->finished && !memory->status) return LKS_OK;
   if (memory->finished) return lks_fail(memory->status, "%.1000s", memory->message);
   int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
   if (number == SIGXCPU)

@@ -13,7 +13,7 @@ void lks_batch_norm_sums(double *restrict sum, double *restrict square_sum, cons
 void lks_batch_norm_form_set(lks_batch_norm_form *form, const double *mean, const double *variance,
                              const float *gamma, const float *beta, double epsilon, size_t channels)
 {
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     const float mean_fp32 = (float)mean[c];
     const double rstd = 1.0 / sqrt(variance[c] + epsilon);
     const double scale = gamma ? gamma[c] * rstd : rstd;
@@ -45,7 +45,7 @@ void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_x
 static void set_coefficients(float *slope, float *intercept, const lks_batch_norm_form *form,
                              const double *mean_dy, const double *mean_dy_xhat, size_t channels)
 {
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     const double scale = form->scale[c];
     slope[c] = (float)(-scale * form->rstd[c] * mean_dy_xhat[c]);
     intercept[c] = (float)(-scale * (mean_dy[c] + form->offset[c] * mean_dy_xhat[c]));

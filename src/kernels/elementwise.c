@@ -61,7 +61,7 @@ static void repeat(pattern *p, const float *scale, const float *offset, size_t c
   if (channels > FEW) return;
   p->period *= FULL;
   for (size_t i = 0; i < p->period; i += channels)
-    for (size_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < channels; c++) {
       p->few[0][i + c] = scale[c];
       p->few[1][i + c] = offset[c];
     }
@@ -85,12 +85,12 @@ static size_t input_mirrored(void *y, size_t at, const uint8_t *x, const pattern
   const size_t channels = p->channels, most = PIECE / channels;
   for (size_t done = 0, n; most && done < count; done += n) {
     n = count - done < most ? count - done : most;
-    for (size_t i = 0; i < n; ++i)
-      for (size_t c = 0; c < channels; ++c)
+    for (size_t i = 0; i < n; i++)
+      for (size_t c = 0; c < channels; c++)
         piece[i * channels + c] = x[(count - 1 - done - i) * channels + c];
     at = input_pixels(y, at, piece, p, n, type);
   }
-  for (size_t i = 0; !most && i < count; ++i) /* more channels than a piece has room for */
+  for (size_t i = 0; !most && i < count; i++) /* more channels than a piece has room for */
     at = input_pixels(y, at, x + (count - 1 - i) * channels, p, 1, type);
   return at;
 }
@@ -98,8 +98,8 @@ static size_t input_mirrored(void *y, size_t at, const uint8_t *x, const pattern
 static size_t black_pixels(void *y, size_t at, const float *offset, size_t count, size_t channels,
                            lks_type type)
 {
-  for (size_t i = 0; i < count; ++i, at += channels)
-    for (size_t c = 0; c < channels; ++c) lks_type_store(y, at + c, offset[c], type);
+  for (size_t i = 0; i < count; i++, at += channels)
+    for (size_t c = 0; c < channels; c++) lks_type_store(y, at + c, offset[c], type);
   return at;
 }
 
@@ -123,7 +123,7 @@ void lks_input_image(void *y, const uint8_t *x, const float *scale, const float 
   const size_t begin = held(shift_x, width);
   const size_t end = held((long long)width + shift_x, width);
   const size_t left = flip ? width - end : begin;
-  for (size_t row = 0, at = 0; row < height; ++row) {
+  for (size_t row = 0, at = 0; row < height; row++) {
     const long long from = (long long)row - shift_y;
     if (from < 0 || from >= (long long)height || begin == end) {
       at = black_pixels(y, at, offset, width, channels, type);

@@ -50,7 +50,7 @@ static lks_isa best_here(void)
 {
   const size_t count = sizeof demands / sizeof *demands;
   size_t i = 0;
-  while (i < count && met(&demands[i])) ++i;
+  while (i < count && met(&demands[i])) i++;
   return i == count ? LKS_ISA_AMX : demands[i].isa - 1;
 }
 #else
@@ -123,7 +123,7 @@ lks_status lks_isa_set(lks_isa isa)
                     "instruction set %s: this process works with %s already, and oneDNN takes one a process",
                     lks_isa_name(isa), lks_isa_name(lks_isa_offered()));
   const lks_status status = lks_onednn_isa_set(isa);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_vector_use(isa);
   atomic_store_explicit(&fixed, (int)isa + 1, memory_order_relaxed);
   return LKS_OK;

@@ -25,7 +25,7 @@ double lks_log(double x)
   const double s = f / (2.0 + f);
   const double s2 = s * s;
   double series = 0;
-  for (int k = 10; k >= 1; --k) series = s2 * (2.0 / (2 * k + 1) + series);
+  for (int k = 10; k >= 1; k--) series = s2 * (2.0 / (2 * k + 1) + series);
   const double half_square = 0.5 * f * f;
   const double low = s * (half_square + series) + e * 0x1.a39ef35793c76p-33; /* ln 2 in two parts */
   return e * 0x1.62e42feep-1 + (f - (half_square - low));
@@ -51,7 +51,7 @@ static double logit(const sample *s, size_t class)
 static size_t shifted_exp(double e[BLOCK], const sample *s, size_t begin)
 {
   const size_t count = s->classes - begin < BLOCK ? s->classes - begin : BLOCK;
-  for (size_t i = 0; i < count; ++i) e[i] = logit(s, begin + i) - s->top;
+  for (size_t i = 0; i < count; i++) e[i] = logit(s, begin + i) - s->top;
   lks_vector()->exp->exp(e, e, count);
   return count;
 }
@@ -59,7 +59,7 @@ static size_t shifted_exp(double e[BLOCK], const sample *s, size_t begin)
 static sample sample_of(const float *logits, int32_t label, size_t classes)
 {
   sample s = {.logits = logits, .classes = classes, .truth = (size_t)label, .finite = true};
-  for (size_t c = 0; c < classes; ++c) {
+  for (size_t c = 0; c < classes; c++) {
     const double value = logit(&s, c);
     s.finite &= isfinite(value) != 0;
     s.total += value;
@@ -69,7 +69,7 @@ static sample sample_of(const float *logits, int32_t label, size_t classes)
   double e[BLOCK];
   for (size_t begin = 0; begin < classes; begin += BLOCK) {
     const size_t count = shifted_exp(e, &s, begin);
-    for (size_t i = 0; i < count; ++i) s.exp_sum += e[i];
+    for (size_t i = 0; i < count; i++) s.exp_sum += e[i];
   }
   return s;
 }
@@ -88,7 +88,7 @@ static void softmax(void *dlogits, lks_type type, float *probability, const samp
   double e[BLOCK];
   for (size_t begin = 0; begin < s->classes; begin += BLOCK) {
     const size_t count = shifted_exp(e, s, begin);
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; i++) {
       const double p = e[i] / s->exp_sum;
       const double target = smoothing / (double)s->classes + (begin + i == s->truth ? 1.0 - smoothing : 0.0);
       if (probability) probability[begin + i] = (float)p;
@@ -102,7 +102,7 @@ void lks_softmax_cross_entropy(double *loss, uint8_t *correct, void *dlogits, fl
                                size_t samples, size_t classes, lks_type type)
 {
   const size_t stride = classes * lks_type_bytes(type);
-  for (size_t n = 0; n < samples; ++n) {
+  for (size_t n = 0; n < samples; n++) {
     const sample s = sample_of(logits + n * classes, label[n], classes);
     loss[n] = cross_entropy(&s, smoothing);
     correct[n] = s.best == s.truth;

@@ -57,12 +57,12 @@ lks_status lks_isa_agree_all(lks_comm *comm, lks_isa_choice choice)
 {
   facts all;
   lks_status status = gather_all(&all, comm);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (all.of[UNHEARD][2] > 0) warn_of_bound_all(comm);
   lks_isa isa = (lks_isa)all.of[OFFERED][0];
   if (choice != LKS_ISA_CHOICE_AUTO)
     status = lks_comm_agree_all(comm, find(&isa, lks_isa_choice_name(choice), (lks_isa)all.of[BEST][0]));
-  return status == LKS_OK ? lks_comm_agree_all(comm, lks_isa_set(isa)) : status;
+  return status ? status : lks_comm_agree_all(comm, lks_isa_set(isa));
 }
 
 lks_status lks_isa_settable_all(bool *settable, lks_comm *comm, const char *name)

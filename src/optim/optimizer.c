@@ -82,14 +82,14 @@ lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *con
                        .nesterov = config->nesterov,
                        .threads = config->threads > 0 ? (int)config->threads : 1};
   lks_status status = lks_arena_create(&o->arena);
-  if (status == LKS_OK) {
+  if (!status) {
     o->chunks = count_chunks(network);
     lks_arena_reserve(o->arena, &o->chunk, o->chunks, sizeof *o->chunk);
     for (size_t m = 0; m < o->moments; m++)
       lks_arena_reserve(o->arena, &o->moment[m], lks_network_parameter_count(network), sizeof(float));
     status = lks_arena_commit(o->arena);
   }
-  if (status != LKS_OK) {
+  if (status) {
     lks_optimizer_destroy(&o);
     return status;
   }

@@ -90,7 +90,7 @@ static lks_status print_figure(FILE *out, size_t *figures, const lks_plot *plot,
   snprintf(path, sizeof path, "%s/plots/%s.svg", directory, plot->name);
   if (!lks_file_exists(path)) return LKS_OK;
   const lks_status status = lks_file_read(&svg, &bytes, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   fprintf(out, "<figure id=\"%s\">\n", plot->name);
   if (lks_html_svg(out, svg, plot->name, plot->title)) ++*figures;
   fprintf(out, "<figcaption><strong>%s</strong> %s</figcaption>\n</figure>\n", plot->title, plot->reading);
@@ -113,7 +113,7 @@ static lks_status print_figures(FILE *out, const lks_results *results, bool plot
     return LKS_OK;
   }
   fputs("<div class=\"figures\">\n", out);
-  for (size_t i = 0; i < count && status == LKS_OK; i++)
+  for (size_t i = 0; i < count && !status; i++)
     status = print_figure(out, &figures, &plot[i], results->comparison.directory);
   fputs(figures > 0 ? "</div>\n" : "</div>\n<p class=\"note\">gnuplot drew nothing.</p>\n", out);
   fputs("<p>Data, scripts, SVG and PNG of the plots are in <code>plots/</code>.</p>\n", out);
@@ -138,7 +138,7 @@ static lks_status print_page(FILE *out, const lks_table *table, const lks_result
   lks_status status = print_figures(out, results, plots);
   lks_html_noise(out, results);
   fputs("<h2>How it was made</h2>\n", out);
-  if (status == LKS_OK) status = lks_html_setup(out, results);
+  if (!status) status = lks_html_setup(out, results);
   fputs(
       "<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> (arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n"
       "</main>\n"
@@ -153,12 +153,12 @@ lks_status lks_html_write(const lks_table *table, const lks_results *results, bo
   char path[LKS_TEXT_MAX + 64], *text = NULL;
   lks_printed page;
   lks_status status = lks_printed_begin(&page);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   const lks_status printed = print_page(page.stream, table, results, plots);
   status = lks_printed_text(&text, &page);
   snprintf(path, sizeof path, "%s/report.html", results->comparison.directory);
-  if (status == LKS_OK) status = printed;
-  if (status == LKS_OK) status = lks_file_write(path, text, strlen(text));
+  if (!status) status = printed;
+  if (!status) status = lks_file_write(path, text, strlen(text));
   lks_free(text);
   return status;
 }

@@ -71,8 +71,8 @@ lks_status lks_html_setup(FILE *out, const lks_results *results)
 {
   char *command = NULL, *settings = NULL;
   lks_status status = lks_comparison_command(&command, &results->comparison);
-  if (status == LKS_OK) status = lks_comparison_print(&settings, &results->comparison);
-  if (status == LKS_OK) {
+  if (!status) status = lks_comparison_print(&settings, &results->comparison);
+  if (!status) {
     fprintf(out, "<p>The same numbers come from%s:</p>\n<pre class=\"wrap\">",
             results->comparison.base.reduce == LKS_REDUCE_TREE ? ", at any number of ranks" : "");
     lks_html_escape(out, command);

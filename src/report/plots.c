@@ -175,15 +175,15 @@ static lks_status write_plot(bool *shown, const lks_plot *plot, const lks_table 
   lks_printed data, script;
   char *data_text = NULL, *script_text = NULL;
   lks_status status = lks_printed_begin(&data);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = lks_printed_begin(&script);
-  if (status == LKS_OK) {
+  if (!status) {
     *shown = plot->print(data.stream, script.stream, table, results);
     status = lks_printed_text(&script_text, &script);
   }
   status = lks_status_worse(status, lks_printed_text(&data_text, &data));
-  if (status == LKS_OK && *shown) status = write_text(plot, results, "dat", data_text);
-  if (status == LKS_OK && *shown) status = write_text(plot, results, "gp", script_text);
+  if (!status && *shown) status = write_text(plot, results, "dat", data_text);
+  if (!status && *shown) status = write_text(plot, results, "gp", script_text);
   lks_free(data_text);
   lks_free(script_text);
   return status;
@@ -206,13 +206,13 @@ lks_status lks_plots_write(bool *drawn, const lks_table *table, const lks_result
   snprintf(folder, sizeof folder, "%s/plots", results->comparison.directory);
   lks_status status = lks_folder_make(folder);
   *drawn = true;
-  for (size_t i = 0; i < count && status == LKS_OK; i++) {
+  for (size_t i = 0; i < count && !status; i++) {
     bool shown = false;
     remove_old(&plot[i], results);
     status = write_plot(&shown, &plot[i], table, results);
-    if (status == LKS_OK && shown && *drawn) draw(drawn, &plot[i], results);
+    if (!status && shown && *drawn) draw(drawn, &plot[i], results);
   }
-  if (status == LKS_OK && !*drawn)
+  if (!status && !*drawn)
     lks_warn(
         "there is no gnuplot: the report has no plots; install it (Debian: apt-get install gnuplot-nox) and run `lockstep report %s` again",
         results->comparison.directory);

@@ -15,7 +15,7 @@ static lks_status say(const lks_table *table, const lks_results *results)
 {
   char *text = NULL;
   const lks_status status = lks_table_text(&text, table, results);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_say("%s", text);
   lks_say("report: %s/report.html", results->comparison.directory);
   lks_free(text);
@@ -30,17 +30,17 @@ static lks_status make(lks_table *table, const lks_results *results)
                     "%s: no run is finished yet; run `lockstep compare` with -o %s to its end first",
                     results->comparison.directory, results->comparison.directory);
   lks_status status = lks_table_make(table, results);
-  if (status == LKS_OK) status = lks_table_write(table, results);
-  if (status == LKS_OK) status = lks_plots_write(&drawn, table, results);
-  if (status == LKS_OK) status = lks_html_write(table, results, drawn);
-  return status == LKS_OK ? say(table, results) : status;
+  if (!status) status = lks_table_write(table, results);
+  if (!status) status = lks_plots_write(&drawn, table, results);
+  if (!status) status = lks_html_write(table, results, drawn);
+  return status ? status : say(table, results);
 }
 
 lks_status lks_report(const char *directory)
 {
   lks_results *results = NULL;
   lks_status status = lks_results_read(&results, directory);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_table *table = lks_new(1, sizeof *table);
   status = table != NULL ? make(table, results) : LKS_ERR_RANK;
   lks_free(table);

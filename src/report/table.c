@@ -167,12 +167,12 @@ lks_status lks_table_make(lks_table *table, const lks_results *results)
   lks_arena *arena;
   memset(table, 0, sizeof *table);
   lks_status status = lks_arena_create(&arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_arena_reserve(arena, &room.seed, comparison->seeds, sizeof *room.seed);
   lks_arena_reserve(arena, &room.arm, comparison->seeds, sizeof *room.arm);
   lks_arena_reserve(arena, &room.reference, comparison->seeds, sizeof *room.reference);
   status = lks_arena_commit(arena);
-  if (status == LKS_OK) {
+  if (!status) {
     table->rows = comparison->arms;
     for (size_t arm = 0; arm < table->rows; arm++) {
       describe_arm(&table->row[arm], results, arm, &room);

@@ -159,9 +159,9 @@ lks_status lks_table_markdown(const lks_table *table, const lks_results *results
   char path[LKS_TEXT_MAX + 64], *command;
   lks_printed printed;
   lks_status status = lks_comparison_command(&command, &results->comparison);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = lks_printed_begin(&printed);
-  if (status == LKS_OK) {
+  if (!status) {
     print_all(printed.stream, table, results, command);
     snprintf(path, sizeof path, "%s/report.md", results->comparison.directory);
     status = lks_printed_file(path, &printed);

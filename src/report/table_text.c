@@ -66,7 +66,7 @@ lks_status lks_table_text(char **text, const lks_table *table, const lks_results
   lks_printed printed;
   *text = NULL;
   lks_status status = lks_printed_begin(&printed);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   print_table(printed.stream, table, comparison->seeds);
   fputs("Medians of the last five epochs, means over seeds; precise: statistics recomputed after training.\n",
         printed.stream);

@@ -135,14 +135,14 @@ lks_status lks_table_write(const lks_table *table, const lks_results *results)
     void (*print)(FILE *stream, const lks_table *table, const lks_results *results);
   } file[] = {{"table.csv", print_arms}, {"runs.csv", print_runs}, {"noise.csv", print_noise}};
   lks_status status = LKS_OK;
-  for (size_t i = 0; i < sizeof file / sizeof *file && status == LKS_OK; i++) {
+  for (size_t i = 0; i < sizeof file / sizeof *file && !status; i++) {
     char path[PATH_SIZE];
     lks_printed printed;
     status = lks_printed_begin(&printed);
-    if (status != LKS_OK) break;
+    if (status) break;
     file[i].print(printed.stream, table, results);
     snprintf(path, sizeof path, "%s/%s", results->comparison.directory, file[i].name);
     status = lks_printed_file(path, &printed);
   }
-  return status == LKS_OK ? lks_table_markdown(table, results) : status;
+  return status ? status : lks_table_markdown(table, results);
 }

@@ -91,7 +91,7 @@ static lks_status reserve_lists(owned_plan *owned)
 {
   lks_batch_plan *plan = &owned->plan;
   lks_status status = lks_arena_create(&owned->arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   lks_arena_reserve(owned->arena, &plan->group_begin, plan->groups + 1, sizeof *plan->group_begin);
   lks_arena_reserve(owned->arena, &plan->spanning_group, plan->groups, sizeof *plan->spanning_group);
   lks_arena_reserve(owned->arena, &plan->local_spans, plan->groups, sizeof *plan->local_spans);
@@ -119,7 +119,7 @@ lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t m
   made->groups = count_groups(made, norm);
   *plan = made;
   lks_status status = reserve_lists(owned);
-  if (status != LKS_OK) {
+  if (status) {
     lks_batch_plan_destroy(plan);
     return status;
   }

@@ -86,11 +86,11 @@ lks_status lks_job_describe_all(char text[LKS_TEXT_MAX], lks_comm *comm)
   const place here = own_place(comm);
   place *places = root ? lks_new((size_t)size, sizeof *places) : NULL;
   lks_status status = lks_comm_agree_all(comm, root && !places ? LKS_ERR_RANK : LKS_OK);
-  if (status == LKS_OK && MPI_Gather(&here, sizeof here, MPI_BYTE, places, sizeof here, MPI_BYTE, 0,
-                                     lks_comm_handle(comm)) != MPI_SUCCESS)
+  if (!status && MPI_Gather(&here, sizeof here, MPI_BYTE, places, sizeof here, MPI_BYTE, 0,
+                            lks_comm_handle(comm)) != MPI_SUCCESS)
     status = lks_fail(LKS_ERR_RANK, "the ranks cannot tell where they stand: MPI_Gather failed");
   memset(text, 0, LKS_TEXT_MAX);
-  if (status == LKS_OK && places != NULL) {
+  if (!status && places != NULL) {
     describe_job(text);
     describe_places(text, places, size);
   }
@@ -129,7 +129,7 @@ lks_status lks_job_warn_all(lks_comm *comm, int threads)
   mine[ISA] = lks_isa_best();
   if (known) mine[SPANNING] = lks_numa_nodes(&bound, memory_nodes);
   lks_status status = lks_comm_spread_all(comm, spread, mine, FACTS);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   const double *oversubscribed = spread + 3 * (size_t)OVERSUBSCRIBED + 2,
                *spanning = spread + 3 * (size_t)SPANNING + 2;
   warn_of_isa((lks_isa)spread[3 * ISA], (lks_isa)spread[3 * ISA + 2]);

@@ -96,7 +96,7 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
   snprintf(path, sizeof path, "%s/metrics.csv", directory);
   print_csv(line, row);
   lks_status status = append_line(path, csv_heading, line);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
   lks_printed printed;
   char *text = NULL;
@@ -135,7 +135,7 @@ static lks_status truncate_file(const char *path, size_t epoch)
   char *text = NULL;
   size_t bytes = 0;
   lks_status status = lks_file_read(&text, &bytes, path);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   size_t kept = 0;
   for (char *line = text, *end; (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
        line = end + 1) {
@@ -154,7 +154,7 @@ lks_status lks_metrics_truncate(const char *directory, size_t epoch)
   char path[PATH_SIZE];
   static const char *const files[] = {"metrics.csv", "metrics.jsonl", "noise.csv"};
   lks_status status = LKS_OK;
-  for (size_t i = 0; i < sizeof files / sizeof *files && status == LKS_OK; i++) {
+  for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
     snprintf(path, sizeof path, "%s/%s", directory, files[i]);
     status = truncate_file(path, epoch);
   }
@@ -174,10 +174,10 @@ static lks_status take_row(void *user, char *const *field)
                                &row.test_loss, &row.test_accuracy, &row.images_per_second,
                                &row.seconds};
   lks_status status = lks_csv_grow(&r->row, r->count, sizeof row);
-  if (status == LKS_OK) status = lks_count_read(&row.epoch, field[0]);
-  if (status == LKS_OK) status = lks_count_read(&row.step, field[1]);
-  for (int i = 0; i < REALS && status == LKS_OK; i++) status = lks_number_read(real[i], field[2 + i]);
-  if (status != LKS_OK) return status;
+  if (!status) status = lks_count_read(&row.epoch, field[0]);
+  if (!status) status = lks_count_read(&row.step, field[1]);
+  for (int i = 0; i < REALS && !status; i++) status = lks_number_read(real[i], field[2 + i]);
+  if (status) return status;
   if (row.epoch != r->count + 1)
     return lks_fail(LKS_ERR_DATA, "epoch %zu stands where %zu should", row.epoch, r->count + 1);
   r->row[r->count++] = row;
@@ -190,7 +190,7 @@ lks_status lks_metrics_read(lks_metrics_row **row, size_t *epochs, const char *d
   reading r = {NULL, 0};
   snprintf(path, sizeof path, "%s/metrics.csv", directory);
   lks_status status = lks_csv_read(path, csv_heading, take_row, &r);
-  if (status != LKS_OK) {
+  if (status) {
     lks_free(r.row);
     r = (reading){NULL, 0};
   }

@@ -65,8 +65,8 @@ static lks_status write_config(const char *folder, const lks_config *config)
   char path[PATH_SIZE], *settings = NULL, *text = NULL;
   snprintf(path, sizeof path, "%s/config.ini", folder);
   lks_status status = lks_config_print(&settings, &plain);
-  if (status == LKS_OK) status = put_isa_before(&text, settings);
-  if (status == LKS_OK) status = lks_file_write(path, text, strlen(text));
+  if (!status) status = put_isa_before(&text, settings);
+  if (!status) status = lks_file_write(path, text, strlen(text));
   lks_free(settings);
   lks_free(text);
   return status;
@@ -100,7 +100,7 @@ static lks_status claim_folder(lks_config *config)
   char name[PATH_SIZE];
   run_name(name, config);
   lks_status status = lks_folder_make("runs");
-  if (status != LKS_OK) return status;
+  if (status) return status;
   for (int run = 1; run < MOST_RUNS; run++) {
     if (run == 1)
       snprintf(config->output, sizeof config->output, "%.400s", name);
@@ -122,13 +122,13 @@ static lks_status start(lks_config *config)
   } else {
     bool holds;
     status = holds_run(&holds, config->output);
-    if (status == LKS_OK && holds)
+    if (!status && holds)
       status = lks_fail(LKS_ERR_USAGE,
                         "%s already holds a run; choose another --output or continue it with --resume",
                         config->output);
-    if (status == LKS_OK) status = lks_folder_make(config->output);
+    if (!status) status = lks_folder_make(config->output);
   }
-  return status == LKS_OK ? write_config(config->output, config) : status;
+  return status ? status : write_config(config->output, config);
 }
 
 lks_status lks_run_directory_same(const lks_config *before, const lks_config *now)
@@ -156,7 +156,7 @@ static lks_status read_config(lks_config *before, const char *folder)
   snprintf(path, sizeof path, "%s/config.ini", folder);
   lks_config_default(before);
   lks_status status = lks_config_read(before, path);
-  return status == LKS_OK ? lks_config_check(before) : status;
+  return status ? status : lks_config_check(before);
 }
 
 static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
@@ -165,15 +165,15 @@ static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX +
     return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
   bool holds;
   lks_status status = holds_run(&holds, config->output);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   if (!holds) {
     lks_warn("%s holds no run to resume: a new one starts there", config->output);
     return LKS_OK;
   }
   lks_config before;
   status = read_config(&before, config->output);
-  if (status == LKS_OK) status = lks_run_directory_same(&before, config);
-  if (status == LKS_OK && config->epochs < before.epochs)
+  if (!status) status = lks_run_directory_same(&before, config);
+  if (!status && config->epochs < before.epochs)
     status =
         lks_fail(LKS_ERR_USAGE, "%s is a run of %zu epochs, not %zu: epochs may be added, not taken away",
                  config->output, before.epochs, config->epochs);
@@ -190,7 +190,7 @@ lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config,
   memset(resume_from, 0, LKS_TEXT_MAX + 32);
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = lks_comm_agree_all(comm, root ? find(config, resume_from) : LKS_OK);
-  return status == LKS_OK ? lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0) : status;
+  return status ? status : lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0);
 }
 
 /** A run that goes on keeps the settings that it began with, but for more epochs. */
@@ -199,9 +199,9 @@ static lks_status start_or_go_on(lks_config *config)
   bool goes_on = false;
   lks_config before;
   lks_status status = config->resume ? holds_run(&goes_on, config->output) : LKS_OK;
-  if (status == LKS_OK && !goes_on) return start(config);
-  if (status == LKS_OK) status = read_config(&before, config->output);
-  if (status != LKS_OK || before.epochs == config->epochs) return status;
+  if (!status && !goes_on) return start(config);
+  if (!status) status = read_config(&before, config->output);
+  if (status || before.epochs == config->epochs) return status;
   before.epochs = config->epochs;
   return write_config(config->output, &before);
 }
@@ -210,7 +210,7 @@ lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config)
 {
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = lks_comm_agree_all(comm, root ? start_or_go_on(config) : LKS_OK);
-  return status == LKS_OK ? lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0) : status;
+  return status ? status : lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0);
 }
 
 void lks_run_directory_checkpoint(char path[LKS_TEXT_MAX + 64], const lks_config *config, size_t step)

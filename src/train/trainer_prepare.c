@@ -49,7 +49,7 @@ static lks_status hold_isa_all(lks_config *config, lks_trainer *t)
   lks_status status = LKS_OK;
   if (t->state.isa[0] && config->isa == LKS_ISA_CHOICE_AUTO)
     status = lks_isa_settable_all(&settable, t->comm, t->state.isa);
-  if (status == LKS_OK && settable) status = lks_config_set(config, "isa", t->state.isa);
+  if (!status && settable) status = lks_config_set(config, "isa", t->state.isa);
   return status;
 }
 

@@ -136,15 +136,15 @@ static double measure(const struct kernel *kernel, bench *k)
   const lks_type type = kernel->typed > 0 ? k->type : LKS_FP32;
   float *const arrays[] = {k->a, k->b, k->c, k->d};
   double best = 0;
-  for (int run = 0; run < 8; ++run) {
+  for (int run = 0; run < 8; run++) {
     /* the gradients in place would grow or die out otherwise */
-    for (size_t i = 0; i < k->count; ++i)
-      for (size_t at = 0; at < sizeof arrays / sizeof *arrays; ++at)
+    for (size_t i = 0; i < k->count; i++)
+      for (size_t at = 0; at < sizeof arrays / sizeof *arrays; at++)
         lks_type_store(arrays[at], i, (float)((i * 2654435761u >> 8) % 1000) * 0.002f - 1.0f, type);
     double begin = lks_seconds(), end = begin;
     size_t calls = 0;
     kernel->run(k);
-    for (begin = lks_seconds(); end - begin < 2e-3; ++calls, end = lks_seconds()) kernel->run(k);
+    for (begin = lks_seconds(); end - begin < 2e-3; calls++, end = lks_seconds()) kernel->run(k);
     const double speed = (double)(calls * k->count) * bytes / (end - begin) * 1e-9;
     best = speed > best ? speed : best;
   }
@@ -155,12 +155,12 @@ static lks_status bench_create(lks_arena **arena, bench *k)
 {
   *k = (bench){0};
   const lks_status status = lks_arena_create(arena);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   float **const big[] = {&k->a, &k->b, &k->c, &k->d};
   float **const small[] = {&k->form.mean, &k->form.scale, &k->form.shift, &k->form.rstd, &k->form.offset};
-  for (size_t i = 0; i < sizeof big / sizeof *big; ++i)
+  for (size_t i = 0; i < sizeof big / sizeof *big; i++)
     lks_arena_reserve(*arena, big[i], MAX_ELEMENTS, sizeof(float));
-  for (size_t i = 0; i < sizeof small / sizeof *small; ++i)
+  for (size_t i = 0; i < sizeof small / sizeof *small; i++)
     lks_arena_reserve(*arena, small[i], MAX_CHANNELS, sizeof(float));
   lks_arena_reserve(*arena, &k->coefficient, 2 * MAX_CHANNELS, sizeof(float));
   lks_arena_reserve(*arena, &k->sum, MAX_CHANNELS, sizeof(double));
@@ -176,12 +176,12 @@ static void table(bench *k)
   } shapes[] = {{"32x32x16", 32, 16}, {"16x16x32", 16, 32}, {"8x8x64", 8, 64}};
   enum { SHAPES = sizeof shapes / sizeof *shapes };
   printf("%-32s", "GB/s");
-  for (size_t s = 0; s < SHAPES; ++s) printf("%12s", shapes[s].name);
+  for (size_t s = 0; s < SHAPES; s++) printf("%12s", shapes[s].name);
   printf("\n");
-  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i) {
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
     if (k->type != LKS_FP32 && kernels[i].typed == 0) continue;
     printf("%-32s", kernels[i].name);
-    for (size_t s = 0; s < SHAPES; ++s) {
+    for (size_t s = 0; s < SHAPES; s++) {
       k->width = shapes[s].width;
       k->rows = 8 * k->width * k->width;
       k->channels = shapes[s].channels;
@@ -203,10 +203,10 @@ int main(void)
   }
   const double mean[MAX_CHANNELS] = {0}, variance[MAX_CHANNELS] = {0};
   lks_batch_norm_form_set(&k.form, mean, variance, NULL, NULL, 1.0, MAX_CHANNELS);
-  for (int isa = LKS_ISA_BASELINE; isa <= (int)lks_isa_best(); ++isa) {
+  for (int isa = LKS_ISA_BASELINE; isa <= (int)lks_isa_best(); isa++) {
     if (isa == LKS_ISA_AMX) continue; /* nothing here makes use of it */
     lks_vector_use((lks_isa)isa);
-    for (int type = LKS_FP32; type <= LKS_BF16; ++type) {
+    for (int type = LKS_FP32; type <= LKS_BF16; type++) {
       k.type = (lks_type)type;
       printf("\n%s, %s\n", lks_isa_name((lks_isa)isa), lks_type_name(k.type));
       table(&k);

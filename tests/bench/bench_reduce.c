@@ -102,11 +102,11 @@ static lks_status bench_tree_all(pair *p)
 {
   lks_status status =
       lks_gradient_sum_create_all(&p->tree, p->comm, LKS_REDUCE_TREE, 1, &p->elements, p->leaves);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   p->workspace = lks_new((size_t)LKS_TREE_MAX_BLOCKS * lks_tree_stride(p->elements), sizeof(float));
   p->vector = lks_new(p->elements, sizeof(float));
   status = lks_comm_agree_all(p->comm, p->workspace && p->vector ? LKS_OK : LKS_ERR_RANK);
-  if (status == LKS_OK) report_pair(p, "tree", p->elements * sizeof(float), sum_tree, sum_plain, 1);
+  if (!status) report_pair(p, "tree", p->elements * sizeof(float), sum_tree, sum_plain, 1);
   lks_free(p->workspace);
   lks_free(p->vector);
   lks_gradient_sum_destroy_all(&p->tree);
@@ -117,8 +117,7 @@ static lks_status bench_exact_all(pair *p)
 {
   p->limbs = lks_new(p->elements, sizeof *p->limbs);
   lks_status status = lks_comm_agree_all(p->comm, p->limbs ? LKS_OK : LKS_ERR_RANK);
-  if (status == LKS_OK)
-    report_pair(p, "exact sum", p->elements * sizeof(int64_t), sum_exact, sum_plain_exact, 50);
+  if (!status) report_pair(p, "exact sum", p->elements * sizeof(int64_t), sum_exact, sum_plain_exact, 50);
   lks_free(p->limbs);
   return status;
 }
@@ -129,15 +128,13 @@ int main(int argc, char **argv)
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   pair p = {.leaves = argc > 1 ? strtoul(argv[1], NULL, 10) : 16};
   lks_status status = lks_comm_create_all(&p.comm, MPI_COMM_WORLD);
-  if (status == LKS_OK) {
+  if (!status) {
     lks_log_enable(lks_comm_rank(p.comm) == 0);
     lks_comm_stall_limit(p.comm, 60);
     lks_say("%d ranks, %zu leaves", lks_comm_size(p.comm), p.leaves);
-    for (p.elements = 7; status == LKS_OK && p.elements <= 8192; p.elements *= 4)
-      status = bench_exact_all(&p);
-    for (p.elements = 16384; status == LKS_OK && p.elements <= 1048576; p.elements *= 4)
-      status = bench_tree_all(&p);
-    if (status != LKS_OK && lks_comm_rank(p.comm) == 0) lks_error_print(lks_message());
+    for (p.elements = 7; !status && p.elements <= 8192; p.elements *= 4) status = bench_exact_all(&p);
+    for (p.elements = 16384; !status && p.elements <= 1048576; p.elements *= 4) status = bench_tree_all(&p);
+    if (status && lks_comm_rank(p.comm) == 0) lks_error_print(lks_message());
     lks_comm_destroy_all(&p.comm);
   }
   MPI_Finalize();

@@ -123,7 +123,7 @@ static lks_status save(const run *r, const char *path)
   lks_checkpoint_header header = made_up_header();
   lks_snapshot snapshot;
   lks_status status = lks_snapshot_take(&snapshot, r->network, r->optimizer);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   header.parameters = (int64_t)lks_network_parameter_count(r->network);
   status = made_up_save_as(path, &header, &snapshot);
   lks_snapshot_clear(&snapshot);

@@ -93,7 +93,7 @@ static void save_all(lks_comm *comm, subject *s, change *what)
     header.model_text = (char *)model_text;
     header.parameters = (int64_t)lks_network_parameter_count(s->network);
     status = lks_snapshot_take(&snapshot, s->network, s->optimizer);
-    if (status == LKS_OK) {
+    if (!status) {
       what(&header, &snapshot);
       status = made_up_save_as(path, &header, &snapshot);
       lks_snapshot_clear(&snapshot);
@@ -342,7 +342,7 @@ static lks_status read_header(lks_comm *comm, subject *s)
   (void)s;
   lks_checkpoint_header header;
   const lks_status status = lks_checkpoint_header_all(&header, comm, path);
-  if (status == LKS_OK) lks_checkpoint_header_clear(&header);
+  if (!status) lks_checkpoint_header_clear(&header);
   return status;
 }
 static lks_status load(lks_comm *comm, subject *s)

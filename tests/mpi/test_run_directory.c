@@ -52,7 +52,7 @@ static bool opens(lks_comm *comm, lks_config *config, lks_status expected, const
   lks_status status = LKS_OK;
   from[0] = '\0';
   if (config->resume) status = lks_run_directory_find_all(comm, config, from);
-  if (status == LKS_OK) status = lks_run_directory_open_all(comm, config);
+  if (!status) status = lks_run_directory_open_all(comm, config);
   return status == expected && (expected != LKS_OK || strcmp(config->output, output) == 0);
 }
 

@@ -74,7 +74,7 @@ static int run_victim(int signal_number, int victim)
   lks_comm_stall_limit(comm, limit_seconds);
   lks_status status = lks_comm_agree_all(comm, LKS_OK);
   if (lks_comm_rank(comm) == victim) raise(signal_number);
-  if (status == LKS_OK) status = lks_comm_agree_all(comm, LKS_OK);
+  if (!status) status = lks_comm_agree_all(comm, LKS_OK);
   lks_comm_destroy_all(&comm);
   MPI_Finalize();
   return status;

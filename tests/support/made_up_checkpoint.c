@@ -54,7 +54,7 @@ lks_status made_up_snapshot(lks_snapshot *snapshot, float tag)
   strcpy(snapshot->moment_name[0], "exp_avg");
   strcpy(snapshot->moment_name[1], "exp_avg_sq");
   lks_status status = lks_snapshot_allocate(snapshot, 11);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   snapshot->arrays = 0;
   for (int moment = LKS_NO_MOMENT; moment < 2; moment++) {
     add_array(snapshot, "z.weight", moment, 4, (size_t[]){3, 2, 2, 2});
@@ -65,16 +65,15 @@ lks_status made_up_snapshot(lks_snapshot *snapshot, float tag)
     add_array(snapshot, "a.running_var", moment, 1, (size_t[]){3});
   }
   status = lks_snapshot_place(snapshot);
-  for (size_t i = 0; status == LKS_OK && i < snapshot->elements; i++)
-    snapshot->block[i] = tag + 1.0f / (float)(i + 1);
-  if (status != LKS_OK) lks_snapshot_clear(snapshot);
+  for (size_t i = 0; !status && i < snapshot->elements; i++) snapshot->block[i] = tag + 1.0f / (float)(i + 1);
+  if (status) lks_snapshot_clear(snapshot);
   return status;
 }
 
 lks_status made_up_save_as(const char *path, lks_checkpoint_header *header, const lks_snapshot *snapshot)
 {
   const lks_status status = lks_snapshot_fingerprint(header->fingerprint, snapshot);
-  return status == LKS_OK ? lks_checkpoint_save(path, header, snapshot) : status;
+  return status ? status : lks_checkpoint_save(path, header, snapshot);
 }
 
 lks_status made_up_save(const char *path, float tag)
@@ -82,7 +81,7 @@ lks_status made_up_save(const char *path, float tag)
   lks_checkpoint_header header = made_up_header();
   lks_snapshot snapshot;
   lks_status status = made_up_snapshot(&snapshot, tag);
-  if (status != LKS_OK) return status;
+  if (status) return status;
   status = made_up_save_as(path, &header, &snapshot);
   lks_snapshot_clear(&snapshot);
   return status;

@@ -91,7 +91,7 @@ static lks_status make_comparison(lks_comparison *comparison, const made_up_plan
   comparison->seeds = from->seeds;
   comparison->margin = LKS_MARGIN;
   lks_status status = lks_config_check(&comparison->base);
-  return status == LKS_OK ? lks_comparison_arms(comparison, from->arms, 4) : status;
+  return status ? status : lks_comparison_arms(comparison, from->arms, 4);
 }
 
 lks_results *made_up_results(const made_up_plan *from)

@@ -52,7 +52,7 @@ static lks_status write_config(const lks_config *run)
   memset(config.output, 0, sizeof config.output);
   snprintf(path, sizeof path, "%s/config.ini", run->output);
   lks_status status = lks_config_print(&text, &config);
-  if (status == LKS_OK) status = lks_file_write(path, text, strlen(text));
+  if (!status) status = lks_file_write(path, text, strlen(text));
   lks_free(text);
   return status;
 }
@@ -88,12 +88,12 @@ static lks_status write_run(const lks_comparison *comparison, size_t arm, size_t
   lks_config config;
   lks_comparison_run_config(&config, comparison, arm, seed);
   lks_status status = lks_folder_make(config.output);
-  if (status == LKS_OK) status = write_config(&config);
-  for (size_t epoch = 1; epoch <= epochs && status == LKS_OK; epoch++) {
+  if (!status) status = write_config(&config);
+  for (size_t epoch = 1; epoch <= epochs && !status; epoch++) {
     status = write_epoch(&config, epoch, run);
-    if (status == LKS_OK) status = write_noise(config.output, epoch, &comparison->arm[arm]);
+    if (!status) status = write_noise(config.output, epoch, &comparison->arm[arm]);
   }
-  if (status != LKS_OK || epochs < MADE_UP_EPOCHS) return status;
+  if (status || epochs < MADE_UP_EPOCHS) return status;
   const bool norm = comparison->arm[arm].group > 0;
   lks_run_result result = {.lr = config.lr,
                            .precise_loss = norm ? 1 - run->test_accuracy : NAN,

@@ -4,10 +4,10 @@
 
 void naive_batch_norm_moments(double *mean, double *variance, const float *x, size_t rows, size_t channels)
 {
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     mean[c] = variance[c] = 0;
-    for (size_t r = 0; r < rows; ++r) mean[c] += x[r * channels + c] / (double)rows;
-    for (size_t r = 0; r < rows; ++r) variance[c] += pow(x[r * channels + c] - mean[c], 2) / (double)rows;
+    for (size_t r = 0; r < rows; r++) mean[c] += x[r * channels + c] / (double)rows;
+    for (size_t r = 0; r < rows; r++) variance[c] += pow(x[r * channels + c] - mean[c], 2) / (double)rows;
   }
 }
 
@@ -15,7 +15,7 @@ void naive_batch_norm_forward(double *y, const float *x, const float *residual, 
                               const double *variance, const float *gamma, const float *beta, double epsilon,
                               bool relu, size_t rows, size_t channels)
 {
-  for (size_t i = 0; i < rows * channels; ++i) {
+  for (size_t i = 0; i < rows * channels; i++) {
     const size_t c = i % channels;
     y[i] = (gamma ? gamma[c] : 1.0) * (x[i] - mean[c]) / sqrt(variance[c] + epsilon);
     y[i] += (beta ? beta[c] : 0.0) + (residual ? residual[i] : 0.0);
@@ -27,7 +27,7 @@ void naive_batch_norm_backward(double *dx, double *dgamma, double *dbeta, const 
                                const double *mean, const double *variance, const float *gamma, double epsilon,
                                size_t rows, size_t channels)
 {
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     const double rstd = 1 / sqrt(variance[c] + epsilon);
     dgamma[c] = dbeta[c] = 0;
     for (size_t i = c; i < rows * channels; i += channels) {

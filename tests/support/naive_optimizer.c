@@ -12,7 +12,7 @@ void naive_sgd(naive_parameter *p, double g, double lr, double momentum, double 
 void naive_adam(naive_parameter *p, double g, double lr, double beta1, double beta2, double epsilon,
                 double decay, bool decoupled)
 {
-  ++p->steps;
+  p->steps++;
   if (decoupled)
     p->w -= lr * decay * p->w;
   else

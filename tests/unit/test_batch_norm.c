@@ -87,13 +87,13 @@ static void run_backward(void *out, void *context)
 static void test_every_level_gives_the_same_bits(void **state)
 {
   (void)state;
-  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; ++shape) {
+  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; shape++) {
     const size_t rows = row_counts[shape / CHANNEL_COUNTS], channels = channel_counts[shape % CHANNEL_COUNTS];
     batch_make(rows, channels, 3, 2);
     const size_t sums = 2 * channels * sizeof(double), values = rows * channels * sizeof(float);
     assert_true(kernel_test_same_bits(run_sums, NULL, sums));
     assert_true(kernel_test_same_bits(run_backward, NULL, values));
-    for (int variant = 0; variant < 4; ++variant) {
+    for (int variant = 0; variant < 4; variant++) {
       with.relu = with.y = variant & 1;
       with.residual = with.dy2 = variant & 2;
       assert_true(kernel_test_same_bits(run_forward, NULL, values));
@@ -108,7 +108,7 @@ static double in_fours(const double *term, size_t count)
   double sum = 0;
   size_t i = 0;
   for (; i + 4 <= count; i += 4) sum += (term[i] + term[i + 1]) + (term[i + 2] + term[i + 3]);
-  for (; i < count; ++i) sum += term[i];
+  for (; i < count; i++) sum += term[i];
   return sum;
 }
 
@@ -116,13 +116,13 @@ static void test_sums_run_in_fours(void **state)
 {
   (void)state;
   static double out[2 * MAX_CHANNELS];
-  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; ++shape) {
+  for (size_t shape = 0; shape < ROW_COUNTS * CHANNEL_COUNTS; shape++) {
     const size_t rows = row_counts[shape / CHANNEL_COUNTS], channels = channel_counts[shape % CHANNEL_COUNTS];
     batch_make(rows, channels, 3, 2);
     run_sums(out, NULL);
-    for (size_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < channels; c++) {
       static double term[MAX_ROWS], square[MAX_ROWS];
-      for (size_t r = 0; r < rows; ++r) {
+      for (size_t r = 0; r < rows; r++) {
         term[r] = b.x[r * channels + c];
         square[r] = term[r] * term[r];
       }
@@ -137,7 +137,7 @@ static void test_sums_run_in_fours(void **state)
 static double forward_error(const float *y, const double *twin, const float *residual)
 {
   double worst = 0;
-  for (size_t i = 0; i < b.rows * b.channels; ++i) {
+  for (size_t i = 0; i < b.rows * b.channels; i++) {
     const size_t c = i % b.channels;
     const double normal = b.gamma[c] * (b.x[i] - b.mean[c]) / sqrt(b.variance[c] + epsilon);
     const double scale = fabs(normal) + fabs((double)b.beta[c]) + (residual ? fabs((double)residual[i]) : 0);
@@ -155,8 +155,8 @@ static void test_forward_is_the_twin(void **state)
   (void)state;
   static float y[MAX];
   static double twin[MAX];
-  for (size_t k = 0; k < 3; ++k) {
-    for (int variant = 0; variant < 4; ++variant) {
+  for (size_t k = 0; k < 3; k++) {
+    for (int variant = 0; variant < 4; variant++) {
       batch_make(64, 17, offsets[k], 1);
       with.relu = variant & 1;
       with.residual = variant & 2;
@@ -174,7 +174,7 @@ static void test_gamma_and_beta_are_1_and_0_when_absent(void **state)
   (void)state;
   batch_make(64, 17, 3, 2);
   lks_batch_norm_form_set(&b.form, b.mean, b.variance, NULL, NULL, epsilon, b.channels);
-  for (size_t c = 0; c < b.channels; ++c) {
+  for (size_t c = 0; c < b.channels; c++) {
     assert_true(b.form.scale[c] == b.form.rstd[c]);
     assert_true(b.form.shift[c] == b.form.offset[c]);
     assert_true(fabs((double)b.form.rstd[c] * sqrt(b.variance[c] + epsilon) - 1) <= 1.01 * ulp);
@@ -189,7 +189,7 @@ static void test_large_mean_keeps_the_variance(void **state)
   batch_make(1000, 16, 1000, 1);
   run_sums(sum, NULL);
   double lost = 0;
-  for (size_t c = 0; c < b.channels; ++c) {
+  for (size_t c = 0; c < b.channels; c++) {
     const double n = (double)b.rows, mean = sum[c] / n;
     assert_true(fabs((sum[b.channels + c] / n - mean * mean) / b.variance[c] - 1) < 1e-6);
     float sum_fp32 = 0, square_sum_fp32 = 0;
@@ -207,13 +207,13 @@ static void test_backward_sums_mask_and_add(void **state)
 {
   (void)state;
   static double out[2 * MAX_CHANNELS + MAX / 2 + 1];
-  for (int variant = 0; variant < 4; ++variant) {
+  for (int variant = 0; variant < 4; variant++) {
     batch_make(64, 17, 3, 2);
     with.y = variant & 1;
     with.dy2 = variant & 2;
     run_backward_sums(out, NULL);
     const float *g = (const float *)(out + 2 * b.channels);
-    for (size_t c = 0; c < b.channels; ++c) {
+    for (size_t c = 0; c < b.channels; c++) {
       double sum = 0, xhat_sum = 0, size = 0;
       for (size_t i = c; i < b.rows * b.channels; i += b.channels) {
         const float both = with.dy2 ? b.dy[i] + b.dy2[i] : b.dy[i];
@@ -236,17 +236,17 @@ static void test_backward_is_the_twin(void **state)
   (void)state;
   static float dx[MAX];
   static double twin[MAX], dgamma[MAX_CHANNELS], dbeta[MAX_CHANNELS];
-  for (size_t k = 0; k < 3; ++k) {
+  for (size_t k = 0; k < 3; k++) {
     batch_make(64, 17, offsets[k], 1);
     naive_batch_norm_backward(twin, dgamma, dbeta, b.dy, b.x, b.mean, b.variance, b.gamma, epsilon, b.rows,
                               b.channels);
-    for (size_t c = 0; c < b.channels; ++c) {
+    for (size_t c = 0; c < b.channels; c++) {
       b.dy_mean[c] = dbeta[c] / (double)b.rows;
       b.dy_xhat_mean[c] = dgamma[c] / (double)b.rows;
     }
     lks_batch_norm_backward(dx, b.dy, b.x, &b.form, b.dy_mean, b.dy_xhat_mean, b.coefficient, b.rows,
                             b.channels, LKS_FP32);
-    for (size_t i = 0; i < b.rows * b.channels; ++i) {
+    for (size_t i = 0; i < b.rows * b.channels; i++) {
       const size_t c = i % b.channels;
       const double rstd = 1 / sqrt(b.variance[c] + epsilon), x_hat = (b.x[i] - b.mean[c]) * rstd;
       const double size =
@@ -265,7 +265,7 @@ static void test_twin_has_the_gradient_of_its_forward(void **state)
   batch_make(ROWS, CHANNELS, 0, 1);
   naive_batch_norm_backward(dx, dgamma, dbeta, b.dy, b.x, b.mean, b.variance, b.gamma, epsilon, ROWS,
                             CHANNELS);
-  for (size_t i = 0; i < COUNT; ++i) {
+  for (size_t i = 0; i < COUNT; i++) {
     const float held = b.x[i], step = 0x1p-10f;
     double slope = 0;
     for (int side = -1; side <= 1; side += 2) {
@@ -274,7 +274,7 @@ static void test_twin_has_the_gradient_of_its_forward(void **state)
       naive_batch_norm_moments(b.mean, b.variance, b.x, ROWS, CHANNELS);
       naive_batch_norm_forward(y, b.x, NULL, b.mean, b.variance, b.gamma, b.beta, epsilon, false, ROWS,
                                CHANNELS);
-      for (size_t j = 0; j < COUNT; ++j) slope += sign * b.dy[j] * y[j];
+      for (size_t j = 0; j < COUNT; j++) slope += sign * b.dy[j] * y[j];
     }
     b.x[i] = held;
     assert_true(fabs(slope - dx[i]) < 1e-4);
@@ -286,7 +286,7 @@ static void test_in_place_is_out_of_place(void **state)
   (void)state;
   static float out[MAX], in[MAX];
   static double sums[2][2 * MAX_CHANNELS];
-  for (size_t k = 0; k < CHANNEL_COUNTS; ++k) {
+  for (size_t k = 0; k < CHANNEL_COUNTS; k++) {
     const size_t rows = 64, channels = channel_counts[k], count = rows * channels;
     batch_make(rows, channels, 3, 2);
     lks_batch_norm_forward(out, b.x, b.residual, &b.form, true, rows, channels, LKS_FP32);

@@ -52,7 +52,7 @@ static void fill(void *out, size_t count, uint32_t seed, double mean, double std
 {
   static float wide[MAX];
   kernel_test_fill(wide, count, seed, mean, std);
-  for (size_t i = 0; i < count; ++i) lks_type_store(out, i, wide[i], b.type);
+  for (size_t i = 0; i < count; i++) lks_type_store(out, i, wide[i], b.type);
 }
 
 static void batch_make(size_t shape, size_t channels, lks_type type, bool relu)
@@ -72,7 +72,7 @@ static void batch_make(size_t shape, size_t channels, lks_type type, bool relu)
   fill(b.g, b.windows * channels, 2, 0.1, 1);
   kernel_test_fill(gamma, channels, 3, 0.3, 1); /* some are negative, which turns the order of a window */
   kernel_test_fill(beta, channels, 4, 0, 0.5);
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     mean[c] = 3 + 0.01 * (double)c;
     variance[c] = 4 + 0.1 * (double)c;
     b.mean_dy[c] = 0.1 + 0.001 * (double)c;
@@ -114,12 +114,12 @@ static void check_forward(void)
   static float x[MAX], norm[MAX];
   static double rounded[MAX];
   const size_t rows = b.places, count = rows * b.channels;
-  for (size_t i = 0; i < count; ++i) x[i] = lks_type_load(b.x, i, b.type);
+  for (size_t i = 0; i < count; i++) x[i] = lks_type_load(b.x, i, b.type);
   lks_batch_norm_forward(norm, x, NULL, &b.form, false, rows, b.channels, LKS_FP32);
   lks_batch_norm_forward(rounded, b.x, NULL, &b.form, b.relu, rows, b.channels, b.type);
-  for (size_t i = 0; i < b.windows * b.channels; ++i) {
+  for (size_t i = 0; i < b.windows * b.channels; i++) {
     size_t argmax = 0;
-    for (size_t cell = 1; cell < cells(); ++cell)
+    for (size_t cell = 1; cell < cells(); cell++)
       if (norm[place(i, cell)] > norm[place(i, argmax)]) argmax = cell;
     const size_t at = place(i, argmax);
     assert_int_equal(got.argmax[i], argmax);
@@ -132,7 +132,7 @@ static void check_backward(void)
 {
   static double scattered[MAX], dx[MAX];
   memset(scattered, 0, sizeof scattered);
-  for (size_t i = 0; i < b.windows * b.channels; ++i)
+  for (size_t i = 0; i < b.windows * b.channels; i++)
     lks_type_store(scattered, place(i, got.argmax[i]), lks_type_load(b.g, i, b.type), b.type);
   lks_batch_norm_backward(dx, scattered, b.x, &b.form, b.mean_dy, b.mean_dy_xhat, b.coefficient, b.places,
                           b.channels, b.type);
@@ -142,8 +142,8 @@ static void check_backward(void)
 static void test_one_pass_is_three(void **state)
 {
   (void)state;
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
-    for (int variant = 0; variant < 4 * CHANNEL_COUNTS; ++variant) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
+    for (int variant = 0; variant < 4 * CHANNEL_COUNTS; variant++) {
       batch_make(shape, channel_counts[variant / 4], variant & 1 ? LKS_BF16 : LKS_FP32, variant & 2);
       assert_true(kernel_test_same_bits(run, NULL, sizeof got));
       run(&got, NULL);
@@ -176,11 +176,11 @@ static void test_argmax(void **state)
   static float one[] = {1}, zero[] = {0}, half[] = {0.001f};
   const lks_batch_norm_form form = {zero, half, one, one, zero}; /* 1 + 0.001 x: in bf16 1 for all but 9 */
   const lks_pool_grid grid = {2, 2, 2, 2};
-  for (int type = LKS_FP32; type <= LKS_BF16; ++type) {
-    for (size_t w = 0; w < sizeof windows / sizeof *windows; ++w) {
+  for (int type = LKS_FP32; type <= LKS_BF16; type++) {
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
       float x[4], y, chosen;
       uint8_t argmax;
-      for (size_t i = 0; i < 4; ++i) lks_type_store(x, i, windows[w][i], (lks_type)type);
+      for (size_t i = 0; i < 4; i++) lks_type_store(x, i, windows[w][i], (lks_type)type);
       lks_batch_norm_pool_forward(&y, &chosen, &argmax, x, &form, true, &grid, 1, 1, (lks_type)type);
       assert_int_equal(argmax, first[w]);
       assert_int_equal(isnan(lks_type_load(&y, 0, (lks_type)type)) != 0, w == 2);

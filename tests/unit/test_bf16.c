@@ -41,15 +41,15 @@ static void fill(uint16_t *x, size_t count, uint32_t seed, double mean, double s
 {
   static float wide[MAX];
   kernel_test_fill(wide, count, seed, mean, std);
-  for (size_t i = 0; i < count; ++i) x[i] = lks_bf16_from_float(wide[i]);
+  for (size_t i = 0; i < count; i++) x[i] = lks_bf16_from_float(wide[i]);
 }
 
 static void moments(double *mean, double *variance, const uint16_t *x)
 {
-  for (size_t c = 0; c < b.channels; ++c) {
+  for (size_t c = 0; c < b.channels; c++) {
     mean[c] = variance[c] = 0;
-    for (size_t r = 0; r < b.rows; ++r) mean[c] += value(x, r * b.channels + c) / (double)b.rows;
-    for (size_t r = 0; r < b.rows; ++r)
+    for (size_t r = 0; r < b.rows; r++) mean[c] += value(x, r * b.channels + c) / (double)b.rows;
+    for (size_t r = 0; r < b.rows; r++)
       variance[c] += pow(value(x, r * b.channels + c) - mean[c], 2) / (double)b.rows;
   }
 }
@@ -88,7 +88,7 @@ static uint16_t nearest(float v)
 static void test_rounding_is_to_nearest_even(void **state)
 {
   (void)state;
-  for (uint64_t i = 0; i < 1u << 22; ++i) {
+  for (uint64_t i = 0; i < 1u << 22; i++) {
     const uint32_t bits = (uint32_t)(i * 1021 + (i << 15)); /* all exponents, ties among them */
     float v;
     memcpy(&v, &bits, sizeof v);
@@ -100,7 +100,7 @@ static void test_rounding_is_to_nearest_even(void **state)
     else if (got != nearest(v))
       fail_msg("%a is rounded to %a", (double)v, (double)lks_bf16_to_float(got));
   }
-  for (uint32_t h = 0; h < 1u << 16; ++h) {
+  for (uint32_t h = 0; h < 1u << 16; h++) {
     const float v = lks_bf16_to_float((uint16_t)h);
     if (isnormal(v) || isinf(v)) assert_int_equal(lks_bf16_from_float(v), h);
   }
@@ -125,15 +125,15 @@ static void test_rounding_of_arrays(void **state)
   (void)state;
   static float wide[2 * MAX];
   static rounded got;
-  for (uint32_t i = 0; i < 2 * MAX; ++i) {
+  for (uint32_t i = 0; i < 2 * MAX; i++) {
     const uint32_t bits = i * 2654435761u;
     memcpy(wide + i, &bits, sizeof bits);
   }
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
     batch_make(shape, 0, 1);
     assert_true(kernel_test_same_bits(run_rounding, wide, sizeof got));
     run_rounding(&got, wide);
-    for (size_t i = 0; i < b.count; ++i) {
+    for (size_t i = 0; i < b.count; i++) {
       const uint16_t first = lks_bf16_from_float(wide[i]), second = lks_bf16_from_float(wide[MAX + i]);
       assert_int_equal(got.one[i], first);
       assert_int_equal(got.pairs[2 * i], first);
@@ -199,14 +199,14 @@ static double expected(int what, size_t i)
 static void test_elementwise(void **state)
 {
   (void)state;
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
     batch_make(shape, 0.2, 1);
-    for (int what = RELU; what < ELEMENTWISE; ++what) {
+    for (int what = RELU; what < ELEMENTWISE; what++) {
       const size_t count = what == IMAGE ? b.count / 30 * 30 : b.count;
       assert_true(kernel_test_same_bits(elementwise, &what, count * sizeof(uint16_t)));
       if (what > ADD) continue;
       elementwise(b.out, &what);
-      for (size_t i = 0; i < count; ++i)
+      for (size_t i = 0; i < count; i++)
         assert_true(fabs(value(b.out, i) - expected(what, i)) <= rounding * fabs(expected(what, i)) + 1e-30);
     }
   }
@@ -221,12 +221,12 @@ static void test_input_and_dropout_are_those_of_fp32(void **state)
   int what = IMAGE;
   elementwise(b.out, &what);
   lks_input_image(wide, (const uint8_t *)b.x, scale, offset, 1, -2, 1, b.count / 30, 10, 3, LKS_FP32);
-  for (size_t i = 0; i < b.count / 30 * 30; ++i) assert_int_equal(b.out[i], lks_bf16_from_float(wide[i]));
+  for (size_t i = 0; i < b.count / 30 * 30; i++) assert_int_equal(b.out[i], lks_bf16_from_float(wide[i]));
   what = DROPOUT;
   elementwise(b.out, &what);
-  for (size_t i = 0; i < b.count; ++i) wide[i] = lks_bf16_to_float(b.x[i]);
+  for (size_t i = 0; i < b.count; i++) wide[i] = lks_bf16_to_float(b.x[i]);
   lks_dropout(dropped, wide, 0.3, &key, b.count, LKS_FP32);
-  for (size_t i = 0; i < b.count; ++i) assert_int_equal(b.out[i], lks_bf16_from_float(dropped[i]));
+  for (size_t i = 0; i < b.count; i++) assert_int_equal(b.out[i], lks_bf16_from_float(dropped[i]));
 }
 
 static void run_sums(void *out, void *context)
@@ -242,12 +242,12 @@ static void test_sums(void **state)
   (void)state;
   static const double means[] = {0, 3, -1000}, stds[] = {1, 2, 30};
   static double out[2 * MAX_CHANNELS];
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
-    for (int k = 0; k < 3; ++k) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
+    for (int k = 0; k < 3; k++) {
       batch_make(shape, means[k], stds[k]);
       assert_true(kernel_test_same_bits(run_sums, NULL, 2 * b.channels * sizeof(double)));
       run_sums(out, NULL);
-      for (size_t c = 0; c < b.channels && b.rows; ++c) {
+      for (size_t c = 0; c < b.channels && b.rows; c++) {
         const double n = (double)b.rows, mean = out[c] / n;
         const double variance = out[b.channels + c] / n - mean * mean, first = value(b.x, c);
         const double spread = b.variance[c] + pow(b.mean[c] - first, 2); /* mean of (x - first)^2 */
@@ -272,7 +272,7 @@ static void run_forward(void *out, void *context)
 static void check_forward(void)
 {
   run_forward(b.out, NULL);
-  for (size_t i = 0; i < b.count; ++i) {
+  for (size_t i = 0; i < b.count; i++) {
     const size_t c = i % b.channels;
     const double scaled = b.gamma[c] * (value(b.x, i) - b.mean[c]) / sqrt(b.variance[c] + epsilon);
     double y = scaled + b.beta[c] + (with.residual ? value(b.dy2, i) : 0);
@@ -295,7 +295,7 @@ static void check_backward_sums(void)
   static double out[2 * MAX_CHANNELS + MAX];
   run_backward_sums(out, NULL);
   const uint16_t *g = (const uint16_t *)(out + 2 * b.channels);
-  for (size_t c = 0; c < b.channels; ++c) {
+  for (size_t c = 0; c < b.channels; c++) {
     double sum = 0, dot = 0, size = 0, dot_size = 0;
     for (size_t i = c; i < b.count; i += b.channels) {
       double whole = value(b.dy, i) + (with.dy2 ? value(b.dy2, i) : 0);
@@ -321,7 +321,7 @@ static void run_backward(void *out, void *context)
 static void check_backward(void)
 {
   run_backward(b.out, NULL);
-  for (size_t i = 0; i < b.count; ++i) {
+  for (size_t i = 0; i < b.count; i++) {
     const size_t c = i % b.channels;
     const double rstd = 1 / sqrt(b.variance[c] + epsilon), x_hat = (value(b.x, i) - b.mean[c]) * rstd;
     const double dx = b.gamma[c] * rstd * (value(b.dy, i) - b.mean[c] - x_hat * b.variance[c]);
@@ -334,10 +334,10 @@ static void check_backward(void)
 static void test_batch_norm(void **state)
 {
   (void)state;
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
     batch_make(shape, 3, 2);
     const size_t sums = 2 * b.channels * sizeof(double), values = b.count * sizeof(uint16_t);
-    for (int variant = 0; variant < 4; ++variant) {
+    for (int variant = 0; variant < 4; variant++) {
       with.relu = with.y = variant & 1;
       with.residual = with.dy2 = variant & 2;
       assert_true(kernel_test_same_bits(run_forward, NULL, values));
@@ -360,12 +360,12 @@ static void test_extremes(void **state)
                                       0x7f80, 0xff80, 0xffc0, 0x0000, 0x8000};
   enum { EXTREMES = sizeof extremes / sizeof *extremes };
   batch_make(SHAPES - 1, 0, 1);
-  for (size_t i = 0; i < b.count; ++i) {
+  for (size_t i = 0; i < b.count; i++) {
     b.x[i] = extremes[i % EXTREMES];
     b.dy[i] = extremes[i / EXTREMES % EXTREMES];
     b.y[i] = extremes[(i + 3) % EXTREMES];
   }
-  for (int what = RELU; what <= DROPOUT; ++what)
+  for (int what = RELU; what <= DROPOUT; what++)
     assert_true(kernel_test_same_bits(elementwise, &what, b.count * sizeof(uint16_t)));
   int what = RELU;
   elementwise(b.out, &what);
@@ -374,7 +374,7 @@ static void test_extremes(void **state)
   what = RELU_BACKWARD; /* y is not a number: no gradient */
   elementwise(b.out, &what);
   assert_int_equal(b.out[5], 0);
-  for (size_t c = 0; c < b.channels; ++c) {
+  for (size_t c = 0; c < b.channels; c++) {
     b.form.mean[c] = b.form.shift[c] = 0;
     b.form.scale[c] = 1;
   }
@@ -392,7 +392,7 @@ static void run_loss(void *out, void *context)
   static int32_t label[MAX_ROWS];
   const lks_type type = *(const lks_type *)context;
   kernel_test_fill(logits, b.count, 12, 0, 3);
-  for (size_t r = 0; r < b.rows; ++r) label[r] = (int32_t)(r % b.channels);
+  for (size_t r = 0; r < b.rows; r++) label[r] = (int32_t)(r % b.channels);
   lks_softmax_cross_entropy(loss, correct, out, NULL, logits, label, 0.1, 1.0 / 64, b.rows, b.channels, type);
 }
 
@@ -401,12 +401,12 @@ static void test_gradient_of_the_loss_is_that_of_fp32(void **state)
   (void)state;
   static float wide[MAX];
   lks_type fp32 = LKS_FP32, bf16 = LKS_BF16;
-  for (size_t shape = 0; shape < SHAPES; ++shape) {
+  for (size_t shape = 0; shape < SHAPES; shape++) {
     batch_make(shape, 0, 1);
     assert_true(kernel_test_same_bits(run_loss, &bf16, b.count * sizeof(uint16_t)));
     run_loss(wide, &fp32);
     run_loss(b.out, &bf16);
-    for (size_t i = 0; i < b.count; ++i) assert_int_equal(b.out[i], lks_bf16_from_float(wide[i]));
+    for (size_t i = 0; i < b.count; i++) assert_int_equal(b.out[i], lks_bf16_from_float(wide[i]));
   }
 }
 

@@ -114,7 +114,7 @@ static void test_every_flipped_bit_is_noticed(void **state)
     lks_snapshot snapshot;
     const lks_status status = lks_checkpoint_read(&header, &snapshot, path);
     noticed += status == LKS_ERR_DATA;
-    if (status == LKS_OK) {
+    if (!status) {
       lks_checkpoint_header_clear(&header);
       lks_snapshot_clear(&snapshot);
       if (!reads_back(1.0f)) fail_msg("bit %zu of %zu was flipped, which went unnoticed", bit, 8 * bytes);

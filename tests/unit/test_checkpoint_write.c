@@ -296,7 +296,7 @@ static lks_status parse(const char *image, size_t bytes)
   lks_checkpoint_header header;
   lks_snapshot snapshot;
   const lks_status status = lks_checkpoint_parse(&header, &snapshot, image, bytes);
-  if (status == LKS_OK) {
+  if (!status) {
     lks_checkpoint_header_clear(&header);
     lks_snapshot_clear(&snapshot);
   }
@@ -319,7 +319,7 @@ static void test_each_call_of_reading_fails(void **state)
     const lks_status status = parse(image, bytes);
     plan.kind = NONE;
     ignored += status == LKS_OK;
-    if (status != LKS_OK && status != LKS_ERR_DATA) fail_msg("call %d: status %d", number, status);
+    if (status && status != LKS_ERR_DATA) fail_msg("call %d: status %d", number, status);
     if (hdf5_identifiers() != 0) fail_msg("call %d: identifiers of HDF5 were left", number);
   }
   lks_free(image);

@@ -53,7 +53,7 @@ static void test_every_level_gives_the_same_bits(void **state)
 {
   (void)state;
   static const size_t counts[] = {0, 1, 3, 10, 16, 17, 64, 100, MAX};
-  for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i) {
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     size_t count = counts[i];
     assert_true(kernel_test_same_bits(run_all, &count, 9 * count * sizeof(float)));
   }
@@ -66,7 +66,7 @@ static void test_values(void **state)
   size_t count = MAX;
   const lks_random_key k = key();
   run_all(y, &count);
-  for (size_t i = 0; i < MAX; ++i) {
+  for (size_t i = 0; i < MAX; i++) {
     const double sigmoid = 1 / (1 + exp(-(double)a[i])), slope = (double)b[i] * (1 - (double)b[i]);
     assert_true(y[i] == fmax(0, a[i]));
     assert_true(y[MAX + i] == (b[i] > 0 ? a[i] : 0));
@@ -89,7 +89,7 @@ static void test_in_place_is_out_of_place(void **state)
   size_t count = MAX;
   const lks_random_key k = key();
   run_all(out, &count);
-  for (size_t i = 0; i < 9; ++i) memcpy(in[i], a, sizeof a);
+  for (size_t i = 0; i < 9; i++) memcpy(in[i], a, sizeof a);
   lks_relu_forward(in[0], in[0], MAX, LKS_FP32);
   lks_relu_backward(in[1], in[1], b, MAX, LKS_FP32);
   lks_sigmoid_forward(in[2], in[2], MAX, LKS_FP32);
@@ -116,7 +116,7 @@ static void test_edges(void **state)
   assert_true(isnan(y[0]) && y[1] == 0 && y[2] == 1 && y[3] == 0.5f && y[4] == 0 && y[5] == 1 &&
               y[7] == 0.5f);
   assert_true(y[6] >= 0 && y[6] < 1e-44f); /* exp(-104) = 6.8e-46 is below half of the least subnormal */
-  for (size_t i = 0; i < 8; ++i) y[i] = NAN;
+  for (size_t i = 0; i < 8; i++) y[i] = NAN;
   lks_relu_backward(y, a, y, 8, LKS_FP32);
   assert_true(y[0] == 0);
 }
@@ -126,14 +126,14 @@ static void test_dropout_keeps_its_share(void **state)
   (void)state;
   static float ones[MAX], y[MAX], z[MAX];
   lks_random_key k = key();
-  for (size_t i = 0; i < MAX; ++i) ones[i] = 1;
+  for (size_t i = 0; i < MAX; i++) ones[i] = 1;
   lks_dropout(y, ones, 0, &k, MAX, LKS_FP32);
   assert_memory_equal(y, ones, sizeof y);
   lks_dropout(y, ones, 0.25, &k, MAX, LKS_FP32);
   size_t kept = 0;
-  for (size_t i = 0; i < MAX; ++i) kept += y[i] != 0;
+  for (size_t i = 0; i < MAX; i++) kept += y[i] != 0;
   assert_true(fabs((double)kept / MAX - 0.75) < 5 * sqrt(0.75 * 0.25 / MAX));
-  ++k.sample; /* another sample, another mask */
+  k.sample++; /* another sample, another mask */
   lks_dropout(z, ones, 0.25, &k, MAX, LKS_FP32);
   assert_memory_not_equal(y, z, sizeof y);
 }
@@ -157,7 +157,7 @@ static void check_picture(float *y, const naive_picture *p, int shift_y, int shi
 {
   lks_input_image(y, p->x, p->scale, p->offset, shift_y, shift_x, flip, p->height, p->width, p->channels,
                   LKS_FP32);
-  for (size_t i = 0; i < p->height * p->width * p->channels; ++i) {
+  for (size_t i = 0; i < p->height * p->width * p->channels; i++) {
     const size_t c = i % p->channels, pixel = i / p->channels;
     const double twin = naive_input_image(p, shift_y, shift_x, flip, pixel / p->width, pixel % p->width, c);
     assert_true(fabs(y[i] - twin) <=
@@ -171,10 +171,10 @@ static void test_pictures_move_and_flip(void **state)
   enum { HEIGHT = 5, WIDTH = 7, MAX_CHANNELS = 3 };
   static uint8_t x[HEIGHT * WIDTH * MAX_CHANNELS];
   static float y[HEIGHT * WIDTH * MAX_CHANNELS];
-  for (size_t i = 0; i < sizeof x; ++i) x[i] = (uint8_t)(i * 37 + 1);
+  for (size_t i = 0; i < sizeof x; i++) x[i] = (uint8_t)(i * 37 + 1);
   static const int shifts[] = {0, 1, -1, 4, -4, 5, -5, 7, -7, 9, -9, 2000000000, -2000000000};
   enum { SHIFTS = sizeof shifts / sizeof *shifts };
-  for (size_t variant = 0; variant < 2 * 2 * SHIFTS * SHIFTS; ++variant) {
+  for (size_t variant = 0; variant < 2 * 2 * SHIFTS * SHIFTS; variant++) {
     const size_t channels = variant & 2 ? 1 : MAX_CHANNELS;
     const naive_picture picture = {x, scale, offset, HEIGHT, WIDTH, channels};
     check_picture(y, &picture, shifts[variant / 4 % SHIFTS], shifts[variant / 4 / SHIFTS], variant & 1);
@@ -191,11 +191,11 @@ static void test_wide_and_deep_pictures(void **state)
                                      {2, 5, 1024}, {2, 5, 1025}, {1, 2100, 5}, {4, 1, 40}};
   static uint8_t x[MOST];
   static float y[MOST];
-  for (size_t i = 0; i < sizeof x; ++i) x[i] = (uint8_t)(i * 37 + i / 256);
-  for (size_t k = 0; k < sizeof shapes / sizeof *shapes; ++k) {
+  for (size_t i = 0; i < sizeof x; i++) x[i] = (uint8_t)(i * 37 + i / 256);
+  for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
     const naive_picture picture = {x, scale, offset, shapes[k][0], shapes[k][1], shapes[k][2]};
-    for (int flip = 0; flip < 2; ++flip)
-      for (int shift = -1; shift <= 1; ++shift) check_picture(y, &picture, -shift, shift, flip);
+    for (int flip = 0; flip < 2; flip++)
+      for (int shift = -1; shift <= 1; shift++) check_picture(y, &picture, -shift, shift, flip);
   }
 }
 

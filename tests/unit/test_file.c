@@ -190,7 +190,7 @@ static void *rewrite(void *shared)
   rewriting *mine = shared;
   char path[256];
   snprintf(path, sizeof path, "%s/raced", folder);
-  while (mine->status == LKS_OK && !atomic_load(&mine->stop)) {
+  while (!mine->status && !atomic_load(&mine->stop)) {
     size_t bytes = mine->writes++ % 2 ? SMALL : LARGE;
     memset(content, bytes == SMALL ? 's' : 'l', bytes);
     mine->status = lks_file_write(path, content, bytes);

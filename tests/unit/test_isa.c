@@ -73,7 +73,7 @@ static void test_best_agrees_with_the_kernel(void **state)
   static const char *const flags[] = {"avx2", "avx512dq", "avx512_bf16", "amx_tile"};
   char *kept[VARIABLES];
   int level = LKS_ISA_BASELINE;
-  while (level < LKS_ISA_AMX && linux_lists(flags[level])) ++level;
+  while (level < LKS_ISA_AMX && linux_lists(flags[level])) level++;
   take_bounds(kept);
   const lks_isa best = lks_isa_best();
   put_bounds(kept);

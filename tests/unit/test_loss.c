@@ -42,15 +42,15 @@ static void test_exp_is_within_two_ulp(void **state)
 {
   (void)state;
   static const double ranges[][2] = {{-745, 709.7}, {-1, 1}, {-1e-9, 1e-9}, {-745.2, -708}, {709, 709.78}};
-  for (size_t r = 0; r < sizeof ranges / sizeof *ranges; ++r) {
+  for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
     double worst = 0;
-    for (int i = 0; i < SWEEP; ++i) {
+    for (int i = 0; i < SWEEP; i++) {
       const double x = uniform(ranges[r][0], ranges[r][1]);
       worst = fmax(worst, ulps(exp_of(x), expl(x)));
     }
     assert_true(worst < 2);
   }
-  for (int n = -1074; n <= 1023; ++n) { /* where the rounding of x / ln 2 changes */
+  for (int n = -1074; n <= 1023; n++) { /* where the rounding of x / ln 2 changes */
     const double x = (n + 0.5) * 0.6931471805599453;
     assert_true(x > 709.78 || ulps(exp_of(x), expl(x)) < 2);
   }
@@ -70,7 +70,7 @@ static void test_log_is_within_two_ulp(void **state)
 {
   (void)state;
   double worst = 0;
-  for (int i = 0; i < SWEEP; ++i) {
+  for (int i = 0; i < SWEEP; i++) {
     const double wide = ldexp(uniform(1, 2), (int)uniform(-1070, 1023)), near = uniform(0.6, 1.5);
     const double one = 1 + ldexp(uniform(-1, 1), (int)uniform(-52, -1));
     worst = fmax(worst, fmax(ulps(lks_log(wide), logl(wide)), ulps(lks_log(near), logl(near))));
@@ -88,7 +88,7 @@ static void test_log_at_its_edges(void **state)
   const double edges[] = {
       0x1p-1074,           3 * 0x1p-1074, DBL_MIN, 0x1.fffffffffffffp-1023, DBL_MAX, 0x1.6a09e667f3bcdp-1,
       0x1.6a09e667f3bccp-1};
-  for (size_t i = 0; i < sizeof edges / sizeof *edges; ++i)
+  for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
     assert_true(ulps(lks_log(edges[i]), logl(edges[i])) < 2);
 }
 
@@ -114,7 +114,7 @@ static void fill(size_t classes, double smoothing, double std)
   in.classes = classes;
   in.smoothing = smoothing;
   kernel_test_fill(in.logits, SAMPLES * classes, 5, 1, std);
-  for (size_t n = 0; n < SAMPLES; ++n) in.label[n] = (int32_t)(n * 13 % classes);
+  for (size_t n = 0; n < SAMPLES; n++) in.label[n] = (int32_t)(n * 13 % classes);
 }
 
 static void run(void *out, void *context)
@@ -131,17 +131,17 @@ static void test_loss_is_the_twin(void **state)
 {
   (void)state;
   static double softmax[MAX_CLASSES];
-  for (size_t k = 0; k < 2 * sizeof class_counts / sizeof *class_counts; ++k) {
+  for (size_t k = 0; k < 2 * sizeof class_counts / sizeof *class_counts; k++) {
     const double smoothing = k % 2 ? 0.1 : 0;
     const size_t classes = class_counts[k / 2];
     fill(classes, smoothing, 4);
     run(&r, NULL);
-    for (size_t n = 0; n < SAMPLES; ++n) {
+    for (size_t n = 0; n < SAMPLES; n++) {
       const float *logits = in.logits + n * classes;
       const double twin = naive_softmax_cross_entropy(softmax, logits, in.label[n], smoothing, classes);
       assert_true(fabs(r.loss[n] - twin) <= 1e-13 * (1 + twin));
       size_t best = 0;
-      for (size_t c = 0; c < classes; ++c) {
+      for (size_t c = 0; c < classes; c++) {
         const double target = smoothing / (double)classes + (c == (size_t)in.label[n] ? 1 - smoothing : 0);
         const double slope = 0.25 * (softmax[c] - target);
         best = logits[c] > logits[best] ? c : best;
@@ -156,7 +156,7 @@ static void test_loss_is_the_twin(void **state)
 static void test_every_level_gives_the_same_bits(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < sizeof class_counts / sizeof *class_counts; ++k) {
+  for (size_t k = 0; k < sizeof class_counts / sizeof *class_counts; k++) {
     fill(class_counts[k], 0.1, 20);
     assert_true(kernel_test_same_bits(run, NULL, sizeof(result)));
   }
@@ -180,7 +180,7 @@ static void test_ties_go_to_the_lowest_class(void **state)
 {
   (void)state;
   fill(10, 0, 1);
-  for (size_t i = 0; i < 10; ++i) in.logits[i] = in.logits[10 + i] = 2;
+  for (size_t i = 0; i < 10; i++) in.logits[i] = in.logits[10 + i] = 2;
   in.label[0] = 0;
   in.label[1] = 3;
   run(&r, NULL);
@@ -192,7 +192,7 @@ static void test_a_logit_that_is_not_finite_shows_in_the_loss(void **state)
 {
   (void)state;
   static const float bad[] = {NAN, INFINITY, -INFINITY};
-  for (size_t k = 0; k < 3; ++k) {
+  for (size_t k = 0; k < 3; k++) {
     for (size_t class = 0; class < 10; class += 9) {
       fill(10, 0, 1);
       in.logits[10 + class] = bad[k];

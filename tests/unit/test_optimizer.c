@@ -42,7 +42,7 @@ static void run(void *out, void *context)
   kernel_test_fill(r->w, n, 1, 0, 1);
   memset(r->m, 0, n * sizeof(float));
   memset(r->v, 0, n * sizeof(float));
-  for (int step = 1; step <= STEPS; ++step) {
+  for (int step = 1; step <= STEPS; step++) {
     gradient(g, step, n);
     if (how->adam)
       lks_adam_update(r->w, r->m, r->v, g, lr, beta1, beta2, epsilon, how->decay, how->decoupled,
@@ -69,7 +69,7 @@ static void test_every_level_gives_the_same_bits(void **state)
 {
   (void)state;
   static const size_t counts[] = {0, 1, 3, 10, 16, 17, 64, 100, MAX};
-  for (size_t i = 0; i < CHOICES * sizeof counts / sizeof *counts; ++i) {
+  for (size_t i = 0; i < CHOICES * sizeof counts / sizeof *counts; i++) {
     choice how = choices[i % CHOICES];
     how.count = counts[i / CHOICES];
     assert_true(kernel_test_same_bits(run, &how, sizeof(result)));
@@ -92,14 +92,14 @@ static void test_ten_steps_are_the_twin(void **state)
   static result r;
   static float start[MAX], g[STEPS + 1][MAX];
   kernel_test_fill(start, MAX, 1, 0, 1);
-  for (int step = 1; step <= STEPS; ++step) gradient(g[step], step, MAX);
-  for (size_t k = 0; k < CHOICES; ++k) {
+  for (int step = 1; step <= STEPS; step++) gradient(g[step], step, MAX);
+  for (size_t k = 0; k < CHOICES; k++) {
     choice how = choices[k];
     how.count = MAX;
     run(&r, &how);
-    for (size_t i = 0; i < MAX; ++i) {
+    for (size_t i = 0; i < MAX; i++) {
       naive_parameter p = {.w = start[i]};
-      for (int step = 1; step <= STEPS; ++step) naive_step(&p, g[step][i], &how);
+      for (int step = 1; step <= STEPS; step++) naive_step(&p, g[step][i], &how);
       assert_true(fabs(r.w[i] - p.w) <= STEPS * 8 * ulp);
     }
   }

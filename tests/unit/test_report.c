@@ -79,9 +79,9 @@ static bool make_report(const char *arms, size_t seeds, size_t epochs, size_t la
   assert_non_null(results);
   if (change != NULL) change(results);
   lks_status status = lks_table_make(&table, results);
-  if (status == LKS_OK) status = lks_plots_write(&drawn, &table, results);
-  if (status == LKS_OK) status = lks_html_write(&table, results, drawn);
-  if (status != LKS_OK) fail_msg("%s: %s", arms, lks_message());
+  if (!status) status = lks_plots_write(&drawn, &table, results);
+  if (!status) status = lks_html_write(&table, results, drawn);
+  if (status) fail_msg("%s: %s", arms, lks_message());
   lks_results_destroy(&results);
   return drawn;
 }

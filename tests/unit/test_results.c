@@ -28,8 +28,7 @@ static int set_up(void **state)
   made_up_folder(folder);
   comparison = made_up_comparison(folder, "sync,none", 3);
   lks_status status = lks_comparison_open(&comparison);
-  for (size_t i = 0; i < 5 && status == LKS_OK; i++)
-    status = made_up_run_write(&comparison, i / 3, i % 3, &usual);
+  for (size_t i = 0; i < 5 && !status; i++) status = made_up_run_write(&comparison, i / 3, i % 3, &usual);
   return status != LKS_OK;
 }
 

@@ -46,7 +46,7 @@ static lks_status write_runs(const lks_comparison *comparison, double images_per
 {
   lks_status status = lks_comparison_open(comparison);
   for (size_t arm = 0; arm < comparison->arms; arm++) {
-    for (size_t seed = 0; seed < comparison->seeds && status == LKS_OK; seed++) {
+    for (size_t seed = 0; seed < comparison->seeds && !status; seed++) {
       const bool bits_of_sync = arm == SYNC || arm == SAME;
       const made_up_run run = {accuracy(arm, seed), (int)(bits_of_sync ? seed : 100 * arm + seed),
                                images_per_second, ranks};

@@ -18,13 +18,13 @@ LKS_INLINE void forward_columns(const forward_arrays *a, bool relu, bool add, si
                                 size_t lanes, lks_type type)
 {
   lks_full mean[MOST], scale[MOST], shift[MOST];
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     shift[i] = lks_load(a->form->shift, c + i * LKS_FULL, lanes, LKS_FP32);
   }
-  for (size_t row = 0; row < a->rows; ++row) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (size_t row = 0; row < a->rows; row++) {
+    for (size_t i = 0; i < vectors; i++) {
       const size_t at = row * a->channels + c + i * LKS_FULL;
       lks_full v = (lks_load(a->x, at, lanes, type) - mean[i]) * scale[i] + shift[i];
       if (add) v += lks_load(a->residual, at, lanes, type);
@@ -77,14 +77,14 @@ LKS_INLINE void backward_columns(const backward_arrays *a, size_t c, const size_
                                  lks_type type)
 {
   lks_full mean[MOST], scale[MOST], slope[MOST], intercept[MOST];
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     slope[i] = lks_load(a->slope, c + i * LKS_FULL, lanes, LKS_FP32);
     intercept[i] = lks_load(a->intercept, c + i * LKS_FULL, lanes, LKS_FP32);
   }
-  for (size_t row = 0; row < a->rows; ++row) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (size_t row = 0; row < a->rows; row++) {
+    for (size_t i = 0; i < vectors; i++) {
       const size_t at = row * a->channels + c + i * LKS_FULL;
       const lks_full x = lks_load(a->x, at, lanes, type), g = lks_load(a->g, at, lanes, type);
       lks_store(a->dx, at, scale[i] * g + (slope[i] * (x - mean[i]) + intercept[i]), lanes, type);

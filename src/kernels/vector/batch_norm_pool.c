@@ -30,20 +30,20 @@ LKS_INLINE void forward_columns(const forward_arrays *a, const size_t height, co
   const size_t high = a->grid->in_height / height, wide = a->grid->in_width / width;
   const bool keep = a->argmax != NULL;
   lks_full mean[MOST], scale[MOST], shift[MOST];
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     mean[i] = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     scale[i] = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     shift[i] = lks_load(a->form->shift, c + i * LKS_FULL, lanes, LKS_FP32);
   }
   size_t out = c;
-  for (size_t top = 0; top < a->samples * high; ++top) {
+  for (size_t top = 0; top < a->samples * high; top++) {
     size_t corner = (top / high * a->grid->in_height + top % high * height) * line + c;
-    for (size_t left = 0; left < wide; ++left, corner += width * a->channels, out += a->channels) {
-      for (size_t i = 0; i < vectors; ++i) {
+    for (size_t left = 0; left < wide; left++, corner += width * a->channels, out += a->channels) {
+      for (size_t i = 0; i < vectors; i++) {
         lks_full best = {0}, chosen = {0};
         lks_full_mask argmax = {0};
         /* one loop: gcc 12 makes code that is a quarter slower of two, for windows of 2x2 */
-        for (size_t cell = 0; cell < height * width; ++cell) {
+        for (size_t cell = 0; cell < height * width; cell++) {
           const size_t at = corner + cell / width * line + cell % width * a->channels + i * LKS_FULL;
           const lks_full x = lks_load(a->x, at, lanes, type), v = (x - mean[i]) * scale[i] + shift[i];
           const lks_full_mask better = cell ? ~(v <= best) & (best == best) : ~(lks_full_mask){0};
@@ -117,7 +117,7 @@ LKS_INLINE void backward_outside(const backward_arrays *a, size_t at, size_t cou
                                  const size_t vectors, size_t lanes, lks_type type)
 {
   for (; count > 0; --count, at += a->channels)
-    for (size_t i = 0; i < vectors; ++i) backward_at(a, at + i * LKS_FULL, (lks_full){0}, &k[i], lanes, type);
+    for (size_t i = 0; i < vectors; i++) backward_at(a, at + i * LKS_FULL, (lks_full){0}, &k[i], lanes, type);
 }
 
 LKS_INLINE void backward_columns(const backward_arrays *a, const size_t height, const size_t width, size_t c,
@@ -127,23 +127,23 @@ LKS_INLINE void backward_columns(const backward_arrays *a, const size_t height, 
   const size_t line = grid->in_width * a->channels;
   const size_t high = grid->in_height / height, wide = grid->in_width / width;
   coefficients k[MOST];
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     k[i].mean = lks_load(a->form->mean, c + i * LKS_FULL, lanes, LKS_FP32);
     k[i].scale = lks_load(a->form->scale, c + i * LKS_FULL, lanes, LKS_FP32);
     k[i].slope = lks_load(a->slope, c + i * LKS_FULL, lanes, LKS_FP32);
     k[i].intercept = lks_load(a->intercept, c + i * LKS_FULL, lanes, LKS_FP32);
   }
   size_t out = c;
-  for (size_t sample = 0; sample < a->samples; ++sample) {
+  for (size_t sample = 0; sample < a->samples; sample++) {
     const size_t begin = sample * grid->in_height * line + c;
-    for (size_t top = 0; top < high; ++top) {
+    for (size_t top = 0; top < high; top++) {
       size_t corner = begin + top * height * line;
-      for (size_t left = 0; left < wide; ++left, corner += width * a->channels, out += a->channels) {
-        for (size_t i = 0; i < vectors; ++i) {
+      for (size_t left = 0; left < wide; left++, corner += width * a->channels, out += a->channels) {
+        for (size_t i = 0; i < vectors; i++) {
           const lks_full_mask g = (lks_full_mask)lks_load(a->g, out + i * LKS_FULL, lanes, type);
           const lks_full_mask argmax = lks_load_small(a->argmax + out + i * LKS_FULL, lanes);
-          for (size_t row = 0; row < height; ++row) {
-            for (size_t column = 0; column < width; ++column) {
+          for (size_t row = 0; row < height; row++) {
+            for (size_t column = 0; column < width; column++) {
               const size_t at = corner + row * line + column * a->channels + i * LKS_FULL;
               const lks_full_mask won = argmax == (int32_t)(row * width + column);
               backward_at(a, at, (lks_full)(g & won), &k[i], lanes, type);
@@ -151,7 +151,7 @@ LKS_INLINE void backward_columns(const backward_arrays *a, const size_t height, 
           }
         }
       }
-      for (size_t row = 0; row < height; ++row)
+      for (size_t row = 0; row < height; row++)
         backward_outside(a, corner + row * line, grid->in_width % width, k, vectors, lanes, type);
     }
     backward_outside(a, begin + high * height * line, grid->in_height % height * grid->in_width, k, vectors,

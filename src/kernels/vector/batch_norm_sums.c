@@ -33,7 +33,7 @@ LKS_INLINE void sum_columns(double *sum, double *square_sum, const float *x, siz
   lks_wide s[MOST] = {{0}}, q[MOST] = {{0}};
   size_t row = 0;
   for (; row + 4 <= rows; row += 4, x += 4 * channels) {
-    for (size_t i = 0; i < vectors; ++i) {
+    for (size_t i = 0; i < vectors; i++) {
       const float *at = x + i * LKS_NARROW;
       const lks_wide a = lks_widen(lks_load_narrow(at, lanes));
       const lks_wide b = lks_widen(lks_load_narrow(at + channels, lanes));
@@ -43,14 +43,14 @@ LKS_INLINE void sum_columns(double *sum, double *square_sum, const float *x, siz
       q[i] += lks_add_exact_product(a * a, b, b) + lks_add_exact_product(c * c, d, d);
     }
   }
-  for (; row < rows; ++row, x += channels) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (; row < rows; row++, x += channels) {
+    for (size_t i = 0; i < vectors; i++) {
       const lks_wide a = lks_widen(lks_load_narrow(x + i * LKS_NARROW, lanes));
       s[i] += a;
       q[i] = lks_add_exact_product(q[i], a, a);
     }
   }
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     lks_store_wide(sum + i * LKS_NARROW, s[i], lanes);
     lks_store_wide(square_sum + i * LKS_NARROW, q[i], lanes);
   }
@@ -72,10 +72,10 @@ LKS_INLINE void sum_chunk(double *sum, double *square_sum, const uint16_t *x, co
                           size_t rows, size_t channels, const size_t vectors, size_t lanes)
 {
   lks_full origin[MOST], s[MOST] = {{0}}, q[MOST] = {{0}};
-  for (size_t i = 0; i < vectors; ++i) origin[i] = lks_load(first, i * LKS_FULL, lanes, LKS_BF16);
+  for (size_t i = 0; i < vectors; i++) origin[i] = lks_load(first, i * LKS_FULL, lanes, LKS_BF16);
   size_t row = 0;
   for (; row + 4 <= rows; row += 4, x += 4 * channels) {
-    for (size_t i = 0; i < vectors; ++i) {
+    for (size_t i = 0; i < vectors; i++) {
       const size_t at = i * LKS_FULL;
       const lks_full a = lks_load(x, at, lanes, LKS_BF16) - origin[i];
       const lks_full b = lks_load(x, at + channels, lanes, LKS_BF16) - origin[i];
@@ -85,14 +85,14 @@ LKS_INLINE void sum_chunk(double *sum, double *square_sum, const uint16_t *x, co
       q[i] += (a * a + b * b) + (c * c + d * d);
     }
   }
-  for (; row < rows; ++row, x += channels) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (; row < rows; row++, x += channels) {
+    for (size_t i = 0; i < vectors; i++) {
       const lks_full a = lks_load(x, i * LKS_FULL, lanes, LKS_BF16) - origin[i];
       s[i] += a;
       q[i] += a * a;
     }
   }
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     add_wide(sum + i * LKS_FULL, s[i], lanes);
     add_wide(square_sum + i * LKS_FULL, q[i], lanes);
   }
@@ -102,7 +102,7 @@ LKS_INLINE void sum_chunk(double *sum, double *square_sum, const uint16_t *x, co
 static void put_back(double *sum, double *square_sum, const uint16_t *first, size_t rows, size_t channels)
 {
   const double n = (double)rows;
-  for (size_t c = 0; c < channels; ++c) {
+  for (size_t c = 0; c < channels; c++) {
     const double origin = lks_bf16_to_float(first[c]);
     square_sum[c] = (n * (origin * origin) + 2 * origin * sum[c]) + square_sum[c];
     sum[c] = n * origin + sum[c];
@@ -166,12 +166,12 @@ LKS_INLINE void backward_columns(double *dy_sum, double *dot, const gradients *a
 {
   lks_narrow mean[MOST];
   lks_wide s[MOST] = {{0}}, t[MOST] = {{0}};
-  for (size_t i = 0; i < vectors; ++i) mean[i] = lks_load_narrow(arrays->mean + c + i * LKS_NARROW, lanes);
+  for (size_t i = 0; i < vectors; i++) mean[i] = lks_load_narrow(arrays->mean + c + i * LKS_NARROW, lanes);
   size_t row = 0;
   for (; row + 4 <= rows; row += 4) {
-    for (size_t i = 0; i < vectors; ++i) {
+    for (size_t i = 0; i < vectors; i++) {
       lks_wide g[4], x[4];
-      for (size_t k = 0; k < 4; ++k) {
+      for (size_t k = 0; k < 4; k++) {
         const size_t at = (row + k) * arrays->channels + c + i * LKS_NARROW;
         g[k] = lks_widen(gradient_fp32(arrays, at, lanes));
         x[k] = lks_widen(distance_fp32(arrays, at, mean[i], lanes));
@@ -180,15 +180,15 @@ LKS_INLINE void backward_columns(double *dy_sum, double *dot, const gradients *a
       t[i] += lks_add_exact_product(g[0] * x[0], g[1], x[1]) + lks_add_exact_product(g[2] * x[2], g[3], x[3]);
     }
   }
-  for (; row < rows; ++row) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (; row < rows; row++) {
+    for (size_t i = 0; i < vectors; i++) {
       const size_t at = row * arrays->channels + c + i * LKS_NARROW;
       const lks_wide g = lks_widen(gradient_fp32(arrays, at, lanes));
       s[i] += g;
       t[i] = lks_add_exact_product(t[i], g, lks_widen(distance_fp32(arrays, at, mean[i], lanes)));
     }
   }
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     lks_store_wide(dy_sum + c + i * LKS_NARROW, s[i], lanes);
     lks_store_wide(dot + c + i * LKS_NARROW, t[i], lanes);
   }
@@ -219,12 +219,12 @@ LKS_INLINE void backward_chunk(double *dy_sum, double *dot, const gradients *arr
                                size_t end, const size_t vectors, size_t lanes)
 {
   lks_full mean[MOST], s[MOST] = {{0}}, t[MOST] = {{0}};
-  for (size_t i = 0; i < vectors; ++i) mean[i] = lks_load(arrays->mean, c + i * LKS_FULL, lanes, LKS_FP32);
+  for (size_t i = 0; i < vectors; i++) mean[i] = lks_load(arrays->mean, c + i * LKS_FULL, lanes, LKS_FP32);
   size_t row = begin;
   for (; row + 4 <= end; row += 4) {
-    for (size_t i = 0; i < vectors; ++i) {
+    for (size_t i = 0; i < vectors; i++) {
       lks_full g[4], x[4];
-      for (size_t k = 0; k < 4; ++k) {
+      for (size_t k = 0; k < 4; k++) {
         const size_t at = (row + k) * arrays->channels + c + i * LKS_FULL;
         g[k] = gradient_bf16(arrays, at, lanes);
         x[k] = lks_load(arrays->x, at, lanes, LKS_BF16) - mean[i];
@@ -233,15 +233,15 @@ LKS_INLINE void backward_chunk(double *dy_sum, double *dot, const gradients *arr
       t[i] += (g[0] * x[0] + g[1] * x[1]) + (g[2] * x[2] + g[3] * x[3]);
     }
   }
-  for (; row < end; ++row) {
-    for (size_t i = 0; i < vectors; ++i) {
+  for (; row < end; row++) {
+    for (size_t i = 0; i < vectors; i++) {
       const size_t at = row * arrays->channels + c + i * LKS_FULL;
       const lks_full g = gradient_bf16(arrays, at, lanes);
       s[i] += g;
       t[i] += g * (lks_load(arrays->x, at, lanes, LKS_BF16) - mean[i]);
     }
   }
-  for (size_t i = 0; i < vectors; ++i) {
+  for (size_t i = 0; i < vectors; i++) {
     add_wide(dy_sum + c + i * LKS_FULL, s[i], lanes);
     add_wide(dot + c + i * LKS_FULL, t[i], lanes);
   }
@@ -286,7 +286,7 @@ static void backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum,
     backward_of(dy_sum, dy_xhat_sum, a, false, true, rows, type);
   else
     backward_of(dy_sum, dy_xhat_sum, a, false, false, rows, type);
-  for (size_t c = 0; c < channels; ++c)
+  for (size_t c = 0; c < channels; c++)
     dy_xhat_sum[c] = form->rstd[c] * dy_xhat_sum[c] + form->offset[c] * dy_sum[c];
 }
 

@@ -107,7 +107,7 @@ static void dropout(void *y, const void *x, uint32_t threshold, float scale, con
   uint32_t words[4 * BLOCKS];
   for (size_t begin = 0; begin < count; begin += 4 * BLOCKS) {
     const size_t n = count - begin < 4 * BLOCKS ? count - begin : 4 * BLOCKS;
-    for (uint32_t i = 0; 4 * i < n; ++i) { /* as lks_random_words does */
+    for (uint32_t i = 0; 4 * i < n; i++) { /* as lks_random_words does */
       const philox4x32_ctr_t counter = {{(uint32_t)(begin / 4) + i, key->sample, key->step, key->purpose}};
       const philox4x32_ctr_t block = philox4x32(counter, seed);
       memcpy(words + 4 * i, block.v, sizeof block.v);

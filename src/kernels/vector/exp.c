@@ -34,7 +34,7 @@ static inline double exp_reduced(double r)
 static void exp_forward(double *y, const double *x, size_t count)
 {
 #pragma omp simd
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; i++) {
     double z = x[i] < -750.0 ? -750.0 : x[i]; /* a NaN passes both */
     z = z > 710.0 ? 710.0 : z;
     const double n = (z * 0x1.71547652b82fep0 + ROUNDER) - ROUNDER;
@@ -52,9 +52,9 @@ LKS_INLINE void sigmoid_of_type(void *y, const void *x, size_t count, lks_type t
   double e[BLOCK];
   for (size_t begin = 0; begin < count; begin += BLOCK) {
     const size_t n = count - begin < BLOCK ? count - begin : BLOCK;
-    for (size_t i = 0; i < n; ++i) e[i] = -(double)lks_type_load(x, begin + i, type);
+    for (size_t i = 0; i < n; i++) e[i] = -(double)lks_type_load(x, begin + i, type);
     exp_forward(e, e, n);
-    for (size_t i = 0; i < n; ++i) lks_type_store(y, begin + i, (float)(1.0 / (1.0 + e[i])), type);
+    for (size_t i = 0; i < n; i++) lks_type_store(y, begin + i, (float)(1.0 / (1.0 + e[i])), type);
   }
 }
 

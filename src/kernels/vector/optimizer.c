@@ -7,11 +7,11 @@ static void sgd_update(float *w, float *v, const float *g, float lr, float momen
 {
   if (momentum == 0) {
 #pragma omp simd
-    for (size_t i = 0; i < count; ++i) w[i] -= lr * (g[i] + decay * w[i]);
+    for (size_t i = 0; i < count; i++) w[i] -= lr * (g[i] + decay * w[i]);
     return;
   }
 #pragma omp simd
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; i++) {
     const float slope = g[i] + decay * w[i];
     const float old = momentum * v[i];
     const float velocity = first ? slope : old + slope;
@@ -25,7 +25,7 @@ static void adam_update(float *w, float *m, float *v, const float *g, float step
                         float beta2, float epsilon, float decay, float shrink, size_t count)
 {
 #pragma omp simd
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; i++) {
     const float slope = g[i] + decay * w[i];
     m[i] = beta1 * m[i] + (1.0f - beta1) * slope;
     v[i] = beta2 * v[i] + (1.0f - beta2) * slope * slope;
