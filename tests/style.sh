@@ -30,15 +30,17 @@ number_of() {
 # room_of_public HEADER: the room whose interface include/lockstep/HEADER is.
 room_of_public() {
   case $1 in
-  settings.h | status.h) echo base ;;
-  exact_sum.h | sum_tree.h) echo sums ;;
+  log.h | memory.h | profile.h | public.h | settings.h | status.h) echo base ;;
+  exact_sum.h) echo sums ;;
   comm.h) echo comm ;;
   batch.h | model.h | network.h) echo model ;;
   config.h) echo config ;;
   dataset.h) echo dataset ;;
   fork_server.h) echo hdf5 ;;
+  optimizer.h) echo optim ;;
   checkpoint.h) echo checkpoint ;;
   trainer.h) echo train ;;
+  lockstep.h) echo cli ;; # all of them
   *) echo "unknown to tests/style.sh" ;;
   esac
 }
@@ -58,10 +60,23 @@ later_rooms() {
     done
 }
 
+# What every public header needs: to be found by C++ and in the shared library, and to be a part of the whole. None includes what is
+# not installed.
+public_headers() {
+  local header word
+  for header in include/lockstep/*.h; do
+    case $header in */lockstep.h | */public.h) continue ;; esac
+    for word in BEGIN END; do grep -qx "LKS_PUBLIC_$word" "$header" || echo "$header lacks LKS_PUBLIC_$word"; done
+    grep -qx "#include \"${header#include/}\"" include/lockstep/lockstep.h || echo "$header is not in lockstep.h"
+  done
+  lines "${includes}" include | { grep -vE "(<[a-z]+\.h>|\"lockstep/[a-z_]+\.h\")" || true; }
+}
+
 house() {
   lines "${includes}mpi\.h" src/base src/sums src/statistics src/kernels | rule 'mpi.h below comm'
   lines "${includes}hdf5(_hl)?\.h" include src | rule 'hdf5.h outside of its rooms' '^src/(hdf5|dataset|checkpoint)/'
   lines "${includes}(oneapi/)?dnnl" include src | rule 'oneDNN outside of its files' '^src/kernels/(onednn|isa)[a-z_]*\.[ch]:'
+  public_headers | rule 'a public header'
   later_rooms | rule 'against the order of the rooms'
   find . -mindepth 1 -maxdepth 1 -not -name '.*' -printf '%f\n' |
     rule 'top-level entry' '^(CMakeLists\.txt|README\.md|LICENSE|include|src|tests|jobs|data|build.*|runs)$'

@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
+
 /** This rank's shard of a mini-batch, as the loader hands it out: raw samples one after another, not yet
  * normalized. */
 typedef struct lks_batch {
@@ -19,5 +23,7 @@ typedef struct lks_batch {
 typedef struct lks_input_form {
   const float *scale, *offset; /* images: 1/(255 std), -mean/std; features: 1/std, -mean/std */
 } lks_input_form;
+
+LKS_PUBLIC_END
 
 #endif

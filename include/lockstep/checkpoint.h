@@ -8,6 +8,10 @@
 #include "lockstep/config.h"
 #include "lockstep/dataset.h"
 #include "lockstep/network.h"
+#include "lockstep/optimizer.h"
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
 
 /* A checkpoint is an HDF5 file whose parameters have PyTorch's names and layouts. Five lines take it there:
  *
@@ -21,8 +25,6 @@
  * settings ("config", an INI text), the model text, the dataset's hash, mean and standard deviation, and the
  * fingerprint of its content, and the job that wrote it with its instruction set ("isa"). Every array is one
  * chunk with a checksum, and reading recomputes the fingerprint, so that damage never goes unnoticed. */
-
-struct lks_optimizer;
 
 /** Where a run stands: what --resume needs beside parameters and moments. */
 typedef struct lks_run_state {
@@ -56,7 +58,7 @@ typedef struct lks_checkpoint_header {
  * result. */
 lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
                                     const lks_model *model, const lks_dataset *dataset, lks_network *network,
-                                    struct lks_optimizer *optimizer, const lks_run_state *state);
+                                    lks_optimizer *optimizer, const lks_run_state *state);
 
 /** Collective. Rank 0 reads and checks, all ranks get the header. LKS_ERR_DATA: not a checkpoint, damaged,
  * newer version. */
@@ -67,7 +69,7 @@ void lks_checkpoint_header_clear(lks_checkpoint_header *header);
  * shapes and the fingerprint, and broadcasts. LKS_ERR_DATA when it is of another model; the network is then
  * untouched. */
 lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network,
-                                   struct lks_optimizer *optimizer);
+                                   lks_optimizer *optimizer);
 
 /** Local. In words, for people: what was trained, how far, and the tensors. Errors as in
  * lks_checkpoint_load_all. */
@@ -77,6 +79,8 @@ lks_status lks_checkpoint_describe(FILE *out, const char *path);
  * optimizer state, in the model's order. LKS_ERR_RANK if the ranks do not all hold the same bits. optimizer
  * may be NULL. */
 lks_status lks_fingerprint_all(char fingerprint[33], lks_comm *comm, lks_network *network,
-                               struct lks_optimizer *optimizer);
+                               lks_optimizer *optimizer);
+
+LKS_PUBLIC_END
 
 #endif

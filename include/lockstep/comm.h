@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/public.h"
 #include "lockstep/status.h"
+
+LKS_PUBLIC_BEGIN
 
 /** A communicator of its own (duplicated once, freed by destroy), the ranks that share a node, and counters.
  *  Functions that end in _all are collective over it: every rank calls them, in the same order. */
@@ -78,5 +81,7 @@ typedef struct lks_node_memory lks_node_memory;
 lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lks_comm *comm, size_t bytes);
 void lks_node_memory_destroy_all(lks_node_memory **memory);
 void lks_comm_node_barrier_all(lks_comm *comm);
+
+LKS_PUBLIC_END
 
 #endif

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/public.h"
 #include "lockstep/settings.h"
+
+LKS_PUBLIC_BEGIN
 
 enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 
@@ -103,5 +106,7 @@ lks_status lks_config_print(char **text, const lks_config *config);
 
 /** Local. Checks the settings against each other and resolves microbatch. LKS_ERR_USAGE with what to do. */
 lks_status lks_config_check(lks_config *config);
+
+LKS_PUBLIC_END
 
 #endif

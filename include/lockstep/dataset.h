@@ -8,6 +8,9 @@
 #include "lockstep/batch.h"
 #include "lockstep/comm.h"
 #include "lockstep/model.h"
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
 
 /** A dataset in memory, or in a file of a node's disk: one copy a node, shared by its ranks. */
 typedef struct lks_dataset lks_dataset;
@@ -77,5 +80,7 @@ size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; t
 void lks_loader_seek(lks_loader *loader, size_t epoch, size_t step);
 /** Local. The epoch's next mini-batch, valid until the next call; false after the last one. */
 bool lks_loader_next(lks_loader *loader, lks_batch *batch);
+
+LKS_PUBLIC_END
 
 #endif

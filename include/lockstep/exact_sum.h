@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
+
 /** An exact accumulator is LKS_EXACT_LIMBS int64: six digits of 32 bits, the lowest worth 2^-112, the highest
  * ending at 2^80, and one limb that counts values which are not finite or not below 2^80 in magnitude. Each
  * digit is signed and may hold the sum of 2^31 addends, so accumulators are combined by adding limb to limb,
@@ -32,5 +36,7 @@ int64_t lks_exact_sum_nonfinite(const int64_t *limbs, size_t count);
  *  Source: DESIGN; Ioffe & Szegedy 2015, algorithm 1. */
 void lks_exact_moments(double *mean, double *variance, const int64_t *sum, const int64_t *square_sum,
                        double n);
+
+LKS_PUBLIC_END
 
 #endif

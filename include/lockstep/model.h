@@ -4,7 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lockstep/public.h"
 #include "lockstep/status.h"
+
+LKS_PUBLIC_BEGIN
 
 /** A model: the layers of its text, in order, fitted to an input shape. Every layer takes the outputs of
  * earlier ones. */
@@ -68,5 +71,7 @@ const char *lks_layer_kind_name(lks_layer_kind kind); /* the word of the model t
 
 /** The language in words, for users: what `lockstep help models` prints. */
 extern const char lks_model_help[];
+
+LKS_PUBLIC_END
 
 #endif

@@ -8,7 +8,11 @@
 #include "lockstep/batch.h"
 #include "lockstep/comm.h"
 #include "lockstep/model.h"
+#include "lockstep/profile.h"
+#include "lockstep/public.h"
 #include "lockstep/settings.h"
+
+LKS_PUBLIC_BEGIN
 
 /** A model with its parameters, compiled to stages for this rank's shard of the mini-batch. */
 typedef struct lks_network lks_network;
@@ -187,8 +191,9 @@ size_t lks_network_noise_save(const lks_network *network, double state[LKS_NOISE
 /** Logically collective. Takes them back; does nothing if `count` is not this network's. */
 void lks_network_noise_restore(lks_network *network, const double *state, size_t count);
 
-struct lks_profile;
 /** Local. Books the time of the parts of a pass there; NULL: nowhere. Borrowed. */
-void lks_network_profile(lks_network *network, struct lks_profile *profile);
+void lks_network_profile(lks_network *network, lks_profile *profile);
+
+LKS_PUBLIC_END
 
 #endif

@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
+#include "lockstep/public.h"
 #include "lockstep/status.h"
+
+LKS_PUBLIC_BEGIN
 
 /** Settings that are words on a command line or in a file, as what they mean: each is read once, where it
  * comes in, and is one of these from there on. The order of an enum is that of the words in its option's
@@ -92,5 +95,7 @@ typedef enum lks_display {
   LKS_DISPLAY_PLAIN,
   LKS_DISPLAY_NONE
 } lks_display;
+
+LKS_PUBLIC_END
 
 #endif

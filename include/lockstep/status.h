@@ -1,6 +1,10 @@
 #ifndef LOCKSTEP_STATUS_H
 #define LOCKSTEP_STATUS_H
 
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
+
 /** What a function returns. The values 0 to 75 are also the exit codes of the program. */
 typedef enum lks_status {
   LKS_OK = 0,
@@ -26,5 +30,7 @@ const char *lks_message(void);
 
 /** Local. The worse of two statuses: LKS_OK < LKS_STOPPED < USAGE < DATA < IO < DIVERGED < RANK. */
 lks_status lks_status_worse(lks_status a, lks_status b);
+
+LKS_PUBLIC_END
 
 #endif

@@ -4,6 +4,9 @@
 #include "lockstep/checkpoint.h"
 #include "lockstep/comm.h"
 #include "lockstep/config.h"
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
 
 /** What a run ended with. */
 typedef struct lks_train_summary {
@@ -62,5 +65,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
 /** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
  * MPI_Init, for a signal may come early, and again after it, for MPICH takes SIGUSR1 for itself. */
 void lks_stop_handlers_install(void);
+
+LKS_PUBLIC_END
 
 #endif

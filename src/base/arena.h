@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "lockstep/memory.h"
 #include "lockstep/status.h"
 
 /** Memory of one owner, sized first and allocated once: reserve every block, commit, then the pointers are
@@ -37,14 +38,8 @@ static inline size_t lks_whole_lines(size_t bytes)
   return (bytes + 63) / 64 * 64;
 }
 
-/** Local. Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. NULL and a
- * message on failure. */
+/** Local. Checked malloc/calloc of small objects (zeroed); counted like the arena's blocks. Freed with
+ * lks_free. NULL and a message on failure. */
 void *lks_new(size_t count, size_t size);
-void lks_free(void *pointer); /* takes NULL */
-
-/** Local. Objects and arena blocks made and not yet freed: 0 at the end of every test. */
-long lks_allocations_open(void);
-/** Local. Objects and arena blocks made since the program started. */
-long lks_allocations_made(void);
 
 #endif

@@ -1,10 +1,7 @@
 #ifndef LKS_BASE_LOG_H
 #define LKS_BASE_LOG_H
 
-#include <stdbool.h>
-
-/** Local. Says whether this process prints (rank 0 does). Default: it does. */
-void lks_log_enable(bool enabled);
+#include "lockstep/log.h"
 
 /** Local. One line to standard error, "lockstep: warning: ...". */
 void lks_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

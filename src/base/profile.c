@@ -1,4 +1,4 @@
-#include "base/profile.h"
+#include "lockstep/profile.h"
 
 #include <time.h>
 

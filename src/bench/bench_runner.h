@@ -1,10 +1,10 @@
 #ifndef LKS_BENCH_BENCH_RUNNER_H
 #define LKS_BENCH_BENCH_RUNNER_H
 
-#include "base/profile.h"
 #include "lockstep/dataset.h"
+#include "lockstep/optimizer.h"
+#include "lockstep/profile.h"
 #include "model/op_times.h"
-#include "optim/optimizer.h"
 #include "train/setup.h"
 
 /** What is trained when speed is measured: a model's text, and the samples of a dataset or made-up ones. */

@@ -1,8 +1,8 @@
 #include "bench/reduction_time.h"
 
 #include "base/arena.h"
-#include "base/profile.h"
 #include "comm/communicator.h"
+#include "lockstep/profile.h"
 #include "statistics/statistics.h"
 
 enum { RUNS = 15, CALLS = 20 };

@@ -3,7 +3,7 @@
 
 #include "lockstep/comm.h"
 #include "lockstep/network.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 
 enum {
   LKS_ARRAY_NAME_MAX = LKS_NAME_MAX + 16,

@@ -5,7 +5,7 @@
 
 #include "lockstep/comm.h"
 #include "lockstep/settings.h"
-#include "lockstep/sum_tree.h"
+#include "sums/sum_tree.h"
 
 /** Sums weight gradients over the microbatches of a mini-batch, bucket by bucket, while the backward pass
  *  goes on.

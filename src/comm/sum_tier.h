@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "comm/communicator.h"
-#include "lockstep/sum_tree.h"
+#include "sums/sum_tree.h"
 
 /** One tier of the sum of gradients: members who each hold the blocks of a run of leaves, and who deal the
  *  elements out among them. A member is a rank, or a node that its ranks have summed already. */

@@ -4,10 +4,10 @@
 #include <time.h>
 
 #include "base/arena.h"
-#include "base/profile.h"
 #include "bench/reduction_time.h"
 #include "comm/communicator.h"
 #include "comm/gradient_sum.h"
+#include "lockstep/profile.h"
 #include "statistics/statistics.h"
 
 /* Two sizes fix a line: those of a batch norm's sums and of a layer's gradients. */

@@ -402,7 +402,7 @@ size_t lks_network_bytes(const lks_network *network)
   return lks_arena_bytes(network->arena) + lks_gradient_sum_bytes(network->gradient_sum);
 }
 
-void lks_network_profile(lks_network *network, struct lks_profile *profile)
+void lks_network_profile(lks_network *network, lks_profile *profile)
 {
   network->profile = profile;
 }

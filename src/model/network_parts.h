@@ -2,12 +2,12 @@
 #define LKS_MODEL_NETWORK_PARTS_H
 
 #include "base/arena.h"
-#include "base/profile.h"
 #include "comm/gradient_sum.h"
 #include "kernels/batch_norm.h"
 #include "kernels/onednn.h"
 #include "lockstep/exact_sum.h"
 #include "lockstep/network.h"
+#include "lockstep/profile.h"
 #include "model/op_times.h"
 #include "model/stages.h"
 #include "sums/batch_plan.h"

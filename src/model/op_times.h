@@ -1,8 +1,8 @@
 #ifndef LKS_MODEL_OP_TIMES_H
 #define LKS_MODEL_OP_TIMES_H
 
-#include "base/profile.h"
 #include "lockstep/network.h"
+#include "lockstep/profile.h"
 #include "model/stages.h"
 
 /** Where the time of training passes goes, operator by operator and thread by thread. A network without one

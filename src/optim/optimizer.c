@@ -1,4 +1,4 @@
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 
 #include "base/arena.h"
 #include "base/integers.h"

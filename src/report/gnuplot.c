@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/profile.h"
+#include "lockstep/profile.h"
 
 extern char **environ;
 

@@ -1,4 +1,4 @@
-#include "lockstep/sum_tree.h"
+#include "sums/sum_tree.h"
 
 #include <string.h>
 

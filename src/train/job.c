@@ -14,8 +14,8 @@
 
 #include "base/arena.h"
 #include "base/log.h"
-#include "base/profile.h"
 #include "kernels/isa.h"
+#include "lockstep/profile.h"
 #include "train/binding.h"
 
 extern char **environ;

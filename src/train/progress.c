@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/profile.h"
+#include "lockstep/profile.h"
 
 enum { FRAME_SIZE = 512, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 };
 

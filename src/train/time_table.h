@@ -1,8 +1,8 @@
 #ifndef LKS_TRAIN_TIME_TABLE_H
 #define LKS_TRAIN_TIME_TABLE_H
 
-#include "base/profile.h"
 #include "lockstep/comm.h"
+#include "lockstep/profile.h"
 
 /** Collective. Rank 0 prints what each part of a run took: minimum, average and maximum over the ranks, the
  * share of the whole, and what the reductions carried. */

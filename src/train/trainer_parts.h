@@ -1,9 +1,9 @@
 #ifndef LKS_TRAIN_TRAINER_PARTS_H
 #define LKS_TRAIN_TRAINER_PARTS_H
 
-#include "base/profile.h"
+#include "lockstep/optimizer.h"
+#include "lockstep/profile.h"
 #include "lockstep/trainer.h"
-#include "optim/optimizer.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/progress.h"

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/profile.h"
 #include "kernels/batch_norm.h"
 #include "kernels/elementwise.h"
 #include "kernels/isa.h"
 #include "kernels/optimizer.h"
 #include "kernels/vector/table.h"
+#include "lockstep/profile.h"
 
 enum { MAX_ELEMENTS = 8 * 32 * 32 * 16, MAX_CHANNELS = 64 };
 

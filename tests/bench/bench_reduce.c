@@ -4,9 +4,9 @@
 
 #include "base/arena.h"
 #include "base/log.h"
-#include "base/profile.h"
 #include "comm/gradient_sum.h"
 #include "lockstep/exact_sum.h"
+#include "lockstep/profile.h"
 #include "sums/partition.h"
 
 /* Reductions in pairs, A B A B ..., in one run: the canonical tree against MPI_Allreduce in fp32, and the

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/golden.h"
 #include "support/made_up_checkpoint.h"
 #include "support/mpi_test.h"

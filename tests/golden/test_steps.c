@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "lockstep/network.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/golden.h"
 #include "support/mpi_test.h"
 

@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "dataset/generate.h"
 #include "lockstep/dataset.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/mpi_test.h"
 #include "train/evaluation.h"
 #include "train/setup.h"

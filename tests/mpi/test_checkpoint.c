@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "checkpoint/snapshot.h"
 #include "lockstep/checkpoint.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/mpi_test.h"
 
 /* A dense layer on an image, whose columns stand in another order in files. */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/made_up_checkpoint.h"
 #include "support/mpi_test.h"
 

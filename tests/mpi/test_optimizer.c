@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "optim/optimizer.h"
+#include "lockstep/optimizer.h"
 #include "support/mpi_test.h"
 
 /* The dense layer has several chunks, the last one ragged. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/profile.h"
+#include "lockstep/profile.h"
 
 static void sleep_milliseconds(int milliseconds)
 {

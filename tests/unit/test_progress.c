@@ -18,7 +18,7 @@
 
 #include "base/arena.h"
 #include "base/leave.h"
-#include "base/profile.h"
+#include "lockstep/profile.h"
 #include "train/progress.h"
 
 static double clock_now;

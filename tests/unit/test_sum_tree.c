@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/random.h"
-#include "lockstep/sum_tree.h"
+#include "sums/sum_tree.h"
 
 enum { MOST_LEAVES = 40, MOST_RUNS = 16, ELEMENTS = 19, STRIDE = 32, CANARY = 77 };
 

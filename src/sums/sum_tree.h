@@ -1,5 +1,5 @@
-#ifndef LOCKSTEP_SUM_TREE_H
-#define LOCKSTEP_SUM_TREE_H
+#ifndef LKS_SUMS_SUM_TREE_H
+#define LKS_SUMS_SUM_TREE_H
 
 #include <stddef.h>
 

@@ -1,8 +1,11 @@
-#ifndef LKS_OPTIM_OPTIMIZER_H
-#define LKS_OPTIM_OPTIMIZER_H
+#ifndef LOCKSTEP_OPTIMIZER_H
+#define LOCKSTEP_OPTIMIZER_H
 
 #include "lockstep/config.h"
 #include "lockstep/network.h"
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
 
 /** The optimizer of a network: moments as flat arrays as long as the parameters. Every rank holds the same.
  *  "sgd" is torch.optim.SGD, "adam" is torch.optim.Adam: weight decay is added to the gradient in both.
@@ -31,5 +34,7 @@ float *lks_optimizer_moment(lks_optimizer *optimizer, size_t moment);
 /** Local. Updates so far. */
 int64_t lks_optimizer_steps(const lks_optimizer *optimizer);
 void lks_optimizer_steps_set(lks_optimizer *optimizer, int64_t steps);
+
+LKS_PUBLIC_END
 
 #endif

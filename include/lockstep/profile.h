@@ -1,7 +1,11 @@
-#ifndef LKS_BASE_PROFILE_H
-#define LKS_BASE_PROFILE_H
+#ifndef LOCKSTEP_PROFILE_H
+#define LOCKSTEP_PROFILE_H
 
 #include <stddef.h>
+
+#include "lockstep/public.h"
+
+LKS_PUBLIC_BEGIN
 
 /** The parts of a run whose time is told apart, on the main thread of a rank. */
 typedef enum lks_part {
@@ -39,5 +43,7 @@ void lks_profile_settle(lks_profile *profile); /* books the time of the running 
 
 /** Local. "batch-norm communication" and so on. */
 const char *lks_part_name(lks_part part);
+
+LKS_PUBLIC_END
 
 #endif
