@@ -1,5 +1,5 @@
-# For programs that use the library: lockstep.pc and a CMake package, side by side. There is no shared library, so both name all
-# that it was built with: nothing of that is private.
+# For programs that use the library: lockstep.pc and a CMake package, side by side. What the shared library was built with is its own
+# affair; who links the static one must know.
 include(CMakePackageConfigHelpers)
 
 set(pc_requires libxxhash inih zlib ${LOCKSTEP_HDF5_MODULE})
@@ -9,7 +9,13 @@ if(NOT LOCKSTEP_HDF5_MODULE)
   list(PREPEND pc_libraries ${LOCKSTEP_HDF5_LIBRARIES})
 endif()
 string(JOIN " " pc_requires ${pc_requires})
-string(JOIN " " pc_libraries ${pc_libraries})
+string(JOIN " " pc_libraries ${pc_libraries} -lpthread -lm)
+set(pc_library "-L\${libdir} -llockstep")
+if(LOCKSTEP_SHARED)
+  set(pc_libraries "Libs: ${pc_library}\nRequires.private: ${pc_requires}\nLibs.private: ${pc_libraries}")
+else()
+  set(pc_libraries "Libs: ${pc_library} ${pc_libraries}\nRequires: ${pc_requires}")
+endif()
 file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(lockstep.pc.in ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -17,8 +23,12 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstep.pc DESTINATION ${CMAKE_INSTAL
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/lockstep)
 configure_file(lockstepConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake @ONLY)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/lockstepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-set_target_properties(lockstep_library PROPERTIES EXPORT_NAME lockstep)
-install(TARGETS lockstep_library EXPORT lockstepTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set_target_properties(lockstep_library PROPERTIES EXPORT_NAME static)
+if(LOCKSTEP_SHARED)
+  set_target_properties(lockstep_shared PROPERTIES EXPORT_NAME shared)
+endif()
+install(TARGETS ${libraries} EXPORT lockstepTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT lockstepTargets NAMESPACE lockstep:: DESTINATION ${package_folder})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfigVersion.cmake
   DESTINATION ${package_folder})

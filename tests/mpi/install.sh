@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An installed Lockstep works without the folder that it was built in: program, library, manual pages, completion.
+# An installed Lockstep works without the folder that it was built in: program, manual pages, completion, headers, libraries, jobs.
 # usage: install.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
@@ -55,42 +55,93 @@ if has_tool man "how manual pages are shown"; then
   done
 fi
 
-# A program of ten lines.
-cat >user.c <<'END'
-#include <lockstep/comm.h>
-#include <stdio.h>
-int main(int argc, char **argv)
-{
-  lks_comm *comm = NULL;
-  MPI_Init(&argc, &argv);
-  if (lks_comm_create_all(&comm, MPI_COMM_WORLD) == LKS_OK) printf("rank %d of %d\n", lks_comm_rank(comm), lks_comm_size(comm));
-  lks_comm_destroy_all(&comm);
-  return MPI_Finalize();
+# sound LANGUAGE STANDARD: each public header by itself, for one compiler.
+sound() {
+  local header
+  for header in "$prefix"/include/lockstep/*.h; do
+    printf '#include <lockstep/%s>\nextern int nothing;\n' "$(basename "$header")" |
+      "$mpicc" -x "$1" -std="$2" -Wall -Wextra -Wpedantic -Werror -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX -c -o header.o \
+        "-I$prefix/include" - >header.log 2>&1 || complain "$(basename "$header") as $2" header.log
+  done
 }
-END
+
 # ran PROGRAM: on two ranks.
 ran() {
-  limited 60 "$MPIEXEC" -n 2 "$1" >user.out 2>&1 || complain "$1 fails" user.out
-  grep -q "rank 1 of 2" user.out || complain "$1 does not see its ranks" user.out
+  rm -f user.h5
+  limited 60 "$MPIEXEC" -n 2 "$1" "$prefix/share/lockstep/digits.h5" user.h5 >user.out 2>&1 || complain "$1 fails" user.out
+  grep -q "rank 1 of 2: [0-9a-f]\{32\}$" user.out || complain "$1 does not end as it should" user.out
 }
+
+# built_by_cmake FOLDER [OPTION]...
+built_by_cmake() {
+  { cmake -S . -B "$@" -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="$mpicc" && cmake --build "$1"; } >user.log 2>&1 ||
+    complain "CMake: $1 cannot be built" user.log
+  ran "$1/user_program"
+}
+
+# needs FILE LIBRARY: whether the linker finds that shared library for it, in the prefix.
+needs() {
+  ldd "$1" >needs.out 2>&1 || complain "ldd $1" needs.out
+  grep -q "$2.* => $libraries/" needs.out
+}
+
+mpicc=${MPICC:-mpicc} has_cxx=no
+cp "$LOCKSTEP_SOURCE/tests/mpi/user_program.c" .
+sound c c17
+if echo 'int main() { return 0; }' | "$mpicc" -x c++ -std=c++17 -c -o header.o - 2>/dev/null; then
+  sound c++ c++17
+  has_cxx=yes
+else
+  skipped "the headers in C++" "there is no compiler for it"
+fi
+[ -s "$prefix/share/doc/lockstep/LICENSE" ] || complain "there is no LICENSE"
 
 if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then
   skipped "a program of the library" "it was built with sanitizers"
 else
-  pc=$(dirname "$(find "$prefix" -name lockstep.pc)")
-  flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs lockstep)
-  # shellcheck disable=SC2086 # words
-  "${MPICC:-mpicc}" user.c -o by-pkg-config $flags >user.log 2>&1 || complain "pkg-config: a program cannot be built" user.log
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name lockstep.pc)")
+  export PKG_CONFIG_PATH
+  libraries=$(cd "$(pkg-config --variable=libdir lockstep)" && pwd)
+  # shellcheck disable=SC2046 # words
+  "$mpicc" user_program.c -o by-pkg-config $(pkg-config --cflags --libs lockstep) "-Wl,-rpath,$libraries" >user.log 2>&1 ||
+    complain "pkg-config: a program cannot be built" user.log
   ran ./by-pkg-config
+  needs by-pkg-config liblockstep.so.0 || complain "pkg-config: not the shared library" needs.out
+  if [ "$has_cxx" = yes ]; then
+    printf '#include <lockstep/lockstep.h>\nint main() { return lks_allocations_open() != 0; }\n' >user.cc
+    # shellcheck disable=SC2046 # words
+    { "$mpicc" -std=c++17 -x c++ -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX user.cc -x none -o in-c++ \
+      $(pkg-config --cflags --libs lockstep) "-Wl,-rpath,$libraries" && ./in-c++; } >user.log 2>&1 || complain "a program in C++" user.log
+  fi
+  flags=$(pkg-config --static --cflags --libs lockstep)
+  # shellcheck disable=SC2086 # words
+  "$mpicc" user_program.c -o static ${flags/-llockstep/-l:liblockstep.a} >user.log 2>&1 ||
+    complain "pkg-config --static: a program cannot be built" user.log
+  ran ./static
   cat >CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.20)
 project(user C)
 find_package(lockstep 0.1 REQUIRED)
-add_executable(by-cmake user.c)
-target_link_libraries(by-cmake PRIVATE lockstep::lockstep)
+add_executable(user_program user_program.c)
+target_link_libraries(user_program PRIVATE lockstep::lockstep)
 END
-  { cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="${MPICC:-mpicc}" && cmake --build by-cmake; } >user.log 2>&1 ||
-    complain "CMake: a program cannot be built" user.log
-  ran by-cmake/by-cmake
+  built_by_cmake by-cmake
+  if needs by-cmake/user_program liblockstep; then complain "CMake: not the static library" needs.out; fi
+  built_by_cmake by-cmake-shared -DBUILD_SHARED_LIBS=ON
+  needs by-cmake-shared/user_program liblockstep.so.0 || complain "CMake: not the shared library" needs.out
+
+  version=$(sed -n 's/^#define LOCKSTEP_VERSION_[A-Z]* //p' "$prefix/include/lockstep/lockstep.h" | paste -sd.)
+  [ "$version" = "$(pkg-config --modversion lockstep)" ] || complain "the headers are of version $version"
+  "$program" --version | grep "^lockstep  *$version$" >/dev/null || complain "the program is not of version $version"
+
+  # The shared library has what the headers declare, all of it, and nothing else.
+  cat "$prefix"/include/lockstep/*.h | sed 's|/\*.*\*/||' | grep -v '^ *\*\|typedef\|#define' |
+    grep -oE '\blks_[a-z0-9_]+ ?\(|\blks_model_help\b' | tr -d ' (' | sort -u >declared
+  nm -D --defined-only "$libraries/liblockstep.so" | awk '$3 ~ /^[a-z]/ { print $3 }' | sort -u >shown # others are the compiler's
+  diff declared shown >difference || complain "what the shared library shows is not what the headers declare" difference
+  for file in "$prefix/bin/lockstep" "$libraries/liblockstep.so"; do
+    if readelf -d "$file" | grep -E 'R(UN)?PATH' >path.out && grep -qF "$build" path.out; then complain "$file knows $build" path.out; fi
+  done
 fi
+
 finish
