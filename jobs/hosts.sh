@@ -18,7 +18,7 @@ shift
 [ -r "$hosts" ] || fail "$hosts cannot be read: it should have a line a host, NAME slots=RANKS"
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${LOCKSTEP:=$home/build/lockstep}" "${MPIRUN:=mpirun}"
-[ -x "$LOCKSTEP" ] || fail "there is no program $LOCKSTEP: build it with jobs/setup.sh"
+[ -x "$LOCKSTEP" ] || fail "there is no program $LOCKSTEP: build it with jobs/setup.sh, or set LOCKSTEP"
 
 # shellcheck source=jobs/mpi.sh
 source "$home/jobs/mpi.sh"

@@ -32,3 +32,9 @@ install(TARGETS ${libraries} EXPORT lockstepTargets ARCHIVE DESTINATION ${CMAKE_
 install(EXPORT lockstepTargets NAMESPACE lockstep:: DESTINATION ${package_folder})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfigVersion.cmake
   DESTINATION ${package_folder})
+
+# Job scripts. Slurm runs a copy, which cannot tell where it comes from, so what is installed has its prefix written in.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/lockstep USE_SOURCE_PERMISSIONS
+  PATTERN quickstart.sh EXCLUDE PATTERN setup.sh EXCLUDE)
+install(CODE "set(data_folder \"${CMAKE_INSTALL_DATADIR}\")\nset(program_folder \"${CMAKE_INSTALL_BINDIR}\")")
+install(SCRIPT installed_jobs.cmake)

@@ -144,4 +144,23 @@ END
   done
 fi
 
+# The installed job scripts find the program and each other, from anywhere, and as a copy, which is what Slurm runs.
+jobs=$prefix/share/lockstep/jobs
+unset LOCKSTEP
+mkdir fake spool
+# shellcheck disable=SC2016 # for the fakes
+printf '#!/bin/sh\necho "$LOCKSTEP_HOME $*" >>sbatch.out\necho 7\n' >fake/sbatch
+printf '#!/bin/sh\necho "mpirun (Open MPI) 4.1.4 $*"\n' >fake/mpirun
+chmod +x fake/*
+cp "$jobs/train.sbatch" spool/slurm_script
+SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$PWD LAUNCH=mpirun MPIRUN=$MPIEXEC MPIRUN_OPTIONS=' ' bash spool/slurm_script \
+  "$prefix/share/lockstep/digits.h5" --model mlp --epochs 1 --output job >job.out 2>job.err || complain "train.sbatch" job.out job.err
+same trained job
+PATH=$PWD/fake:$PATH "$jobs/compare.sh" -- DATA --bn sync,8 -o DIR >compare.out 2>&1 || complain "compare.sh" compare.out
+for name in compare report; do
+  grep -q "^$prefix/share/lockstep .* $jobs/$name.sbatch" sbatch.out || complain "$name.sbatch is not submitted" sbatch.out
+done
+echo "localhost slots=2" >hosts
+MPIRUN=$PWD/fake/mpirun "$jobs/hosts.sh" hosts train DATA >hosts.out 2>&1 || complain "hosts.sh" hosts.out
+grep -q " $prefix/bin/lockstep train DATA$" hosts.out || complain "hosts.sh does not start the program" hosts.out
 finish

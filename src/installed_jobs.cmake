@@ -1,0 +1,10 @@
+# Part of the installation: tells the job scripts in data_folder where they and the program are.
+get_filename_component(home "${data_folder}/lockstep" ABSOLUTE BASE_DIR "${CMAKE_INSTALL_PREFIX}")
+get_filename_component(program "${program_folder}/lockstep" ABSOLUTE BASE_DIR "${CMAKE_INSTALL_PREFIX}")
+foreach(name compare.sbatch report.sbatch train.sbatch compare.sh hosts.sh)
+  set(script "$ENV{DESTDIR}${home}/jobs/${name}")
+  file(READ "${script}" text)
+  string(REGEX REPLACE "([$](LOCKSTEP_HOME|home)/)?build/lockstep" "${program}" text "${text}")
+  string(REPLACE "\${SLURM_SUBMIT_DIR:-$(dirname \"$0\")/..}" "${home}" text "${text}")
+  file(WRITE "${script}" "${text}")
+endforeach()
