@@ -10,6 +10,8 @@ mpi_settings() {
   # More ranks than cores are fine, each on any core: to Open MPI 4, whose launcher is its own, and to 5, whose is PRRTE.
   printf '%s\n' OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
   printf '%s\n' PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
+  # Those that wait must not take a core from those that work: to Open MPI.
+  printf '%s\n' OMPI_MCA_mpi_yield_when_idle=1
   # To Intel MPI.
   printf '%s\n' I_MPI_PIN=off
 }

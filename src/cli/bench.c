@@ -39,8 +39,7 @@ static const lks_option own_options[] = {
     {"rank-samples", "N", LKS_OPTION_SIZE, AT(rank_samples), "0", NULL, 0, 1e6, "Foretold speed",
      "samples of each rank in a mini-batch, for --predict; 0: as measured"},
     {"ranks-per-host", "N", LKS_OPTION_SIZE, AT(host_ranks), "0", NULL, 0, 1e6, "Foretold speed",
-     "ranks of each foretold host, which has a core like this one's for every thread; 0: as many as this host has "
-     "cores for"},
+     "ranks of each foretold host, which has a core like this one's for every thread; 0: as many as this host has cores for"},
     {"latency", "MICROSECONDS", LKS_OPTION_REAL, AT(latency), "2", NULL, 0, 1e6, "Foretold speed",
      "latency between two hosts, when this run has but one"},
     {"bandwidth", "GB/S", LKS_OPTION_REAL, AT(bandwidth), "10", NULL, 1e-6, 1e6, "Foretold speed",

@@ -48,7 +48,7 @@ static bool fits(const lks_norm *norm, size_t batch)
 }
 
 static lks_status forecast_at(const forecasting *p, lks_scaling_point *point, const lks_cost_machine *machine,
-                             const lks_cost_work *work, const lks_stages *stages)
+                              const lks_cost_work *work, const lks_stages *stages)
 {
   lks_status status = LKS_OK;
   for (size_t a = 0; a < p->bench->arms && !status; a++) {
@@ -158,7 +158,7 @@ static void prepare(forecasting *p, const lks_scaling_options *options)
 }
 
 lks_status lks_scaling_forecast_all(lks_scaling **scaling, lks_comm *comm, const lks_bench *bench,
-                                   const lks_scaling_options *options)
+                                    const lks_scaling_options *options)
 {
   forecasting p = {.scaling = lks_new(1, sizeof *p.scaling), .comm = comm, .bench = bench};
   *scaling = p.scaling;

@@ -28,7 +28,6 @@ fi
 
 allow_mpi_anywhere
 export LC_ALL=C # what scripts print and sort
-export OMPI_MCA_mpi_yield_when_idle=1 # more ranks than cores must not wait in a loop
 
 # All that the test starts is of one session, by which it is found again whatever became of its parents.
 setsid timeout -k 10 "$limit" "$@" &
