@@ -49,7 +49,7 @@ lks_status lks_onednn_isa_set(lks_isa isa)
   lks_status usable = lks_onednn_library();
   if (usable) return usable;
   if (isa != LKS_ISA_BASELINE)
-    return lks_fail(LKS_ERR_RANK, "oneDNN: asked to use %s, which only x86 has", lks_isa_name(isa));
+    return lks_fail(LKS_ERR_RANK, "oneDNN: asked to use an instruction set that only x86 has");
 #if defined(__aarch64__)
   if (setenv(VARIABLE, LOWEST, 1) != 0)
     return lks_fail(LKS_ERR_RANK, "oneDNN: no memory for %s=%s in the environment", VARIABLE, LOWEST);
