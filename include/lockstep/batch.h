@@ -20,9 +20,9 @@ typedef struct lks_batch {
 } lks_batch;
 
 /** How raw samples become inputs. scale and offset have one value a channel (images) or a feature. */
-typedef struct lks_input_form {
+typedef struct lks_input_scaling {
   const float *scale, *offset; /* images: 1/(255 std), -mean/std; features: 1/std, -mean/std */
-} lks_input_form;
+} lks_input_scaling;
 
 LKS_PUBLIC_END
 

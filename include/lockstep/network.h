@@ -145,7 +145,8 @@ lks_status lks_network_prepare(lks_network *network, size_t total, bool training
  * LKS_ERR_DIVERGED, on all ranks, when a sum is not finite. LKS_PASS_TRAIN leaves the gradients, of the mean
  * loss, in lks_network_gradients. */
 lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
-                                const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop);
+                                const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
+                                bool stop);
 
 /** Local. The samples of the shard of a mini-batch of `total` samples that this rank takes: [*first, *first +
  * *count). */

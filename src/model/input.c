@@ -27,14 +27,14 @@ static void image(const lks_pass_context *context, const lks_op *op, char *y, si
   const lks_batch *batch = context->batch;
   int shift[2], flip;
   draw_move(shift, &flip, context, batch->sample[number]);
-  lks_input_image(y, batch->pixels + number * op->elements, context->form->scale, context->form->offset,
+  lks_input_image(y, batch->pixels + number * op->elements, context->scaling->scale, context->scaling->offset,
                   shift[0], shift[1], flip, op->out.height, op->out.width, op->out.channels, op->type);
 }
 
 static void features(const lks_pass_context *context, const lks_op *op, char *y, size_t number)
 {
-  lks_input_features(y, context->batch->features + number * op->elements, context->form->scale,
-                     context->form->offset, op->elements, op->type);
+  lks_input_features(y, context->batch->features + number * op->elements, context->scaling->scale,
+                     context->scaling->offset, op->elements, op->type);
 }
 
 void lks_input_microbatch(const lks_pass_context *context, const lks_op *op, char *y, size_t microbatch)

@@ -120,7 +120,7 @@ typedef struct lks_pass_context {
   lks_pass pass;
   const lks_batch_plan *plan;
   const lks_batch *batch;
-  const lks_input_form *form;
+  const lks_input_scaling *scaling;
   uint32_t step;
   int stage;
 } lks_pass_context;

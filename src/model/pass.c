@@ -237,12 +237,13 @@ static lks_status plan_all(const lks_batch_plan **plan, lks_network *network, si
 }
 
 lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
-                                const lks_batch *batch, const lks_input_form *form, uint32_t step, bool stop)
+                                const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
+                                bool stop)
 {
   const lks_batch_plan *plan;
   lks_status status = plan_all(&plan, network, batch->total);
   if (status || !plan) return status;
-  lks_pass_context context = {network, pass, plan, batch, form, step, 0};
+  lks_pass_context context = {network, pass, plan, batch, scaling, step, 0};
   bool train = pass == LKS_PASS_TRAIN;
 
   status = forward_all(&context);

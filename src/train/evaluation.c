@@ -28,7 +28,8 @@ lks_status lks_evaluate_loader_all(lks_evaluation *evaluation, lks_setup *setup,
   lks_loader_seek(loader, 0, 0);
   while (lks_loader_next(loader, &batch)) {
     lks_pass_result result;
-    lks_status status = lks_network_pass_all(setup->network, &result, pass, &batch, &setup->form, 0, false);
+    lks_status status =
+        lks_network_pass_all(setup->network, &result, pass, &batch, &setup->scaling, 0, false);
     if (status) return status;
     lks_exact_sum_merge(limbs, result.loss_limbs, 1);
     correct += result.correct;

@@ -39,7 +39,7 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
 
 /* (value - mean)/std as one multiplication and one addition; pixels are divided by 255 first. A channel that
  * never varies has std 0 and is left unscaled. */
-static lks_status make_form(lks_setup *setup, const lks_setup_input *input, bool normalize)
+static lks_status make_scaling(lks_setup *setup, const lks_setup_input *input, bool normalize)
 {
   size_t count = input->shape.channels;
   setup->scale = lks_new(count, sizeof *setup->scale);
@@ -50,7 +50,7 @@ static lks_status make_form(lks_setup *setup, const lks_setup_input *input, bool
     setup->scale[c] = (float)(1 / ((input->features ? 1 : 255) * std));
     setup->offset[c] = normalize ? (float)(-input->mean[c] / std) : 0;
   }
-  setup->form = (lks_input_form){setup->scale, setup->offset};
+  setup->scaling = (lks_input_scaling){setup->scale, setup->offset};
   return LKS_OK;
 }
 
@@ -76,7 +76,7 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                                 const lks_setup_input *input)
 {
   lks_setup *s = *setup = lks_new(1, sizeof *s);
-  lks_status status = s ? make_form(s, input, config->normalize_input) : LKS_ERR_RANK;
+  lks_status status = s ? make_scaling(s, input, config->normalize_input) : LKS_ERR_RANK;
   if (!status)
     status = lks_model_parse(&s->model, input->model_text, input->model_name, input->shape, input->classes,
                              config->bn.kind == LKS_NORM_NONE);

@@ -6,12 +6,12 @@
 #include "lockstep/config.h"
 #include "lockstep/network.h"
 
-/** A network made as a configuration says, with the model it stands on and the form of its inputs. */
+/** A network made as a configuration says, with the model it stands on and the scaling of its inputs. */
 typedef struct lks_setup {
   lks_model *model;
   lks_network *network;
-  lks_input_form form;
-  float *scale, *offset; /* what form points to */
+  lks_input_scaling scaling;
+  float *scale, *offset; /* what scaling points to */
 } lks_setup;
 
 /** What a network is made for: from a dataset, or from a checkpoint's header. Borrowed. */

@@ -66,8 +66,8 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 {
   lks_pass_result result;
   lks_run_state *state = &t->state;
-  lks_status status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch, &t->setup->form,
-                                           (uint32_t)state->step, wants_to_stop(t));
+  lks_status status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch,
+                                           &t->setup->scaling, (uint32_t)state->step, wants_to_stop(t));
   if (status) return status;
   lks_profile_enter(&t->profile, LKS_PART_OPTIMIZER);
   lks_optimizer_step(t->optimizer, t->lr[state->epoch_step]);

@@ -103,7 +103,7 @@ static void train(run *r, double *loss)
     offset[c] = (float)(-mean[c] / std[c]);
   }
   for (uint32_t i = 0; i < BATCH; i++) sample[i] = i;
-  const lks_input_form form = {scale, offset};
+  const lks_input_scaling scaling = {scale, offset};
   const uint8_t *pixels = golden_bytes(r->g, "pixels");
   const int32_t *label = golden_ints(r->g, "label");
   for (uint32_t s = 0; s < STEPS; s++) {
@@ -114,7 +114,7 @@ static void train(run *r, double *loss)
                              .label = label + first,
                              .sample = sample};
     lks_pass_result result;
-    CHECK(lks_network_pass_all(r->network, &result, LKS_PASS_TRAIN, &batch, &form, s, false));
+    CHECK(lks_network_pass_all(r->network, &result, LKS_PASS_TRAIN, &batch, &scaling, s, false));
     loss[s] = result.loss / BATCH;
     lks_optimizer_step(r->optimizer, golden_number(r->g, "lr"));
   }

@@ -162,7 +162,7 @@ static lks_status train_all(training *t, size_t epoch, size_t most, size_t *step
   lks_loader_seek(t->train, epoch, 0);
   for (size_t i = 0; i < most && lks_loader_next(t->train, &batch); i++) {
     lks_status status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, &batch,
-                                             &t->setup->form, (uint32_t)*steps, false);
+                                             &t->setup->scaling, (uint32_t)*steps, false);
     if (status) return status;
     lks_optimizer_step(t->optimizer, 0.05);
     (*steps)++;

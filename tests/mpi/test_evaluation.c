@@ -102,7 +102,7 @@ static void naive_pass(bench *b, lks_split split, size_t first, size_t count, bo
   static uint32_t sample[TRAIN];
   static const size_t begin[] = {0, 5, 10, 15};
   const lks_samples s = lks_dataset_split(b->dataset, split);
-  const lks_input_form form = {b->scale, b->offset};
+  const lks_input_scaling scaling = {b->scale, b->offset};
   const size_t groups = running ? 0 : (count + 4) / 5;
   size_t bound[5];
   memcpy(bound, begin, groups * sizeof *bound);
@@ -110,7 +110,7 @@ static void naive_pass(bench *b, lks_split split, size_t first, size_t count, bo
   const lks_batch batch = {count, count,           s.pixels + first * SIDE * SIDE * CHANNELS,
                            NULL,  s.label + first, sample};
   const naive_settings set = {.running = running, .bound = bound, .groups = groups, .epsilon = 1e-5};
-  naive_network_pass(b->naive, &batch, &form, &set);
+  naive_network_pass(b->naive, &batch, &scaling, &set);
 }
 
 static bool near(double got, double want)

@@ -266,7 +266,7 @@ static void test_requests_to_stop_are_counted(lks_comm *comm)
     lks_pass_result result = {.stop = -1};
     const lks_batch batch = samples(first, count, BATCH);
     status = lks_status_worse(status, lks_network_pass_all(s.network, &result, passes[asking % 2], &batch,
-                                                           &input_form, 0, rank >= size - asking));
+                                                           &input_scaling, 0, rank >= size - asking));
     ok = ok && result.stop == asking;
   }
   subject_destroy(&s);

@@ -60,7 +60,7 @@ static void eye_destroy(eye *e)
 /* One pass over samples with the numbers begin, begin + stride, ... */
 static lks_status look(eye *e, lks_pass kind, uint32_t begin, uint32_t stride, uint32_t step)
 {
-  static const lks_input_form form = {scale, offset};
+  static const lks_input_scaling scaling = {scale, offset};
   lks_pass_result result;
   lks_network_shard(e->network, BATCH, &e->first, &e->count);
   for (uint32_t i = 0; i < BATCH; i++) sample[i] = begin + stride * i;
@@ -70,7 +70,7 @@ static lks_status look(eye *e, lks_pass kind, uint32_t begin, uint32_t stride, u
                            .pixels = pixels + e->first * PIXELS,
                            .label = label + e->first,
                            .sample = sample + e->first};
-  return lks_network_pass_all(e->network, &result, kind, &batch, &form, step, false);
+  return lks_network_pass_all(e->network, &result, kind, &batch, &scaling, step, false);
 }
 
 /* The picture after a move, pixel by pixel: y(row, column) is the pixel `down` above and `right` to the left

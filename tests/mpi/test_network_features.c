@@ -16,7 +16,7 @@ static const lks_shape shape = {1, 1, FEATURES};
 static float features[BATCH * FEATURES], scale[FEATURES], offset[FEATURES];
 static int32_t label[BATCH];
 static uint32_t sample[BATCH];
-static const lks_input_form form = {scale, offset};
+static const lks_input_scaling scaling = {scale, offset};
 
 /* As in test_network_values.c, over seven layers. */
 static const double tolerance = 5e-5;
@@ -76,7 +76,7 @@ static lks_status network_pass(pair *p, lks_pass_result *result, size_t total)
   size_t first, count;
   lks_network_shard(p->network, total, &first, &count);
   const lks_batch batch = {count, total, NULL, features + first * FEATURES, label + first, sample + first};
-  return lks_network_pass_all(p->network, result, LKS_PASS_TRAIN, &batch, &form, 0, false);
+  return lks_network_pass_all(p->network, result, LKS_PASS_TRAIN, &batch, &scaling, 0, false);
 }
 
 /* A training pass over the first `total` samples, the naive one before it. */
@@ -94,7 +94,7 @@ static bool pass_agrees(lks_status *status, pair *p, size_t total)
                               .momentum = p->options.momentum,
                               .seed = p->options.seed};
   const lks_batch batch = {total, total, NULL, features, label, sample};
-  naive_network_pass(p->naive, &batch, &form, &set);
+  naive_network_pass(p->naive, &batch, &scaling, &set);
   *status = lks_status_worse(*status, network_pass(p, &result, total));
   return fabs(result.loss - p->naive->loss) <= tolerance * p->naive->loss &&
          result.correct == p->naive->correct &&

@@ -100,7 +100,7 @@ static bool run(lks_comm *comm, const char *norm, bool moved)
                                 .seed = o.seed,
                                 .step = step};
     const lks_batch batch = samples(step * BATCH, total[step], total[step]);
-    naive_network_pass(naive, &batch, &input_form, &set);
+    naive_network_pass(naive, &batch, &input_scaling, &set);
     for (size_t n = 0; n < NORMS; n++) add_noise(&sums[n], layer[n], total[step], size);
     status = lks_status_worse(status, pass(use, &result, LKS_PASS_TRAIN, step * BATCH, total[step], step));
     if (moved) {

@@ -89,7 +89,7 @@ static void naive_pass(pair *p, lks_pass kind, size_t first, size_t total, uint3
 {
   const naive_settings set = settings_of(p, kind, total, step);
   const lks_batch batch = samples(first, total, total);
-  naive_network_pass(p->naive, &batch, &input_form, &set);
+  naive_network_pass(p->naive, &batch, &input_scaling, &set);
 }
 
 /* The largest distance of a tensor's gradient (or of its running statistic from `running`). */
@@ -178,7 +178,7 @@ static void test_other_settings_differ(lks_comm *comm)
     if (k == 2) p.naive->layer[second].dropout = 0;
     if (k == 3) set.smoothing = 0;
     if (k == 4) set.bound = whole, set.groups = 1;
-    naive_network_pass(p.naive, &batch, &input_form, &set);
+    naive_network_pass(p.naive, &batch, &input_scaling, &set);
     if (k == 2) p.naive->layer[second].dropout = 1;
     off[k] = worst_tensor(&p, NULL);
   }

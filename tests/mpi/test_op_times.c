@@ -49,7 +49,7 @@ static lks_status train_all(lks_setup *setup)
   }
   const lks_batch batch = {
       .samples = count, .total = BATCH, .pixels = pixels, .label = label, .sample = sample};
-  return lks_network_pass_all(setup->network, &result, LKS_PASS_TRAIN, &batch, &setup->form, 0, false);
+  return lks_network_pass_all(setup->network, &result, LKS_PASS_TRAIN, &batch, &setup->scaling, 0, false);
 }
 
 /* Where a rank with samples should have found time; the others find none. Operator 0 is the input. */

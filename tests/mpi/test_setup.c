@@ -4,7 +4,7 @@
 #include "support/mpi_test.h"
 #include "train/setup.h"
 
-/* A network made from settings, and the form that its inputs take. */
+/* A network made from settings, and the scaling of its inputs. */
 
 static lks_status create(lks_setup **setup, lks_comm *comm, bool normalize, bool features)
 {
@@ -23,14 +23,14 @@ static bool has_form(lks_comm *comm, bool normalize, bool features, const float 
 {
   lks_setup *setup = NULL;
   lks_assert_ok_all(comm, create(&setup, comm, normalize, features));
-  bool same = !memcmp(setup->form.scale, scale, 3 * sizeof *scale) &&
-              !memcmp(setup->form.offset, offset, 3 * sizeof *offset);
+  bool same = !memcmp(setup->scaling.scale, scale, 3 * sizeof *scale) &&
+              !memcmp(setup->scaling.offset, offset, 3 * sizeof *offset);
   lks_setup_destroy_all(&setup);
   return same;
 }
 
 /* A channel that never varies (std 0) is only shifted. */
-static void test_input_forms(lks_comm *comm)
+static void test_input_scaling(lks_comm *comm)
 {
   static const float one[] = {1, 1, 1}, none[] = {0, 0, 0}, offset[] = {-2, -0.25F, -0.0625F};
   static const float pixel[] = {(float)(1 / (255 * 0.25)), (float)(1 / 255.0), (float)(1 / (255 * 2.0))};
@@ -55,7 +55,7 @@ static void test_model_text_is_shared(lks_comm *comm)
 
 int main(int argc, char **argv)
 {
-  static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_input_forms),
+  static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_input_scaling),
                                        LKS_MPI_TEST(test_model_text_is_shared)};
   return LKS_MPI_TEST_MAIN(argc, argv, tests);
 }

@@ -78,12 +78,12 @@ static lks_status learn_all(learner *l, lks_run_state *state, const lks_config *
 {
   lks_batch batch;
   lks_pass_result result;
-  const lks_input_form form = {l->scale, l->offset};
+  const lks_input_scaling scaling = {l->scale, l->offset};
   lks_status status = LKS_OK;
   lks_loader_seek(l->loader, state->epoch, state->epoch_step);
   for (int i = 0; !status && i < STEPS && lks_loader_next(l->loader, &batch); i++) {
     const uint32_t step = (uint32_t)state->step;
-    status = lks_network_pass_all(l->network, &result, LKS_PASS_TRAIN, &batch, &form, step, false);
+    status = lks_network_pass_all(l->network, &result, LKS_PASS_TRAIN, &batch, &scaling, step, false);
     if (!status) lks_optimizer_step(l->optimizer, c->lr);
     if (!status) count(state, &result);
   }

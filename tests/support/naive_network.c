@@ -85,13 +85,13 @@ static uint8_t pixel_at(const uint8_t *picture, lks_shape shape, long row, long 
   return picture[((size_t)row * shape.width + (size_t)column) * shape.channels + channel];
 }
 
-static void features(const naive_layer *l, const lks_batch *batch, const lks_input_form *form)
+static void features(const naive_layer *l, const lks_batch *batch, const lks_input_scaling *scaling)
 {
   for (size_t i = 0; i < batch->total * l->out; i++)
-    l->y[i] = form->offset[i % l->out] + (double)form->scale[i % l->out] * batch->features[i];
+    l->y[i] = scaling->offset[i % l->out] + (double)scaling->scale[i % l->out] * batch->features[i];
 }
 
-static void pictures(const naive_layer *l, const lks_batch *batch, const lks_input_form *form,
+static void pictures(const naive_layer *l, const lks_batch *batch, const lks_input_scaling *scaling,
                      const naive_settings *set)
 {
   const lks_shape shape = l->layer->out;
@@ -103,8 +103,9 @@ static void pictures(const naive_layer *l, const lks_batch *batch, const lks_inp
       for (size_t column = 0; column < shape.width; column++)
         for (size_t c = 0; c < shape.channels; c++) {
           const long across = (long)(move.mirrored ? shape.width - 1 - column : column);
-          *y++ = form->offset[c] + (double)form->scale[c] * pixel_at(picture, shape, (long)row - move.down,
-                                                                     across - move.right, c);
+          *y++ =
+              scaling->offset[c] + (double)scaling->scale[c] * pixel_at(picture, shape, (long)row - move.down,
+                                                                        across - move.right, c);
         }
   }
 }
@@ -279,14 +280,14 @@ static void loss(naive_network *n, const lks_batch *batch, double smoothing)
   }
 }
 
-void naive_network_pass(naive_network *n, const lks_batch *batch, const lks_input_form *form,
+void naive_network_pass(naive_network *n, const lks_batch *batch, const lks_input_scaling *scaling,
                         const naive_settings *settings)
 {
   memset(n->gradient, 0, lks_network_parameter_count(n->network) * sizeof *n->gradient);
   if (batch->features)
-    features(&n->layer[0], batch, form);
+    features(&n->layer[0], batch, scaling);
   else
-    pictures(&n->layer[0], batch, form, settings);
+    pictures(&n->layer[0], batch, scaling, settings);
   for (size_t l = 1; l < n->layers; l++) forward(n, &n->layer[l], batch, settings);
   loss(n, batch, settings->smoothing);
   for (size_t l = n->layers - 1; l > 0 && !settings->running; l--) backward(n, &n->layer[l], batch, settings);

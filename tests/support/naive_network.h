@@ -51,7 +51,7 @@ naive_network *naive_network_create(const lks_model *model, lks_network *network
 void naive_network_destroy(naive_network **naive);
 
 /** Forward and backward over batch->total samples, all of them in `batch`. */
-void naive_network_pass(naive_network *naive, const lks_batch *batch, const lks_input_form *form,
+void naive_network_pass(naive_network *naive, const lks_batch *batch, const lks_input_scaling *scaling,
                         const naive_settings *settings);
 
 /** Begins the sums of all batch norms anew. */

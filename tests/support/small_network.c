@@ -41,7 +41,7 @@ void make_data(void)
 }
 
 static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
-const lks_input_form input_form = {scale, offset};
+const lks_input_scaling input_scaling = {scale, offset};
 
 lks_network_options options(const char *norm, int threads)
 {
@@ -90,7 +90,7 @@ lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first
   size_t begin, count;
   lks_network_shard(s->network, total, &begin, &count);
   lks_batch batch = samples(first + begin, count, total);
-  return lks_network_pass_all(s->network, result, kind, &batch, &input_form, step, false);
+  return lks_network_pass_all(s->network, result, kind, &batch, &input_scaling, step, false);
 }
 
 lks_status train(subject *s, lks_pass_result *result)

@@ -31,7 +31,7 @@ void subject_destroy(subject *s);
 
 /** Local. Samples first .. first + count - 1 of the data, as a part of a mini-batch of `total`. */
 lks_batch samples(size_t first, size_t count, size_t total);
-extern const lks_input_form input_form;
+extern const lks_input_scaling input_scaling;
 
 /** Collective over the subject's ranks. One pass over `total` samples from sample `first` on. */
 lks_status pass(subject *s, lks_pass_result *result, lks_pass kind, size_t first, size_t total,
