@@ -58,13 +58,21 @@ void lks_selection_destroy(lks_selection **selection);
 typedef struct lks_loader lks_loader;
 
 typedef void (*lks_shard_function)(const void *context, size_t total, size_t *first, size_t *count);
-/** Local; every rank passes the same arguments. shard(context, total, &first, &count) tells which samples of a
- * mini-batch of `total` samples are this rank's; it is called only while the loader is being created.
- * shuffled: each epoch has a new permutation of all samples, from (seed, epoch); else they keep their order.
- * subset [subset_count]: only these samples of the split; NULL: all. dataset and subset are borrowed. */
+
+typedef struct lks_loader_options {
+  size_t batch_size;
+  bool shuffled; /* a new permutation of all samples each epoch, from (seed, epoch); else in their order */
+  uint64_t seed;
+  const uint32_t *subset; /* [subset_count], borrowed: only these samples of the split; NULL: all */
+  size_t subset_count;
+  lks_shard_function shard; /* shard(context, total, &first, &count): which of `total` are this rank's */
+  const void *context;
+} lks_loader_options;
+
+/** Local; every rank passes the same options. `shard` is called only while the loader is being created.
+ * dataset is borrowed. */
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
-                             size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
-                             size_t subset_count, lks_shard_function shard, const void *context);
+                             const lks_loader_options *options);
 void lks_loader_destroy(lks_loader **loader);
 
 /** Local. Bytes that a loader of so many samples holds, of which a rank gets up to `shard` of a mini-batch.

@@ -69,8 +69,12 @@ static lks_status create_loader(lks_bench_runner *runner, const lks_bench_source
                                 const lks_config *config)
 {
   lks_network *network = runner->setup->network;
-  lks_status status = lks_loader_create(&runner->loader, source->dataset, LKS_SPLIT_TRAIN, config->batch_size,
-                                        true, config->seed, NULL, 0, lks_network_shard_function, network);
+  const lks_loader_options options = {.batch_size = config->batch_size,
+                                      .shuffled = true,
+                                      .seed = config->seed,
+                                      .shard = lks_network_shard_function,
+                                      .context = network};
+  lks_status status = lks_loader_create(&runner->loader, source->dataset, LKS_SPLIT_TRAIN, &options);
   if (!status) status = lks_prepare_for_loader(network, runner->loader, config->batch_size, true);
   if (!status) lks_loader_seek(runner->loader, 0, 0);
   return status;

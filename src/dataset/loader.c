@@ -183,12 +183,11 @@ static lks_status start(lks_loader *loader)
 }
 
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
-                             size_t batch_size, bool shuffled, uint64_t seed, const uint32_t *subset,
-                             size_t subset_count, lks_shard_function shard, const void *context)
+                             const lks_loader_options *options)
 {
   const lks_shape shape = lks_dataset_shape(dataset);
   *loader = NULL;
-  if (!batch_size || (subset && !subset_count))
+  if (!options->batch_size || (options->subset && !options->subset_count))
     return lks_fail(LKS_ERR_USAGE, "a mini-batch must have at least one sample");
   *loader = lks_new(1, sizeof **loader);
   if (!*loader) return LKS_ERR_RANK;
@@ -196,12 +195,12 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
   (*loader)->sample_bytes = shape.height * shape.width * shape.channels *
                             ((*loader)->samples.pixels ? sizeof(uint8_t) : sizeof(float));
   (*loader)->page = lks_dataset_is_cached(dataset) ? (size_t)sysconf(_SC_PAGESIZE) : 0;
-  (*loader)->batch_size = batch_size;
-  (*loader)->seed = seed;
-  (*loader)->subset = subset;
-  (*loader)->count = subset ? subset_count : (*loader)->samples.count;
-  lks_status status = find_shards(*loader, shard, context);
-  if (!status) status = allocate(*loader, shuffled);
+  (*loader)->batch_size = options->batch_size;
+  (*loader)->seed = options->seed;
+  (*loader)->subset = options->subset;
+  (*loader)->count = options->subset ? options->subset_count : (*loader)->samples.count;
+  lks_status status = find_shards(*loader, options->shard, options->context);
+  if (!status) status = allocate(*loader, options->shuffled);
   if (!status) status = start(*loader);
   if (status) lks_loader_destroy(loader);
   return status;

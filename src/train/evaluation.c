@@ -77,9 +77,13 @@ static lks_status make_loader(lks_loader **loader, const lks_dataset *dataset, c
                               const lks_config *config, lks_setup *setup)
 {
   lks_split split = train ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST;
-  lks_status status = lks_loader_create(loader, dataset, split, config->batch_size, false, config->seed,
-                                        train ? train->train : NULL, train ? train->train_count : 0,
-                                        lks_network_shard_function, setup->network);
+  const lks_loader_options options = {.batch_size = config->batch_size,
+                                      .seed = config->seed,
+                                      .subset = train ? train->train : NULL,
+                                      .subset_count = train ? train->train_count : 0,
+                                      .shard = lks_network_shard_function,
+                                      .context = setup->network};
+  lks_status status = lks_loader_create(loader, dataset, split, &options);
   if (!status) status = lks_prepare_for_loader(setup->network, *loader, config->batch_size, false);
   return status;
 }

@@ -16,18 +16,23 @@
 static lks_status create_loaders(lks_trainer *t)
 {
   const lks_config *c = &t->config;
-  const void *network = t->setup->network;
   lks_status status = lks_selection_create(&t->selection, t->dataset, c->train_samples, c->holdout);
   if (status) return status;
   const lks_selection *s = t->selection;
-  status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, c->batch_size, true, c->seed, s->train,
-                             s->train_count, lks_network_shard_function, network);
-  if (!status && c->holdout)
-    status = lks_loader_create(&t->test, t->dataset, LKS_SPLIT_TRAIN, c->batch_size, false, c->seed, s->held,
-                               s->held_count, lks_network_shard_function, network);
-  else if (!status)
-    status = lks_loader_create(&t->test, t->dataset, LKS_SPLIT_TEST, c->batch_size, false, c->seed, NULL, 0,
-                               lks_network_shard_function, network);
+  const lks_loader_options train = {.batch_size = c->batch_size,
+                                    .shuffled = true,
+                                    .seed = c->seed,
+                                    .subset = s->train,
+                                    .subset_count = s->train_count,
+                                    .shard = lks_network_shard_function,
+                                    .context = t->setup->network};
+  lks_loader_options test = train;
+  test.shuffled = false;
+  test.subset = c->holdout ? s->held : NULL;
+  test.subset_count = c->holdout ? s->held_count : 0;
+  status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, &train);
+  if (!status)
+    status = lks_loader_create(&t->test, t->dataset, c->holdout ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST, &test);
   if (!status) status = lks_prepare_for_loader(t->setup->network, t->train, c->batch_size, true);
   if (!status) status = lks_prepare_for_loader(t->setup->network, t->test, c->batch_size, false);
   if (status) return status;

@@ -134,11 +134,13 @@ static lks_status create_all(training *t, lks_comm *comm)
   lks_network *network = t->setup->network;
   status = lks_optimizer_create(&t->optimizer, &t->config, network);
   if (!status)
-    status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, BATCH, true, 1, NULL, 0,
-                               lks_network_shard_function, network);
+    status = lks_loader_create(
+        &t->train, t->dataset, LKS_SPLIT_TRAIN,
+        &(lks_loader_options){BATCH, true, 1, NULL, 0, lks_network_shard_function, network});
   if (!status)
-    status = lks_loader_create(&t->test, t->dataset, LKS_SPLIT_TEST, BATCH, false, 1, NULL, 0,
-                               lks_network_shard_function, network);
+    status = lks_loader_create(
+        &t->test, t->dataset, LKS_SPLIT_TEST,
+        &(lks_loader_options){BATCH, false, 1, NULL, 0, lks_network_shard_function, network});
   if (!status) status = lks_prepare_for_loader(network, t->train, BATCH, true);
   if (!status) status = lks_prepare_for_loader(network, t->test, BATCH, false);
   return lks_comm_agree_all(comm, status);

@@ -51,8 +51,9 @@ static void open_all(bench *b, lks_comm *comm)
 
 static lks_status loader_of(lks_loader **loader, const bench *b, lks_split split)
 {
-  lks_status status = lks_loader_create(loader, b->dataset, split, BATCH, false, 1, NULL, 0,
-                                        lks_network_shard_function, b->setup->network);
+  lks_status status = lks_loader_create(
+      loader, b->dataset, split,
+      &(lks_loader_options){BATCH, false, 1, NULL, 0, lks_network_shard_function, b->setup->network});
   return status ? status : lks_prepare_for_loader(b->setup->network, *loader, BATCH, false);
 }
 

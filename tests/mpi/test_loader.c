@@ -54,8 +54,9 @@ static lks_loader *make(lks_split split, bool shuffled, uint64_t seed, size_t li
   static uint32_t first[1000];
   for (uint32_t i = 0; i < 1000; i++) first[i] = i;
   lks_loader *loader = NULL;
-  lks_status status = lks_loader_create(&loader, dataset, split, BATCH, shuffled, seed, limit ? first : NULL,
-                                        limit, shard_of, of);
+  lks_status status = lks_loader_create(
+      &loader, dataset, split,
+      &(lks_loader_options){BATCH, shuffled, seed, limit ? first : NULL, limit, shard_of, of});
   return status ? NULL : loader;
 }
 
@@ -250,10 +251,10 @@ static void test_refuses_nonsense(lks_comm *comm)
 {
   lks_loader *loader = NULL;
   open_all(comm, false);
-  bool ok = lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 0, true, 1, NULL, 0, shard_of, &whole) ==
-            LKS_ERR_USAGE;
-  ok = ok && lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, 4, true, 1, NULL, 0, shard_outside, NULL) ==
-                 LKS_ERR_USAGE;
+  const lks_loader_options no_samples = {0, true, 1, NULL, 0, shard_of, &whole},
+                           outside = {4, true, 1, NULL, 0, shard_outside, NULL};
+  bool ok = lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, &no_samples) == LKS_ERR_USAGE;
+  ok = ok && lks_loader_create(&loader, dataset, LKS_SPLIT_TRAIN, &outside) == LKS_ERR_USAGE;
   lks_assert_all(comm, ok && !loader);
   lks_dataset_close_all(&dataset);
 }

@@ -60,8 +60,12 @@ static lks_status prepare_all(learner *l, lks_comm *comm, const lks_config *c, c
   if (status) return status;
   status = lks_optimizer_create(&l->optimizer, c, l->network);
   if (!status)
-    status = lks_loader_create(&l->loader, data, LKS_SPLIT_TRAIN, c->batch_size, true, c->seed, NULL, 0,
-                               shard, l->network);
+    status = lks_loader_create(&l->loader, data, LKS_SPLIT_TRAIN,
+                               &(lks_loader_options){.batch_size = c->batch_size,
+                                                     .shuffled = true,
+                                                     .seed = c->seed,
+                                                     .shard = shard,
+                                                     .context = l->network});
   return lks_comm_agree_all(comm, status);
 }
 
