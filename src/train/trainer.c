@@ -85,6 +85,11 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   return LKS_OK;
 }
 
+static bool is_due(const lks_trainer *t)
+{
+  return t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
+}
+
 /* The mini-batches that an epoch has left. LKS_STOPPED after the step in which a rank asked for it. */
 static lks_status train_epoch_all(lks_trainer *t)
 {
@@ -98,7 +103,8 @@ static lks_status train_epoch_all(lks_trainer *t)
     status = step_all(t, &batch, &stop);
     if (!status && stop)
       status = lks_fail(LKS_STOPPED, "stopped on request after step %zu; --resume continues", t->state.step);
-    bool due = t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
+    /* A checkpoint that is due where an epoch ends waits for the evaluation, and holds it too. */
+    bool due = is_due(t) && t->state.epoch_step < lks_loader_steps(t->train);
     if (status == LKS_STOPPED || (!status && due)) status = lks_status_worse(status, checkpoint_all(t));
   }
   double seconds = lks_seconds() - begin;
@@ -153,7 +159,7 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
   bool at_epochs = !t->config.checkpoint_every || state->epoch == t->config.epochs;
-  return at_epochs ? checkpoint_all(t) : LKS_OK;
+  return at_epochs || is_due(t) ? checkpoint_all(t) : LKS_OK;
 }
 
 static lks_status run_epochs_all(lks_trainer *t)

@@ -78,6 +78,19 @@ nothing_left_to_do() {
   diff -r kept whole >difference || complain "resuming a finished run changed it" difference
 }
 
+# A checkpoint that is due at the last step of all is that of a run that is done.
+due_where_an_epoch_ends() {
+  train aligned 2 data.h5 --model mlp --batch-size 64 --epochs 2 --checkpoint-every 6
+  ended aligned 0
+  [ "$(echo aligned/checkpoint-*.h5)" = "aligned/checkpoint-12.h5 aligned/checkpoint-18.h5 aligned/checkpoint-24.h5 aligned/checkpoint-6.h5" ] ||
+    complain "checkpoints are missing: $(echo aligned/*.h5)"
+  cp -r aligned aligned-kept
+  run aligned 3 train --resume --output aligned
+  ended aligned 0
+  says aligned "resume .*: epoch 2, step 24; all epochs are done"
+  diff -r aligned-kept aligned >difference || complain "resuming a run that ended with a due checkpoint changed it" difference
+}
+
 never_overwritten() {
   contents_of whole >before
   train refused 2 "${long_run[@]}" --output whole
@@ -122,6 +135,7 @@ signal_ends_the_step
 signal_through_mpirun_then_resumed
 stopped_by_the_clock_twice
 nothing_left_to_do
+due_where_an_epoch_ends
 never_overwritten
 other_data_are_refused
 config_run_again
