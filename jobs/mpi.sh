@@ -16,16 +16,21 @@ mpi_settings() {
   printf '%s\n' I_MPI_PIN=off
 }
 
-# allow_mpi_anywhere: root is meant, and more ranks than cores are fine. Open MPI does not start without a home, which what cron or
-# a container starts may lack; bash knows it from the system's users.
-allow_mpi_anywhere() {
-  local setting
-  for setting in $(mpi_settings); do export "${setting?}"; done
+# have_home: neither programs nor compilers of Open MPI 5 start without a home, which what cron or a container starts may lack; bash
+# knows it from the system's users.
+have_home() {
   if [ -z "${HOME:-}" ]; then
     unset HOME
     export HOME=~
   fi
   [ -d "$HOME" ] || export HOME=/tmp
+}
+
+# allow_mpi_anywhere: root is meant, and more ranks than cores are fine.
+allow_mpi_anywhere() {
+  local setting
+  for setting in $(mpi_settings); do export "${setting?}"; done
+  have_home
 }
 
 # mpi_kind MPIRUN: openmpi4 (and older), openmpi5 (and newer), mpich (or another with Hydra), intel, or unknown.

@@ -54,6 +54,7 @@ build_into() {
     fail "cannot write to $folder; if the source tree is read-only, set LOCKSTEP_BUILD to a folder that can be made or written to"
   command -v cmake >/dev/null || fail "there is no cmake: install it, and what else the README names under Building"
   if [ -n "${LOCKSTEP_WERROR:-}" ]; then set -- "-DLOCKSTEP_WERROR=$LOCKSTEP_WERROR" "$@"; fi
+  have_home
   cmake -S "$root" -B "$folder" "$@" >"$folder.log" 2>&1 ||
     { cat "$folder.log" >&2; fail "cmake could not configure $folder"; }
   cmake --build "$folder" --target "$target" -j "$(nproc)" >"$folder.log" 2>&1 ||

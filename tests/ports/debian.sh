@@ -13,7 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/setup.sh"
 
 cache=${LOCKSTEP_ROOTS:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/lockstep/roots}
 logs=$root/build/ports
-passed=0 failed=0 skipped=0 quick=
+passed=0 failed=0 skipped=0
 
 skip() {
   echo "skipped: $1"
@@ -133,6 +133,7 @@ if [ "${1:-}" = --inside ]; then
   inside "$2"
   exit 0
 fi
+quick=
 if [ "${1:-}" = --quick ]; then
   quick=yes
   shift
