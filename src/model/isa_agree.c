@@ -55,7 +55,7 @@ static lks_status find(lks_isa *isa, const char *name, lks_isa common)
 
 lks_status lks_isa_agree_all(lks_comm *comm, lks_isa_choice choice)
 {
-  facts all;
+  facts all = {0};
   lks_status status = gather_all(&all, comm);
   if (status) return status;
   if (all.of[UNHEARD][2] > 0) warn_of_bound_all(comm);

@@ -46,7 +46,7 @@ static void add_noise(naive_noise *noise, const naive_layer *l, size_t total, si
       noise->variance += share * pow(group_variance / variance - 1, 2) / channels;
     }
   }
-  const double groups = (double)((total + size - 1) / size);
+  const double groups = ceil((double)total / (double)size);
   noise->theory += (groups - 1) / (samples - 1);
   noise->group += samples / groups;
 }
