@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
 #include "bench/bench_ceiling.h"
 #include "bench/bench_cost.h"
 #include "bench/bench_parts.h"
@@ -154,7 +155,7 @@ static lks_status find_ceiling_all(measuring *m, size_t a, int op, lks_work work
     double alone;
     lks_network_shard(network, bench->batch, &first, &count);
     lks_status status = lks_bench_alone_all(&alone, m->comm, network, bench->threads,
-                                            (count + microbatch - 1) / microbatch, op, work);
+                                            lks_divide_up(count, microbatch), op, work);
     if (!status) w->ceiling = w->flops / alone;
     if (!status) arm->arithmetic += alone;
     return status;
