@@ -1,5 +1,6 @@
 #include "hdf5_edit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static hid_t make_space(int rank, const hsize_t *extent)
@@ -21,11 +22,16 @@ bool edit_numbers(hid_t at, const char *name, hid_t type, int rank, const hsize_
 
 bool edit_text(hid_t at, const char *name, const char *text, size_t size)
 {
+  const size_t length = strlen(text);
+  char *bytes = calloc(size, 1); /* HDF5 reads as many as the type has, which the text may not */
+  if (!bytes || length > size) return free(bytes), false;
+  memcpy(bytes, text, length);
   const hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, size);
-  if (size == strlen(text)) H5Tset_strpad(type, H5T_STR_NULLPAD);
-  const bool ok = edit_numbers(at, name, type, 0, NULL, text);
+  if (size == length) H5Tset_strpad(type, H5T_STR_NULLPAD);
+  const bool ok = edit_numbers(at, name, type, 0, NULL, bytes);
   H5Tclose(type);
+  free(bytes);
   return ok;
 }
 
