@@ -117,6 +117,23 @@ void shape_add_rows(shape_list *list)
         }
 }
 
+void shape_add_gaps(shape_list *list)
+{
+  static const size_t ins[] = {3, 18, 26, 32, 37, 100}, kernels[] = {1, 2, 3, 5, 7};
+  for (size_t i = 0; i < 6; i++)
+    for (size_t k = 0; k < 5; k++)
+      for (size_t turn = 0; turn < 4; turn++) {
+        shape s = square(turn < 2 ? 31 : 16, ins[i], 5 + (7 * i + k) % 33, 1, 2 + turn % 2);
+        s.type = LKS_BF16, s.y_type = k % 2 ? LKS_FP32 : LKS_BF16;
+        lks_window *w = &s.window;
+        w->samples = 1 + k % 3, w->in_width = 9 + 5 * turn;
+        w->kernel_height = 1 + (turn == 3), w->kernel_width = kernels[k], w->stride_width = 1 + (k + i) % 3;
+        w->pad_left = kernels[k] / 2, w->pad_right = (kernels[k] - 1) / 2;
+        set_out(w);
+        add(list, &s);
+      }
+}
+
 /* What a shape is drawn from: one value of each axis. */
 typedef enum axis {
   KIND,

@@ -20,6 +20,8 @@ void shape_add_known_bad(shape_list *list);
 void shape_add_strided(shape_list *list);
 /** Kernels of one row. */
 void shape_add_rows(shape_list *list);
+/** Kernels of one or two rows, in bf16, with strides that leave rows out. */
+void shape_add_gaps(shape_list *list);
 /** Images of a few columns under kernels that are as wide or wider. */
 void shape_add_narrow(shape_list *list);
 

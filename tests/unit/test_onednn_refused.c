@@ -72,6 +72,21 @@ static void test_one_column_is_refused(void **state)
   assert_false(refused(y, LKS_FP32, "brg_conv_fwd:avx512_core", &w));
 }
 
+static void test_strides_over_rows_are_refused(void **state)
+{
+  (void)state;
+  const lks_task_kind y = LKS_TASK_CONV_FORWARD;
+  const char *amx = "brgconv:avx512_core_amx_bf16";
+  lks_window w = {1, 31, 16, 26, 11, 8, 37, 1, 3, 3, 2, 0, 1, 0, 1};
+  assert_true(refused(y, LKS_BF16, amx, &w));
+  assert_false(refused(y, LKS_BF16, "brgconv:avx512_core_bf16", &w));
+  assert_false(refused(y, LKS_BF16, "brgconv_1x1:avx512_core_amx_bf16", &w));
+  assert_false(refused(y, LKS_BF16, "jit:avx512_core_amx_bf16", &w));
+  assert_false(refused(LKS_TASK_CONV_BACKWARD_DATA, LKS_BF16, amx, &w));
+  w.kernel_height = 3;
+  assert_false(refused(y, LKS_BF16, amx, &w));
+}
+
 static void test_a_layer_runs_on_another_implementation(void **state)
 {
   (void)state;
@@ -172,6 +187,7 @@ int main(void)
       cmocka_unit_test(test_copies_of_few_channels_are_refused),
       cmocka_unit_test(test_strides_over_the_image_are_refused),
       cmocka_unit_test(test_one_column_is_refused),
+      cmocka_unit_test(test_strides_over_rows_are_refused),
       cmocka_unit_test(test_a_layer_runs_on_another_implementation),
       cmocka_unit_test(test_a_right_layer_has_no_faults),
       cmocka_unit_test(test_a_wrong_value_is_a_fault_of_its_pass),
