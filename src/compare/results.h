@@ -16,8 +16,10 @@ typedef struct lks_noise_row {
   double variance_of_mean, variance_of_variance, theory, effective_samples;
 } lks_noise_row;
 
-/** What result.ini of a finished run holds. */
+/** What result.ini of a run that came to its end holds. */
 typedef struct lks_run_result {
+  bool diverged;      /* no fingerprint ("") then, and no figures: NaN */
+  size_t diverged_at; /* step after which it diverged */
   char fingerprint[33];
   double lr;                             /* of this arm */
   double precise_loss, precise_accuracy; /* on the test set, statistics recomputed; NaN without batch norm */
@@ -37,7 +39,8 @@ lks_status lks_run_damaged(lks_status status, const char *directory);
 
 /** All of one run. */
 typedef struct lks_run {
-  bool done;
+  bool done;     /* finished or diverged: nothing is left to do */
+  bool diverged; /* done, without figures; row holds the epochs before that */
   lks_run_result result;
   size_t epochs;
   lks_metrics_row *row; /* [epochs]; owned by the results */

@@ -214,3 +214,16 @@ void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, cons
   case LKS_OPTION_TIME: print_real(text, *(const double *)field); break;
   }
 }
+
+const lks_option *lks_config_value_differs(char a[LKS_VALUE_MAX], char b[LKS_VALUE_MAX], const void *x,
+                                           const void *y, const lks_option *option, size_t count,
+                                           bool (*ignored)(const char *name))
+{
+  for (size_t i = 0; i < count; i++) {
+    if (ignored != NULL && ignored(option[i].name)) continue;
+    lks_config_value_print(a, x, &option[i]);
+    lks_config_value_print(b, y, &option[i]);
+    if (strcmp(a, b) != 0) return &option[i];
+  }
+  return NULL;
+}

@@ -75,7 +75,7 @@ static bool print_none(FILE *data, lks_range x, lks_range *y, const lks_results 
 static bool has_sync(const lks_comparison *comparison, const size_t *order, size_t count)
 {
   for (size_t i = 0; i < count; i++)
-    if (comparison->arm[order[i]].norm.kind == LKS_NORM_SYNC) return true;
+    if (comparison->arm[order[i]].config.bn.kind == LKS_NORM_SYNC) return true;
   return false;
 }
 

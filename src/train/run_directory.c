@@ -134,19 +134,14 @@ static lks_status start(lks_config *config)
 lks_status lks_run_directory_same(const lks_config *before, const lks_config *now)
 {
   size_t count;
-  const lks_option *option = lks_config_options(&count);
-  for (size_t i = 0; i < count; i++) {
-    char old_value[LKS_VALUE_MAX], new_value[LKS_VALUE_MAX];
-    if (is_free(option[i].name)) continue;
-    lks_config_value_print(old_value, before, &option[i]);
-    lks_config_value_print(new_value, now, &option[i]);
-    if (strcmp(old_value, new_value) != 0)
-      return lks_fail(
-          LKS_ERR_USAGE,
-          "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start another run with another --output",
-          now->output, option[i].name, old_value, new_value);
-  }
-  return LKS_OK;
+  char a[LKS_VALUE_MAX], b[LKS_VALUE_MAX];
+  const lks_option *all = lks_config_options(&count);
+  const lks_option *option = lks_config_value_differs(a, b, before, now, all, count, is_free);
+  if (option == NULL) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start another run with another --output",
+      now->output, option->name, a, b);
 }
 
 /** The settings that a run began with. */
