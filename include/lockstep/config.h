@@ -65,7 +65,8 @@ typedef enum lks_option_type {
   LKS_OPTION_REAL,
   LKS_OPTION_SEED,
   LKS_OPTION_SWITCH, /* on/off, true/false, yes/no, 1/0; on the command line --name and --no-name */
-  LKS_OPTION_TIME
+  LKS_OPTION_TIME,
+  LKS_OPTION_LIST /* texts; on the command line it may stand several times, and it has no field */
 } lks_option_type;
 
 typedef struct lks_option {
@@ -94,8 +95,8 @@ void lks_config_default(lks_config *config);
  * choices. */
 lks_status lks_config_set(lks_config *config, const char *key, const char *value);
 
-/** Local. An INI file (sections are allowed and have no meaning); messages name file and line. LKS_ERR_IO if
- * it can't be read. */
+/** Local. An INI file (sections are allowed and have no meaning, but that of a comparison's arm, [Arm NAME], is
+ * refused); messages name file and line. LKS_ERR_IO if it can't be read. */
 lks_status lks_config_read(lks_config *config, const char *path);
 /** Local. The same from memory; `where` names it in messages. */
 lks_status lks_config_parse(lks_config *config, const char *text, const char *where);

@@ -32,7 +32,7 @@ typedef struct lks_train_hooks {
 
 /** Collective; config equal on all ranks. Trains as config says: opens the dataset, makes or resumes the run
  * directory, prints progress, writes metrics and checkpoints. LKS_STOPPED after a request to stop, with a
- * checkpoint. */
+ * checkpoint. LKS_ERR_DIVERGED: summary says how many epochs and steps were done before, and nothing else. */
 lks_status lks_train_all(lks_train_summary *summary, lks_comm *comm, const lks_config *config);
 /** Collective. The same for a caller that brings hooks, equal on all ranks. */
 lks_status lks_train_hooked_all(lks_train_summary *summary, lks_comm *comm, const lks_config *config,

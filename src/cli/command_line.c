@@ -1,12 +1,14 @@
 #include "cli/command_line.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "config/config_sections.h"
 #include "config/config_value.h"
 
 /* argp's keys: KEY_ROW + row of the options, and for a switch KEY_OFF + row for its --no- form. */
@@ -24,7 +26,7 @@ typedef struct parsing {
   struct argp_option row[ARGP_ROWS];
   char off_name[LKS_OPTIONS_MAX][32]; /* "no-flip" */
   char help[LKS_OPTIONS_MAX][320];    /* with the default */
-  char doc[1024];
+  char doc[2048];
   size_t output; /* row that -o stands for */
   lks_status status;
 } parsing;
@@ -63,13 +65,44 @@ static lks_status refuse(const parsing *p, const char *word)
   return lks_fail(LKS_ERR_USAGE, "option '--%s' needs a value: --%s %s", name, name, option->arg);
 }
 
+static lks_status take_listed(parsing *p, size_t row, const char *value)
+{
+  lks_arguments *arguments = p->arguments;
+  if (arguments->listed == LKS_LIST_MAX)
+    return lks_fail(LKS_ERR_USAGE, "more than %d times '--%s'; take fewer", LKS_LIST_MAX,
+                    p->syntax->option[row].name);
+  arguments->list[arguments->listed].row = row;
+  arguments->list[arguments->listed++].value = value;
+  return LKS_OK;
+}
+
+/* That the last one wins would hide a slip. */
+static lks_status take_value(parsing *p, size_t row, const char *value)
+{
+  const lks_option *option = &p->syntax->option[row];
+  if (option->type == LKS_OPTION_LIST) return take_listed(p, row, value);
+  const char *before = p->arguments->value[row];
+  if (before != NULL)
+    return lks_fail(LKS_ERR_USAGE,
+                    "option '--%s' stands there twice, with %.100s and with %.100s; give it once",
+                    option->name, before, value);
+  p->arguments->value[row] = value;
+  return LKS_OK;
+}
+
+static error_t take_option(parsing *p, size_t row, const char *value)
+{
+  p->status = take_value(p, row, value);
+  return p->status == LKS_OK ? 0 : EINVAL;
+}
+
 static error_t take(int key, char *value, struct argp_state *state)
 {
   parsing *p = state->input;
   lks_arguments *arguments = p->arguments;
   switch (key) {
   case KEY_HELP: arguments->help = true; return 0;
-  case KEY_OUTPUT: arguments->value[p->output] = value; return 0;
+  case KEY_OUTPUT: return take_option(p, p->output, value);
   case ARGP_KEY_ARGS: /* all that are no options */
     arguments->argument = state->argv + state->next;
     arguments->count = state->argc - state->next;
@@ -79,12 +112,10 @@ static error_t take(int key, char *value, struct argp_state *state)
   default: break;
   }
   if (key >= KEY_OFF && key < KEY_OFF + LKS_OPTIONS_MAX)
-    arguments->value[key - KEY_OFF] = "off";
-  else if (key >= KEY_ROW && key < KEY_ROW + LKS_OPTIONS_MAX)
-    arguments->value[key - KEY_ROW] = value == NULL ? "on" : value;
-  else
-    return ARGP_ERR_UNKNOWN;
-  return 0;
+    return take_option(p, (size_t)(key - KEY_OFF), "off");
+  if (key >= KEY_ROW && key < KEY_ROW + LKS_OPTIONS_MAX)
+    return take_option(p, (size_t)(key - KEY_ROW), value == NULL ? "on" : value);
+  return ARGP_ERR_UNKNOWN;
 }
 
 static void print_help(char text[320], const lks_option *option)
@@ -162,6 +193,16 @@ lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const 
   return status;
 }
 
+const char *lks_arguments_next(const lks_arguments *arguments, const lks_syntax *syntax, const char *option,
+                               size_t *next)
+{
+  while (*next < arguments->listed) {
+    const size_t i = (*next)++;
+    if (strcmp(syntax->option[arguments->list[i].row].name, option) == 0) return arguments->list[i].value;
+  }
+  return NULL;
+}
+
 static void set_defaults(void *settings, const lks_syntax *syntax)
 {
   for (size_t i = 0; i < syntax->options; i++)
@@ -208,6 +249,14 @@ static void find_file(lks_run_settings *settings)
   if (strlen(path) < sizeof settings->file && lks_file_exists(path)) strcpy(settings->file, path);
 }
 
+/* With them, the file may hold arms' sections, which are not the run's own settings. */
+static bool has_arms(const lks_syntax *syntax)
+{
+  for (size_t i = 0; i < syntax->options; i++)
+    if (strcmp(syntax->option[i].name, "arm") == 0) return true;
+  return false;
+}
+
 /* Takes the command line twice: to learn the file's name, and over what the file says. */
 lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const lks_syntax *syntax,
                                  const lks_arguments *arguments)
@@ -220,7 +269,8 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
   find_file(settings);
   if (settings->file[0] != '\0') {
     lks_config_default(&settings->config);
-    status = lks_config_read(&settings->config, settings->file);
+    status = has_arms(syntax) ? lks_config_read_common(&settings->config, settings->file)
+                          : lks_config_read(&settings->config, settings->file);
     if (!status) status = take_values(settings, syntax, arguments);
   }
   if (!status && arguments->count == 1)

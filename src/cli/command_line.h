@@ -16,16 +16,27 @@ typedef struct lks_syntax {
   int least, most; /* how many arguments */
 } lks_syntax;
 
+enum { LKS_LIST_MAX = 64 };
+
 /** What did stand there; borrowed from argv. */
 typedef struct lks_arguments {
   bool help; /* asked for and printed: nothing is left to do */
   int count;
   char **argument;                    /* [count] */
   const char *value[LKS_OPTIONS_MAX]; /* by row; NULL: not given */
+  size_t listed;                      /* values of options of type LKS_OPTION_LIST, in the order given */
+  struct {
+    size_t row;
+    const char *value;
+  } list[LKS_LIST_MAX];
 } lks_arguments;
 
+/** Local. The values of a list, one after the other; NULL behind the last one. *next begins at 0. */
+const char *lks_arguments_next(const lks_arguments *arguments, const lks_syntax *syntax, const char *option,
+                               size_t *next);
+
 /** Collective. argv[0] is the command's name. The ranks agree on the outcome. LKS_ERR_USAGE, with a
- * suggestion for an unknown option. */
+ * suggestion for an unknown option; and for an option, no list, that stands there twice. */
 lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const lks_syntax *syntax, int argc,
                                 char **argv);
 

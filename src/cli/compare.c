@@ -3,12 +3,14 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "compare/arm_sections.h"
+#include "compare/arm_settings.h"
 #include "compare/comparison_runs.h"
 #include "report/report.h"
 
 typedef struct settings {
   lks_run_settings run;
-  char arms[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
+  char norms[LKS_TEXT_MAX], reference[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
   size_t seeds, holdout;
   double margin;
 } settings;
@@ -16,8 +18,12 @@ typedef struct settings {
 #define AT(field) offsetof(settings, field)
 
 static const lks_option own_options[] = {
-    {"bn", "ARM,ARM,...", LKS_OPTION_TEXT, AT(arms), "", NULL, 0, 0, NULL,
-     "the arms, each a normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), none"},
+    {"arm", "NAME:KEY=VALUE,...", LKS_OPTION_LIST, 0, "", NULL, 0, 0, NULL,
+     "an arm: the settings of all runs with these set otherwise; may stand several times"},
+    {"bn", "ARM,ARM,...", LKS_OPTION_TEXT, AT(norms), "", NULL, 0, 0, NULL,
+     "arms that differ in the normalization batch: sync, K, rank:R, rank (the shards of as many ranks as run now), none; they come before those of --arm"},
+    {"reference", "NAME", LKS_OPTION_TEXT, AT(reference), "", NULL, 0, 0, NULL,
+     "the arm that the others are compared with; if not given, sync, or else the first one"},
     {"seeds", "N", LKS_OPTION_SIZE, AT(seeds), "5", NULL, 1, 10000, NULL,
      "runs of each arm, with --seed, --seed + 1, ...; about 20 resolve 0.2 points"},
     {"margin", "POINTS", LKS_OPTION_REAL, AT(margin), "0.15", NULL, 1e-6, 100, NULL,
@@ -48,7 +54,13 @@ const lks_syntax *lks_compare_syntax(void)
       "DATA.h5",
       "Trains every arm with every seed, paired, and reports the differences.",
       "All runs go to the directory --output. "
-      "The same command goes on where it was interrupted; more --seeds, and more arms behind the others, may be added later.",
+      "The same command goes on where it was interrupted; more --seeds, and more arms behind the others, may be added later.\n\n"
+      "An arm is named and then says in what it differs, with any key of the configuration but seed and what is the whole job's:\n"
+      "  lockstep compare digits.h5 -o DIR --model mlp --arm plain:bn=none --arm bn: --arm 'fast bn:lr=0.5,epochs=5'\n"
+      "NAME: alone is an arm with the settings of all runs. "
+      "A value with a comma stands in quotation marks, 'a:model=\"x, y.model\"'. "
+      "In the file of --config an arm is a section [Arm NAME] with lines key = value. "
+      "--bn sync,32 is short for --arm sync:bn=sync --arm 32:bn=32.",
       option,
       0,
       0,
@@ -73,15 +85,51 @@ static lks_status configure(settings *s, const lks_arguments *arguments)
   return lks_config_check(&s->run.config);
 }
 
-static lks_status make_comparison(lks_comparison *c, const settings *s, int size)
+/* NAME:key=value,key=value; a name with a colon stands in quotation marks. */
+static lks_status add_arm(lks_comparison *c, const char *text, int size)
+{
+  char name[LKS_VALUE_MAX];
+  const char *rest = text;
+  lks_status status = lks_arm_word(name, &rest, ":");
+  if (status) return lks_fail_in(status, "--arm: ");
+  if (*rest != ':')
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "--arm %.100s: no colon stands behind a name; write NAME:key=value, as in --arm fast:lr=0.5, or NAME: for the settings of all runs",
+        text);
+  return lks_comparison_arm_add(c, name, rest + 1, size);
+}
+
+/* Those of --bn, of the file, of --arm. */
+static lks_status add_arms(lks_comparison *c, const settings *s, const lks_arguments *arguments, int size)
+{
+  lks_arm_sections sections = {.count = 0};
+  size_t next = 0;
+  lks_status status = LKS_OK;
+  if (s->run.file[0] != '\0') status = lks_arm_sections_read(&sections, s->run.file);
+  const bool named = sections.count + arguments->listed > 0;
+  if (!named) c->base.bn = (lks_norm){LKS_NORM_SYNC, 0}; /* every arm has its own */
+  if (!status && (!named || s->norms[0] != '\0')) status = lks_comparison_arms_add(c, s->norms, size);
+  if (!status) status = lks_arm_sections_add(c, &sections, size);
+  if (status) return status;
+  const char *text;
+  while (!status && (text = lks_arguments_next(arguments, lks_compare_syntax(), "arm", &next)) != NULL)
+    status = add_arm(c, text, size);
+  return status;
+}
+
+static lks_status make_comparison(lks_comparison *c, const settings *s, const lks_arguments *arguments,
+                                  int size)
 {
   *c = (lks_comparison){
       .base = s->run.config, .first_seed = s->run.config.seed, .seeds = s->seeds, .margin = s->margin};
   c->tune_holdout = s->holdout;
   snprintf(c->directory, sizeof c->directory, "%s", s->run.config.output);
-  c->base.output[0] = '\0';
-  lks_status status = lks_comparison_arms(c, s->arms, size);
-  return status == LKS_OK && s->rates[0] != '\0' ? lks_comparison_rates(c, s->rates) : status;
+  memset(c->base.output, 0, sizeof c->base.output);
+  lks_status status = s->rates[0] != '\0' ? lks_comparison_rates(c, s->rates) : LKS_OK;
+  if (!status) status = add_arms(c, s, arguments, size);
+  if (!status && s->reference[0] != '\0') status = lks_comparison_reference_set(c, s->reference);
+  return status;
 }
 
 lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
@@ -93,7 +141,7 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_command_line_all(&arguments, comm, lks_compare_syntax(), argc, argv);
   if (status || arguments.help) return status;
   status = configure(&s, &arguments);
-  if (!status) status = make_comparison(&comparison, &s, lks_comm_size(comm));
+  if (!status) status = make_comparison(&comparison, &s, &arguments, lks_comm_size(comm));
   if (!status) status = lks_comparison_part_parse(&part, &comparison, s.only);
   status = lks_comm_agree_all(comm, status);
   if (!status)

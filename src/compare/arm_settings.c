@@ -25,6 +25,13 @@ static const struct {
     {"stall-limit", "it is that of the whole job"},
 };
 
+bool lks_setting_is_common(const char *key)
+{
+  for (size_t i = 0; i < sizeof not_own / sizeof *not_own; i++)
+    if (strcmp(key, not_own[i].key) == 0) return true;
+  return false;
+}
+
 static lks_status check_own(const char *key)
 {
   for (size_t i = 0; i < sizeof not_own / sizeof *not_own; i++)

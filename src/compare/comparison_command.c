@@ -74,9 +74,9 @@ static void print_own_options(FILE *stream, const lks_comparison *comparison)
   if (comparison->rates > 0) fprintf(stream, " --tune-holdout %zu", comparison->tune_holdout);
 }
 
-static bool is_of_the_runs(const lks_comparison *comparison, const char *name)
+static bool is_said_elsewhere(const lks_comparison *comparison, const char *name)
 {
-  return strcmp(name, "data") == 0 || strcmp(name, "bn") == 0 || strcmp(name, "seed") == 0 ||
+  return lks_setting_is_common(name) || strcmp(name, "data") == 0 || strcmp(name, "bn") == 0 ||
          (comparison->rates > 0 && strcmp(name, "lr") == 0);
 }
 
@@ -89,7 +89,7 @@ static void print_train_options(FILE *stream, const lks_comparison *comparison)
   given.microbatch = lks_given_microbatch(&given);
   for (size_t i = 0; i < count; i++) {
     char value[LKS_VALUE_MAX], usual[LKS_VALUE_MAX];
-    if (lks_config_is_execution(option[i].name) || is_of_the_runs(comparison, option[i].name)) continue;
+    if (is_said_elsewhere(comparison, option[i].name)) continue;
     lks_config_value_print(value, &given, &option[i]);
     lks_config_value_print(usual, &standard, &option[i]);
     if (strcmp(value, usual) == 0) continue;

@@ -15,22 +15,13 @@ typedef struct difference {
   char here[LKS_VALUE_MAX], there[LKS_VALUE_MAX];
 } difference;
 
-static const lks_option *option_of(const char *key)
-{
-  size_t count;
-  const lks_option *option = lks_config_options(&count);
-  for (size_t i = 0; i < count; i++)
-    if (strcmp(option[i].name, key) == 0) return &option[i];
-  return NULL;
-}
-
 /** The first of the keys whose values differ. */
 static difference find_difference(const char *const keys[KEYS_MAX], const lks_config *here,
                                   const lks_config *there)
 {
   difference d = {.key = NULL};
   for (size_t i = 0; i < KEYS_MAX && keys[i] != NULL; i++) {
-    const lks_option *option = option_of(keys[i]);
+    const lks_option *option = lks_config_option(keys[i]);
     if (lks_config_value_differs(d.here, d.there, here, there, option, 1, NULL) == NULL) continue;
     d.key = keys[i];
     break;

@@ -107,16 +107,18 @@ static lks_status read_noise(lks_run *run, const char *folder)
   return status;
 }
 
+/** A run that diverged early, or stopped at what it was to reach, has fewer epochs than it was given. */
 static lks_status read_metrics(lks_run *run, size_t epochs, const char *folder)
 {
   char path[PATH_SIZE];
+  const char *end = run->diverged ? "diverged" : "finished";
   snprintf(path, sizeof path, "%s/metrics.csv", folder);
+  if (run->result.has_epochs && run->result.epochs <= epochs) epochs = run->result.epochs;
   if (epochs == 0) return LKS_OK;
-  if (!lks_file_exists(path)) return lks_fail(LKS_ERR_DATA, "%s is missing in a finished run", path);
+  if (!lks_file_exists(path)) return lks_fail(LKS_ERR_DATA, "%s is missing in a %s run", path, end);
   lks_status status = lks_metrics_read(&run->row, &run->epochs, folder);
   if (!status && run->epochs != epochs)
-    status =
-        lks_fail(LKS_ERR_DATA, "%s holds %zu of %zu epochs in a finished run", path, run->epochs, epochs);
+    status = lks_fail(LKS_ERR_DATA, "%s holds %zu of %zu epochs in a %s run", path, run->epochs, epochs, end);
   return status;
 }
 
@@ -137,7 +139,7 @@ static lks_status check_config(double *lr, const lks_comparison *comparison, siz
   if (!status && (status = lks_config_check(&config)) != LKS_OK) lks_fail_in(status, "%s: ", path);
   if (status) return status;
   *lr = config.lr;
-  if (comparison->rates > 0 && is_rate(comparison, config.lr)) expected.lr = config.lr;
+  if (lks_comparison_is_tuned(comparison, arm) && is_rate(comparison, config.lr)) expected.lr = config.lr;
   status = lks_comparison_same_settings(&config, &expected, path);
   if (!status) return status;
   return lks_fail(status, "%s: it is not a run of this comparison", lks_message());
@@ -150,6 +152,7 @@ static lks_status read_run(lks_run *run, const lks_comparison *comparison, size_
   double lr = 0;
   snprintf(path, sizeof path, "%s/config.ini", folder);
   lks_status status = lks_run_result_read(&run->result, &run->done, folder);
+  run->diverged = run->done && run->result.diverged;
   if (status || (!run->done && !lks_file_exists(path))) return status;
   if (lks_file_exists(path))
     status = check_config(&lr, comparison, arm, seed, path);
@@ -158,7 +161,7 @@ static lks_status read_run(lks_run *run, const lks_comparison *comparison, size_
   if (!status && run->done && run->result.lr != lr)
     status =
         lks_fail(LKS_ERR_DATA, "%s/result.ini has lr = %g and config.ini %g", folder, run->result.lr, lr);
-  if (!status && run->done) status = read_metrics(run, comparison->base.epochs, folder);
+  if (!status && run->done) status = read_metrics(run, comparison->arm[arm].config.epochs, folder);
   if (!status && run->done) status = read_noise(run, folder);
   return lks_run_damaged(status, folder);
 }

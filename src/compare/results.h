@@ -19,7 +19,9 @@ typedef struct lks_noise_row {
 /** What result.ini of a run that came to its end holds. */
 typedef struct lks_run_result {
   bool diverged;      /* no fingerprint ("") then, and no figures: NaN */
-  size_t diverged_at; /* step after which it diverged */
+  size_t diverged_at; /* steps that were done before it diverged */
+  bool has_epochs;    /* older files do not say: */
+  size_t epochs;      /* that metrics.csv holds */
   char fingerprint[33];
   double lr;                             /* of this arm */
   double precise_loss, precise_accuracy; /* on the test set, statistics recomputed; NaN without batch norm */

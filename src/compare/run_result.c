@@ -53,14 +53,17 @@ lks_status lks_run_result_write(const char *directory, const lks_run_result *res
   lks_status status = lks_printed_begin(&printed);
   if (status) return status;
   path_of(path, directory);
-  fprintf(printed.stream, "fingerprint = %s\n", result->fingerprint);
+  if (!result->diverged) fprintf(printed.stream, "fingerprint = %s\n", result->fingerprint);
   for (size_t i = 0; i < FIELDS; i++) print_field(printed.stream, &fields[i], result);
+  fprintf(printed.stream, "outcome = %s\n", result->diverged ? "diverged" : "finished");
+  if (result->diverged) fprintf(printed.stream, "diverged-at-step = %zu\n", result->diverged_at);
+  if (result->has_epochs) fprintf(printed.stream, "epochs = %zu\n", result->epochs);
   return lks_printed_file(path, &printed);
 }
 
 typedef struct reading {
   lks_run_result *result;
-  bool has_fingerprint, has[FIELDS];
+  bool has_fingerprint, has_outcome, has_step, has[FIELDS];
 } reading;
 
 static lks_status take_fingerprint(reading *r, const char *value)
@@ -72,6 +75,22 @@ static lks_status take_fingerprint(reading *r, const char *value)
   memcpy(r->result->fingerprint, value, digits + 1);
   r->has_fingerprint = true;
   return LKS_OK;
+}
+
+static lks_status take_outcome(reading *r, const char *value)
+{
+  if (r->has_outcome) return lks_fail(LKS_ERR_DATA, "a second outcome");
+  r->has_outcome = true;
+  r->result->diverged = strcmp(value, "diverged") == 0;
+  if (r->result->diverged || strcmp(value, "finished") == 0) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "outcome = %.40s is neither finished nor diverged", value);
+}
+
+static lks_status take_count(size_t *count, bool *has, const char *key, const char *value)
+{
+  if (*has) return lks_fail(LKS_ERR_DATA, "a second %s", key);
+  *has = true;
+  return lks_count_read(count, value);
 }
 
 static lks_status take_field(void *at, const result_field *field, const char *value)
@@ -87,7 +106,11 @@ static lks_status take_field(void *at, const result_field *field, const char *va
 static lks_status take(void *user, const char *key, const char *value)
 {
   reading *r = user;
+  lks_run_result *result = r->result;
   if (strcmp(key, "fingerprint") == 0) return take_fingerprint(r, value);
+  if (strcmp(key, "outcome") == 0) return take_outcome(r, value);
+  if (strcmp(key, "epochs") == 0) return take_count(&result->epochs, &result->has_epochs, key, value);
+  if (strcmp(key, "diverged-at-step") == 0) return take_count(&result->diverged_at, &r->has_step, key, value);
   for (size_t i = 0; i < FIELDS; i++) {
     if (strcmp(key, fields[i].key) != 0) continue;
     if (r->has[i]) return lks_fail(LKS_ERR_DATA, "a second %s", key);
@@ -99,7 +122,12 @@ static lks_status take(void *user, const char *key, const char *value)
 
 static lks_status check_complete(const reading *r, const char *path)
 {
-  if (!r->has_fingerprint) return lks_fail(LKS_ERR_DATA, "%s: no fingerprint", path);
+  const bool diverged = r->result->diverged;
+  if (!r->has_fingerprint && !diverged) return lks_fail(LKS_ERR_DATA, "%s: no fingerprint", path);
+  if (r->has_fingerprint && diverged)
+    return lks_fail(LKS_ERR_DATA, "%s: a fingerprint of a run that diverged", path);
+  if (r->has_step != diverged)
+    return lks_fail(LKS_ERR_DATA, "%s: diverged-at-step and outcome = diverged go together", path);
   for (size_t i = 0; i < FIELDS; i++)
     if (!r->has[i]) return lks_fail(LKS_ERR_DATA, "%s: no %s", path, fields[i].key);
   return LKS_OK;

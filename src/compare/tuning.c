@@ -111,7 +111,7 @@ lks_status lks_tuning_choose(const lks_comparison *comparison, size_t arm)
     t.rate[r] = config.lr;
     t.accuracy[r] = t.loss[r] = NAN;
     lks_status status = lks_run_result_read(&result, &done, config.output);
-    if (!status && done) status = score(&t.accuracy[r], &t.loss[r], config.output);
+    if (!status && done && !result.diverged) status = score(&t.accuracy[r], &t.loss[r], config.output);
     if (status) return status;
     if (isnan(t.accuracy[r])) continue;
     size_t best = t.chosen;
@@ -120,7 +120,9 @@ lks_status lks_tuning_choose(const lks_comparison *comparison, size_t arm)
       t.chosen = r;
   }
   if (t.chosen == SIZE_MAX)
-    return lks_fail(LKS_ERR_DIVERGED, "%s diverged at every learning rate of --tune-lr: add lower ones",
-                    comparison->arm[arm].name);
+    return lks_fail(
+        LKS_ERR_DIVERGED,
+        "%s diverged at every learning rate of --tune-lr: compare with lower ones in another directory",
+        comparison->arm[arm].name);
   return write_choice(comparison, arm, &t);
 }

@@ -3,14 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/ini_file.h"
 #include "base/integers.h"
 #include "base/suggest.h"
+#include "config/config_sections.h"
 #include "config/config_value.h"
 
-static const lks_option *find(const char *key)
+const lks_option *lks_config_option(const char *key)
 {
   size_t count;
   const lks_option *option = lks_config_options(&count);
@@ -40,24 +42,46 @@ void lks_config_default(lks_config *config)
 
 lks_status lks_config_set(lks_config *config, const char *key, const char *value)
 {
-  const lks_option *option = find(key);
+  const lks_option *option = lks_config_option(key);
   if (option == NULL) return unknown_key(key);
   return lks_config_value_read(config, option, value);
 }
 
-static lks_status take_pair(void *config, const char *key, const char *value)
+bool lks_section_is_arm(const char **name, const char *section)
 {
-  return lks_config_set(config, key, value);
+  if (strncasecmp(section, "arm", 3) != 0 || (section[3] != '\0' && section[3] != ' ')) return false;
+  *name = section + 3 + strspn(section + 3, " ");
+  return true;
+}
+
+static lks_status take_pair(void *config, const char *section, const char *key, const char *value)
+{
+  const char *name;
+  if (lks_section_is_arm(&name, section))
+    return lks_fail(LKS_ERR_USAGE, "[Arm %s] is an arm of a comparison: `lockstep compare` alone reads it",
+                    name);
+  return key == NULL ? LKS_OK : lks_config_set(config, key, value);
+}
+
+static lks_status take_common(void *config, const char *section, const char *key, const char *value)
+{
+  const char *name;
+  return key == NULL || lks_section_is_arm(&name, section) ? LKS_OK : lks_config_set(config, key, value);
 }
 
 lks_status lks_config_parse(lks_config *config, const char *text, const char *where)
 {
-  return lks_ini_parse(text, where, take_pair, config, LKS_ERR_USAGE);
+  return lks_ini_parse_sections(text, where, take_pair, config, LKS_ERR_USAGE);
 }
 
 lks_status lks_config_read(lks_config *config, const char *path)
 {
-  return lks_ini_read(path, take_pair, config, LKS_ERR_USAGE);
+  return lks_ini_read_sections(path, take_pair, config, LKS_ERR_USAGE);
+}
+
+lks_status lks_config_read_common(lks_config *config, const char *path)
+{
+  return lks_ini_read_sections(path, take_common, config, LKS_ERR_USAGE);
 }
 
 static void print_all(FILE *stream, const lks_config *config)

@@ -182,6 +182,7 @@ lks_status lks_config_value_read(void *settings, const lks_option *option, const
     *(bool *)field = value;
     return LKS_OK;
   }
+  case LKS_OPTION_LIST: return LKS_OK;
   case LKS_OPTION_TIME: break;
   }
   double seconds;
@@ -210,6 +211,7 @@ void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, cons
   case LKS_OPTION_SIZE: snprintf(text, LKS_VALUE_MAX, "%zu", *(const size_t *)field); break;
   case LKS_OPTION_SEED: snprintf(text, LKS_VALUE_MAX, "%" PRIu64, *(const uint64_t *)field); break;
   case LKS_OPTION_SWITCH: snprintf(text, LKS_VALUE_MAX, "%s", *(const bool *)field ? "on" : "off"); break;
+  case LKS_OPTION_LIST: text[0] = '\0'; break;
   case LKS_OPTION_REAL:
   case LKS_OPTION_TIME: print_real(text, *(const double *)field); break;
   }

@@ -13,6 +13,9 @@ lks_status lks_config_value_read(void *settings, const lks_option *option, const
 /** Local. The option's field as text that reads back to the same bits; numbers as short as that allows. */
 void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, const lks_option *option);
 
+/** Local. The row of a key in the table of the configuration, or NULL. */
+const lks_option *lks_config_option(const char *key);
+
 /** Local. The first of `count` options in which x and y differ, with their values as text in a and b; NULL when
  * there is none. Options that `ignored` names do not count; it may be NULL. */
 const lks_option *lks_config_value_differs(char a[LKS_VALUE_MAX], char b[LKS_VALUE_MAX], const void *x,

@@ -14,14 +14,15 @@ enum { FRAME_SIZE = 512, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 
 static const double redraw_seconds = 0.1, plain_seconds = 30.0, memory_seconds = 10.0;
 
 struct lks_progress {
-  lks_display display;            /* not AUTO */
-  size_t epochs, steps_per_epoch; /* of the whole */
-  char title[64]; /* of the run under way, its first step and epochs; "" when it is the only one */
-  size_t run_first, run_epochs;
-  size_t step;           /* at the last rate update */
-  size_t samples;        /* since then */
-  double updated, shown; /* when the rates were updated, and when something was drawn */
-  double step_seconds;   /* smoothed; 0: not known yet */
+  lks_display display;          /* not AUTO */
+  size_t steps;                 /* of the whole */
+  char title[64];               /* of the run under way; "" when it is the only one */
+  size_t run_first, run_epochs; /* its first step and epochs */
+  size_t steps_per_epoch;       /* of this run */
+  size_t step;                  /* at the last rate update */
+  size_t samples;               /* since then */
+  double updated, shown;        /* when the rates were updated, and when something was drawn */
+  double step_seconds;          /* smoothed; 0: not known yet */
   double samples_per_second;
   char frame[FRAME_SIZE]; /* what the bar shows now */
 };
@@ -47,7 +48,7 @@ lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t ste
   if (!progress) return NULL;
   const double now = lks_seconds();
   *progress = (lks_progress){.display = choose_display(display),
-                             .epochs = epochs,
+                             .steps = epochs * (steps_per_epoch > 0 ? steps_per_epoch : 1),
                              .run_epochs = epochs,
                              .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
                              .step = done,
@@ -56,12 +57,14 @@ lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t ste
   return progress;
 }
 
-void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs)
+void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs,
+                      size_t steps_per_epoch)
 {
   if (!progress) return;
   snprintf(progress->title, sizeof progress->title, "%s  ", title);
   progress->run_first = first_step;
   progress->run_epochs = epochs;
+  progress->steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1;
 }
 
 void lks_progress_destroy(lks_progress **progress)
@@ -106,7 +109,7 @@ static int digits_of(size_t number)
 static void print_sides(char left[FRAME_SIZE], char right[FRAME_SIZE], const lks_progress *p, size_t step,
                         double loss)
 {
-  const size_t total = p->epochs * p->steps_per_epoch;
+  const size_t total = p->steps;
   char eta[32];
   print_duration(eta, sizeof eta, step < total ? (double)(total - step) * p->step_seconds : 0.0);
   const size_t before = step > p->run_first ? step - p->run_first - 1 : 0;
@@ -140,7 +143,8 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
   if (columns >= taken + BAR_SHORTEST) {
     const size_t room = columns - taken;
     print_bar(bar, room < BAR_LONGEST ? room : BAR_LONGEST,
-              (step > 0 ? step - 1 : 0) % p->steps_per_epoch + 1, p->steps_per_epoch);
+              (step > p->run_first ? step - p->run_first - 1 : 0) % p->steps_per_epoch + 1,
+              p->steps_per_epoch);
   }
   char whole[sizeof left + sizeof right + sizeof bar];
   snprintf(whole, sizeof whole, "%s %s%s", left, bar, right);
@@ -155,7 +159,7 @@ void lks_progress_step(lks_progress *progress, size_t step, size_t samples, doub
   progress->samples += samples;
   const double now = lks_seconds();
   const bool bar = progress->display == LKS_DISPLAY_BAR;
-  const bool last = bar && step == progress->epochs * progress->steps_per_epoch;
+  const bool last = bar && step == progress->steps;
   if (now - progress->shown < (bar ? redraw_seconds : plain_seconds) && !last) return;
   update_rates(progress, step, now);
   progress->shown = now;

@@ -17,8 +17,10 @@ lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t ste
 void lks_progress_destroy(lks_progress **progress); /* ends the bar's line */
 
 /** Local. The run that begins at `first_step` is one of many: `title` stands before its epochs, which are
- * counted from there; bar, rate and ETA go on being those of the whole. progress may be NULL. */
-void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs);
+ * counted from there and have `steps_per_epoch` of their own; rate and ETA go on being those of the whole.
+ * progress may be NULL. */
+void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs,
+                      size_t steps_per_epoch);
 
 /** Local. One mini-batch of `samples` done; draws at most 10 times a second: epoch, bar, loss so far,
  * images/s, ETA of the run. Plain mode prints a line at most every 30 seconds here. progress may be NULL. */

@@ -247,7 +247,10 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   }
   lks_profile_start(&t->profile);
   lks_status outcome = run_epochs_all(t);
-  if (outcome && outcome != LKS_STOPPED) return outcome;
+  if (outcome && outcome != LKS_STOPPED) {
+    *summary = (lks_train_summary){.epochs = t->state.epoch, .steps = t->state.step};
+    return outcome;
+  }
   status = summarize_all(summary, t);
   if (!status && !outcome && t->hooks.precise) status = evaluate_precisely_all(summary, t);
   if (status || !outcome) return status;

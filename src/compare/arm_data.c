@@ -1,0 +1,78 @@
+#include "compare/arm_data.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/integers.h"
+#include "lockstep/model.h"
+
+static size_t find(const lks_arm_data *data, const char *path)
+{
+  size_t i = 0;
+  while (i < data->count && strcmp(data->opened[i].path, path) != 0) i++;
+  return i;
+}
+
+static lks_status open_all(lks_arm_data *data, lks_comm *comm, const lks_config *config, size_t arm)
+{
+  const size_t i = data->of_arm[arm] = find(data, config->data);
+  if (i < data->count) return LKS_OK;
+  strcpy(data->opened[i].path, config->data);
+  lks_status status = lks_dataset_open_all(&data->opened[i].dataset, comm, config->data, config->cache);
+  if (!status) data->count++;
+  return status;
+}
+
+/* Rank 0's file is the one that counts. */
+static lks_status check_model(const lks_arm *arm, const lks_dataset *dataset)
+{
+  char *text;
+  lks_model *model;
+  lks_status status = lks_model_text(&text, arm->config.model);
+  if (!status) {
+    status = lks_model_parse(&model, text, arm->config.model, lks_dataset_shape(dataset),
+                             lks_dataset_classes(dataset), arm->config.bn.kind == LKS_NORM_NONE);
+    if (!status) lks_model_destroy(&model);
+    lks_free(text);
+  }
+  return status ? lks_fail_in(status, "arm %s: ", arm->name) : LKS_OK;
+}
+
+lks_status lks_arm_data_open_all(lks_arm_data *data, lks_comm *comm, const lks_comparison *comparison,
+                                 const bool *wanted)
+{
+  const bool root = lks_comm_rank(comm) == 0;
+  lks_status status = LKS_OK;
+  for (size_t arm = 0; arm < LKS_ARMS_MAX; arm++) data->of_arm[arm] = LKS_ARMS_MAX;
+  for (size_t arm = 0; arm < comparison->arms && !status; arm++) {
+    if (!wanted[arm]) continue;
+    status = open_all(data, comm, &comparison->arm[arm].config, arm);
+    if (!status)
+      status = lks_comm_agree_all(comm, root ? check_model(&comparison->arm[arm], lks_arm_data_of(data, arm))
+                                             : LKS_OK);
+  }
+  return status;
+}
+
+void lks_arm_data_close_all(lks_arm_data *data)
+{
+  for (size_t i = 0; i < data->count; i++) lks_dataset_close_all(&data->opened[i].dataset);
+  data->count = 0;
+}
+
+const lks_dataset *lks_arm_data_of(const lks_arm_data *data, size_t arm)
+{
+  return data->of_arm[arm] < data->count ? data->opened[data->of_arm[arm]].dataset : NULL;
+}
+
+lks_status lks_arm_data_steps(size_t *steps, const lks_arm_data *data, size_t arm, const lks_config *config)
+{
+  lks_selection *selection;
+  *steps = 0;
+  lks_status status =
+      lks_selection_create(&selection, lks_arm_data_of(data, arm), config->train_samples, config->holdout);
+  if (status) return status;
+  *steps = lks_divide_up(selection->train_count, config->batch_size);
+  lks_selection_destroy(&selection);
+  return LKS_OK;
+}
