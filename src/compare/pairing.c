@@ -90,8 +90,11 @@ static void say_rate(FILE *stream, const difference *d, bool tuned)
   if (tuned)
     fputs(" The learning rate was chosen for each arm.", stream);
   else if (d->key != NULL)
-    fprintf(stream, " The %slearning rate differs (%s = %.24s, not %.24s).",
-            strcmp(d->key, "lr") == 0 ? "" : "course of the ", d->key, d->here, d->there);
+    fprintf(stream, " %s differs (%s = %.24s, not %.24s).",
+            strcmp(d->key, "lr") == 0         ? "The learning rate"
+            : strcmp(d->key, "schedule") == 0 ? "The learning rate's schedule"
+                                              : "The course of the learning rate",
+            d->key, d->here, d->there);
 }
 
 static void say_all(FILE *stream, const lks_comparison *comparison, size_t arm)

@@ -71,8 +71,35 @@ static void test_result_comes_back(void **state)
   assert_true(isnan(result.precise_accuracy));
   assert_true(result.images_per_second == wanted.images_per_second && result.bn_share == wanted.bn_share);
   assert_true(result.ranks == 7 && result.threads == 2 && result.hosts == 3);
+  assert_false(result.diverged || result.has_epochs);
   assert_int_equal(lks_run_result_read(&result, &done, "/nonexistent"), LKS_OK);
   assert_false(done);
+}
+
+static void test_diverged_result_comes_back(void **state)
+{
+  (void)state;
+  const lks_run_result wanted = {.diverged = true,
+                                 .diverged_at = 37,
+                                 .has_epochs = true,
+                                 .epochs = 3,
+                                 .lr = 0.1,
+                                 .precise_loss = NAN,
+                                 .precise_accuracy = NAN,
+                                 .images_per_second = NAN,
+                                 .bn_share = NAN,
+                                 .ranks = 7,
+                                 .threads = 2,
+                                 .hosts = 3};
+  lks_run_result result;
+  bool done;
+  assert_int_equal(lks_run_result_write(folder, &wanted), LKS_OK);
+  assert_int_equal(lks_run_result_read(&result, &done, folder), LKS_OK);
+  assert_true(done && result.diverged && result.has_epochs);
+  assert_string_equal(result.fingerprint, "");
+  assert_int_equal(result.diverged_at, 37);
+  assert_int_equal(result.epochs, 3);
+  assert_true(result.lr == 0.1 && isnan(result.precise_loss) && isnan(result.images_per_second));
 }
 
 static void test_all_runs(void **state)
@@ -173,6 +200,72 @@ static void test_damaged_result(void **state)
   }
 }
 
+/* A run that diverged keeps the epochs before that, and has no figures; nor has one that did not get through its
+ * first epoch. Files of before, without an outcome, are those of finished runs. */
+static void test_diverged_run(void **state)
+{
+  (void)state;
+  lks_run_result result = {.diverged = true,
+                           .diverged_at = 37,
+                           .has_epochs = true,
+                           .epochs = 3,
+                           .lr = 0.1,
+                           .precise_loss = NAN,
+                           .precise_accuracy = NAN,
+                           .images_per_second = NAN,
+                           .bn_share = NAN,
+                           .ranks = 1,
+                           .threads = 1,
+                           .hosts = 1};
+  lks_results *results;
+  char path[LKS_TEXT_MAX];
+  path_of(path, "");
+  assert_int_equal(lks_metrics_truncate(path, 3), LKS_OK);
+  refuse("holds 3 of 7 epochs in a finished run", "metrics.csv");
+  assert_int_equal(lks_run_result_write(path, &result), LKS_OK);
+  assert_int_equal(lks_results_read(&results, folder), LKS_OK);
+  const lks_run *run = lks_results_run(results, 0, 1);
+  assert_true(run->done && run->diverged);
+  assert_int_equal(run->epochs, 3);
+  assert_int_equal(run->result.diverged_at, 37);
+  assert_true(isnan(run->result.precise_accuracy));
+  assert_false(lks_results_run(results, 0, 0)->diverged);
+  lks_results_destroy(&results);
+  assert_int_equal(lks_metrics_truncate(path, 2), LKS_OK);
+  refuse("holds 2 of 3 epochs in a diverged run", "metrics.csv");
+  result.epochs = 0;
+  assert_int_equal(lks_metrics_truncate(path, 0), LKS_OK);
+  assert_int_equal(lks_run_result_write(path, &result), LKS_OK);
+  path_of(path, "metrics.csv");
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(lks_results_read(&results, folder), LKS_OK);
+  assert_int_equal(lks_results_run(results, 0, 1)->epochs, 0);
+  lks_results_destroy(&results);
+}
+
+static void test_damaged_outcome(void **state)
+{
+  (void)state;
+  static const char *const bad[][2] = {
+      {"hosts = 1\noutcome = fine\n", "result.ini:10: outcome = fine is neither"},
+      {"hosts = 1\noutcome = diverged\n", "a fingerprint of a run that diverged"},
+      {"hosts = 1\noutcome = finished\ndiverged-at-step = 3\n", "go together"},
+      {"hosts = 1\noutcome = finished\noutcome = finished\n", "result.ini:11: a second outcome"},
+      {"hosts = 1\nepochs = 7\nepochs = 7\n", "result.ini:11: a second epochs"},
+      {"hosts = 1\nepochs = many\n", "result.ini:10: 'many'"},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    damage("result.ini", "hosts = 1\noutcome = finished\n", bad[i][0]);
+    refuse(bad[i][1], "result.ini");
+    write_anew();
+  }
+  damage("result.ini", "outcome = finished\n", "");
+  lks_results *results;
+  assert_int_equal(lks_results_read(&results, folder), LKS_OK);
+  assert_true(lks_results_run(results, 0, 1)->done && !lks_results_run(results, 0, 1)->diverged);
+  lks_results_destroy(&results);
+}
+
 static void test_damaged_metrics(void **state)
 {
   (void)state;
@@ -268,7 +361,7 @@ static void test_tuned_rates(void **state)
   damage("config.ini", "\nlr = 0.2", "\nlr = 0.3");
   damage("result.ini", "lr = 0.1", "lr = 0.3");
   refuse("has lr = 0.3, another seed of this arm 0.1", "result.ini");
-  comparison.base.lr = 0.3;
+  comparison.arm[0].config.lr = 0.3;
   snprintf(path, sizeof path, "%s/runs", folder);
   made_up_folder_remove(path);
   assert_int_equal(made_up_run_write(&comparison, 0, 1, &usual), LKS_OK);
@@ -285,7 +378,10 @@ int main(void)
       TEST(test_result_comes_back),
       TEST(test_all_runs),
       TEST(test_noise_is_averaged_over_steps),
+      TEST(test_diverged_result_comes_back),
+      TEST(test_diverged_run),
       TEST(test_damaged_result),
+      TEST(test_damaged_outcome),
       TEST(test_damaged_metrics),
       TEST(test_damaged_noise),
       TEST(test_missing_files),
