@@ -108,7 +108,9 @@ static error_t take(int key, char *value, struct argp_state *state)
     arguments->count = state->argc - state->next;
     state->next = state->argc;
     return 0;
-  case ARGP_KEY_ERROR: p->status = refuse(p, state->argv[state->next - 1]); return 0;
+  case ARGP_KEY_ERROR:
+    if (!p->status) p->status = refuse(p, state->argv[state->next - 1]);
+    return 0;
   default: break;
   }
   if (key >= KEY_OFF && key < KEY_OFF + LKS_OPTIONS_MAX)
@@ -270,7 +272,7 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
   if (settings->file[0] != '\0') {
     lks_config_default(&settings->config);
     status = has_arms(syntax) ? lks_config_read_common(&settings->config, settings->file)
-                          : lks_config_read(&settings->config, settings->file);
+                              : lks_config_read(&settings->config, settings->file);
     if (!status) status = take_values(settings, syntax, arguments);
   }
   if (!status && arguments->count == 1)

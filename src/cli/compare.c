@@ -132,6 +132,18 @@ static lks_status make_comparison(lks_comparison *c, const settings *s, const lk
   return status;
 }
 
+/* Runs that diverged belong into the report, and it does not make one forget them. */
+static lks_status report_all(lks_comm *comm, const lks_comparison *comparison, lks_status trained)
+{
+  char cause[LKS_TEXT_MAX];
+  if (trained != LKS_OK && trained != LKS_ERR_DIVERGED) return trained;
+  snprintf(cause, sizeof cause, "%s", lks_message());
+  lks_status status =
+      lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? lks_report(comparison->directory) : LKS_OK);
+  if (status || !trained) return status;
+  return lks_fail(trained, "%s", cause);
+}
+
 lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
@@ -148,8 +160,5 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
     status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
   if (!status) status = lks_comparison_train_all(comm, &comparison, &part);
   bool whole = s.only[0] == '\0';
-  if ((status != LKS_OK && status != LKS_ERR_DIVERGED) || !whole) return status;
-  lks_status reported =
-      lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? lks_report(comparison.directory) : LKS_OK);
-  return lks_status_worse(reported, status);
+  return whole ? report_all(comm, &comparison, status) : status;
 }

@@ -13,14 +13,16 @@ static size_t find(const lks_arm_data *data, const char *path)
   return i;
 }
 
-static lks_status open_all(lks_arm_data *data, lks_comm *comm, const lks_config *config, size_t arm)
+static lks_status open_all(lks_arm_data *data, lks_comm *comm, const lks_comparison *comparison, size_t arm)
 {
+  const lks_config *config = &comparison->arm[arm].config;
   const size_t i = data->of_arm[arm] = find(data, config->data);
   if (i < data->count) return LKS_OK;
   strcpy(data->opened[i].path, config->data);
   lks_status status = lks_dataset_open_all(&data->opened[i].dataset, comm, config->data, config->cache);
   if (!status) data->count++;
-  return status;
+  if (!status || strcmp(config->data, comparison->base.data) == 0) return status;
+  return lks_fail_in(status, "arm %s: ", comparison->arm[arm].name);
 }
 
 /* Rank 0's file is the one that counts. */
@@ -46,7 +48,7 @@ lks_status lks_arm_data_open_all(lks_arm_data *data, lks_comm *comm, const lks_c
   for (size_t arm = 0; arm < LKS_ARMS_MAX; arm++) data->of_arm[arm] = LKS_ARMS_MAX;
   for (size_t arm = 0; arm < comparison->arms && !status; arm++) {
     if (!wanted[arm]) continue;
-    status = open_all(data, comm, &comparison->arm[arm].config, arm);
+    status = open_all(data, comm, comparison, arm);
     if (!status)
       status = lks_comm_agree_all(comm, root ? check_model(&comparison->arm[arm], lks_arm_data_of(data, arm))
                                              : LKS_OK);

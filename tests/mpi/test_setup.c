@@ -53,9 +53,72 @@ static void test_model_text_is_shared(lks_comm *comm)
   lks_assert_all(comm, ok);
 }
 
+/* A network of 3 features and 2 classes; freed with lks_setup_destroy_all. */
+static lks_status create_of(lks_setup **setup, lks_comm *comm, const char *text, const char *bn,
+                            const char *seed)
+{
+  static const double mean[3], std[] = {1, 1, 1};
+  const lks_setup_input input = {text, "test", {1, 1, 3}, 2, true, mean, std};
+  lks_config config;
+  lks_config_default(&config);
+  strcpy(config.data, "none");
+  config.threads = 1;
+  lks_status status = lks_config_set(&config, "bn", bn);
+  if (!status) status = lks_config_set(&config, "seed", seed);
+  if (!status) status = lks_config_check(&config);
+  return status ? status : lks_setup_create_all(setup, comm, &config, &input);
+}
+
+/* Whether the weights of a layer begin the same in both, on this rank. */
+static bool shares(const lks_setup *a, const lks_setup *b, const char *name)
+{
+  enum { MOST = 256 };
+  static float of_a[MOST], of_b[MOST];
+  const lks_tensor *x = lks_network_find(a->network, name), *y = lks_network_find(b->network, name);
+  if (!x || !y || x->elements != y->elements || x->elements > MOST) return false;
+  lks_network_export(of_a, a->network, x);
+  lks_network_export(of_b, b->network, y);
+  return memcmp(of_a, of_b, x->elements * sizeof *of_a) == 0;
+}
+
+/* What lks_comparison_pairing says of arms with other models: the n-th convolution or dense layer of both begins
+ * with the same weights where its shape and the activation behind it agree. */
+static void test_models_share_initial_weights(lks_comm *comm)
+{
+  static const char plain[] = "dense 8 name=a\nrelu\ndense 6 name=b\nrelu\ndense classes name=c\n";
+  static const struct {
+    const char *text, *bn, *seed;
+    bool a, b, c;
+  } other[] = {
+      {"dense 8 name=a\nbatchnorm\nrelu\ndense 6 name=b\nbatchnorm\nrelu\ndense classes name=c\n", "sync",
+       "1", true, true, true},
+      {"dense 8 name=a\nbatchnorm\nrelu\ndense 6 name=b\nbatchnorm\nrelu\ndense classes name=c\n", "none",
+       "1", true, true, true},
+      {"dense 8 name=a\nrelu\ndropout 0.5\ndense 6 name=b\nrelu\ndense classes name=c\n", "sync", "1", true,
+       true, true},
+      {"dense 8 name=a\nrelu\ndense 6 name=b\nsigmoid\ndense classes name=c\n", "sync", "1", true, false,
+       true},
+      {"dense 8 name=a\nrelu\ndense 7 name=b\nrelu\ndense classes name=c\n", "sync", "1", true, false, false},
+      {"dense 8 name=a\nrelu\ndense 8 name=x\nrelu\ndense 6 name=b\nrelu\ndense classes name=c\n", "sync",
+       "1", true, false, false},
+      {plain, "sync", "2", false, false, false}, /* the control */
+  };
+  for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+    lks_setup *one = NULL, *two = NULL;
+    lks_assert_ok_all(comm, create_of(&one, comm, plain, "sync", "1"));
+    lks_assert_ok_all(comm, create_of(&two, comm, other[i].text, other[i].bn, other[i].seed));
+    const bool ok = shares(one, two, "a.weight") == other[i].a &&
+                    shares(one, two, "b.weight") == other[i].b && shares(one, two, "c.weight") == other[i].c;
+    lks_setup_destroy_all(&one);
+    lks_setup_destroy_all(&two);
+    lks_assert_all(comm, ok);
+  }
+}
+
 int main(int argc, char **argv)
 {
   static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_input_scaling),
-                                       LKS_MPI_TEST(test_model_text_is_shared)};
+                                       LKS_MPI_TEST(test_model_text_is_shared),
+                                       LKS_MPI_TEST(test_models_share_initial_weights)};
   return LKS_MPI_TEST_MAIN(argc, argv, tests);
 }
