@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/printed.h"
-#include "report/html_parts.h"
+#include "report/html_comparison.h"
 #include "report/plot.h"
 #include "report/report.h"
 
@@ -19,21 +19,10 @@ static size_t finished(const lks_results *results)
 static void print_title(FILE *out, const lks_comparison *comparison)
 {
   const char *slash = strrchr(comparison->base.data, '/');
-  fputs("Normalization batches compared: ", out);
-  lks_html_escape(out, comparison->base.model);
-  fputs(" on ", out);
-  lks_html_escape(out, slash != NULL ? slash + 1 : comparison->base.data);
-}
-
-static void print_head(FILE *out, const lks_comparison *comparison)
-{
-  fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-        out);
-  print_title(out, comparison);
-  fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", lks_html_style);
-  print_title(out, comparison);
-  fputs("</h1>\n", out);
+  char title[2 * LKS_TEXT_MAX + 64];
+  snprintf(title, sizeof title, "Normalization batches compared: %.*s on %.*s", LKS_TEXT_MAX,
+           comparison->base.model, LKS_TEXT_MAX, slash != NULL ? slash + 1 : comparison->base.data);
+  lks_html_begin(out, title);
 }
 
 static void print_summary(FILE *out, const lks_results *results)
@@ -83,23 +72,9 @@ static void print_explanation(FILE *out, double margin)
       margin);
 }
 
-static lks_status print_figure(FILE *out, size_t *figures, const lks_plot *plot, const char *directory)
-{
-  char path[LKS_TEXT_MAX + 64], *svg = NULL;
-  size_t bytes = 0;
-  snprintf(path, sizeof path, "%s/plots/%s.svg", directory, plot->name);
-  if (!lks_file_exists(path)) return LKS_OK;
-  const lks_status status = lks_file_read(&svg, &bytes, path);
-  if (status) return status;
-  fprintf(out, "<figure id=\"%s\">\n", plot->name);
-  if (lks_html_svg(out, svg, plot->name, plot->title)) ++*figures;
-  fprintf(out, "<figcaption><strong>%s</strong> %s</figcaption>\n</figure>\n", plot->title, plot->reading);
-  lks_free(svg);
-  return LKS_OK;
-}
-
 static lks_status print_figures(FILE *out, const lks_results *results, bool plots)
 {
+  char folder[LKS_TEXT_MAX + 64];
   size_t count, figures = 0;
   const lks_plot *plot = lks_plot_list(&count);
   lks_status status = LKS_OK;
@@ -112,10 +87,12 @@ static lks_status print_figures(FILE *out, const lks_results *results, bool plot
         out);
     return LKS_OK;
   }
-  fputs("<div class=\"figures\">\n", out);
+  snprintf(folder, sizeof folder, "%s/plots", results->comparison.directory);
+  lks_html_figures_begin(out);
   for (size_t i = 0; i < count && !status; i++)
-    status = print_figure(out, &figures, &plot[i], results->comparison.directory);
-  fputs(figures > 0 ? "</div>\n" : "</div>\n<p class=\"note\">gnuplot drew nothing.</p>\n", out);
+    status = lks_html_figure(out, &figures, folder, plot[i].name, plot[i].title, plot[i].reading);
+  lks_html_figures_end(out);
+  if (figures == 0) fputs("<p class=\"note\">gnuplot drew nothing.</p>\n", out);
   fputs("<p>Data, scripts, SVG and PNG of the plots are in <code>plots/</code>.</p>\n", out);
   return status;
 }
@@ -123,7 +100,7 @@ static lks_status print_figures(FILE *out, const lks_results *results, bool plot
 static lks_status print_page(FILE *out, const lks_table *table, const lks_results *results, bool plots)
 {
   const lks_comparison *comparison = &results->comparison;
-  print_head(out, comparison);
+  print_title(out, comparison);
   print_summary(out, results);
   if (table->rows > 1) print_verdicts(out, table, comparison);
   fputs("<h2>Table</h2>\n", out);
@@ -140,11 +117,9 @@ static lks_status print_page(FILE *out, const lks_table *table, const lks_result
   fputs("<h2>How it was made</h2>\n", out);
   if (!status) status = lks_html_setup(out, results);
   fputs(
-      "<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> (arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n"
-      "</main>\n"
-      "</body>\n"
-      "</html>\n",
+      "<p>The same as text, in the folder of this page: <code>report.md</code>, <code>table.csv</code> (arms), <code>runs.csv</code> (runs), <code>noise.csv</code>.</p>\n",
       out);
+  lks_html_end(out);
   return status;
 }
 

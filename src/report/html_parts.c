@@ -1,7 +1,10 @@
 #include "report/html_parts.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "lockstep/config.h"
 
 void lks_html_escape(FILE *out, const char *text)
 {
@@ -46,7 +49,7 @@ bool lks_html_svg(FILE *out, const char *svg, const char *name, const char *titl
 
 /* A plot is drawn for white paper; on a dark page its lightness is turned round and its colours stay. Plots
  * stand in two columns or fill a phone. */
-const char *const lks_html_style =
+static const char *const style =
     ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#f3f4f6;--line:#c9ced6;--mark:#0b5cad}\n"
     "@media(prefers-color-scheme:dark){\n"
     ":root{--ink:#e6e8eb;--paper:#15181c;--soft:#20252b;--line:#444b55;--mark:#7ab8ff}\n"
@@ -80,3 +83,86 @@ const char *const lks_html_style =
     "pre.wrap{white-space:pre-wrap;overflow-wrap:anywhere}\n"
     "summary{cursor:pointer;font-weight:600;padding:.25rem 0}\n"
     "@media print{.scroll{overflow:visible}}\n";
+
+void lks_html_begin(FILE *out, const char *title)
+{
+  fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+        out);
+  lks_html_escape(out, title);
+  fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
+  lks_html_escape(out, title);
+  fputs("</h1>\n", out);
+}
+
+void lks_html_end(FILE *out)
+{
+  fputs("</main>\n</body>\n</html>\n", out);
+}
+
+void lks_html_figures_begin(FILE *out)
+{
+  fputs("<div class=\"figures\">\n", out);
+}
+
+void lks_html_figures_end(FILE *out)
+{
+  fputs("</div>\n", out);
+}
+
+lks_status lks_html_figure(FILE *out, size_t *shown, const char *folder, const char *name, const char *title,
+                           const char *reading)
+{
+  char path[LKS_TEXT_MAX + 64], *svg = NULL;
+  size_t bytes = 0;
+  snprintf(path, sizeof path, "%s/%s.svg", folder, name);
+  if (!lks_file_exists(path)) return LKS_OK;
+  const lks_status status = lks_file_read(&svg, &bytes, path);
+  if (status) return status;
+  fprintf(out, "<figure id=\"%s\">\n", name);
+  if (lks_html_svg(out, svg, name, title)) ++*shown;
+  fputs("<figcaption><strong>", out);
+  lks_html_escape(out, title);
+  fputs("</strong> ", out);
+  lks_html_escape(out, reading);
+  fputs("</figcaption>\n</figure>\n", out);
+  lks_free(svg);
+  return LKS_OK;
+}
+
+void lks_html_table_begin(FILE *out, const char *name, const char *const *headings, size_t count)
+{
+  fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+  lks_html_escape(out, name);
+  fputs("\"><table>\n<thead><tr>", out);
+  for (size_t i = 0; i < count; i++) {
+    fputs("<th scope=\"col\">", out);
+    lks_html_escape(out, headings[i]);
+    fputs("</th>", out);
+  }
+  fputs("</tr></thead>\n<tbody>\n", out);
+}
+
+void lks_html_table_row(FILE *out, const char *heading)
+{
+  fputs("<tr><th scope=\"row\">", out);
+  lks_html_escape(out, heading);
+  fputs("</th>", out);
+}
+
+void lks_html_table_cell(FILE *out, const char *text)
+{
+  fputs("<td>", out);
+  lks_html_escape(out, text);
+  fputs("</td>", out);
+}
+
+void lks_html_table_row_end(FILE *out)
+{
+  fputs("</tr>\n", out);
+}
+
+void lks_html_table_end(FILE *out)
+{
+  fputs("</tbody></table></div>\n", out);
+}

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "kernels/onednn.h"
-#include "report/html_parts.h"
+#include "report/html_comparison.h"
 
 static void print_item(FILE *out, const char *term, const char *text)
 {

@@ -1,57 +1,21 @@
 #include <math.h>
 
-#include "report/html_parts.h"
+#include "report/html_comparison.h"
 #include "report/table_parts.h"
-
-/* A wide table scrolls inside of its box, also with the keys. */
-static void begin_table(FILE *out, const char *name)
-{
-  fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n<thead><tr>",
-          name);
-}
-
-static void begin_rows(FILE *out)
-{
-  fputs("</tr></thead>\n<tbody>\n", out);
-}
-
-static void end_table(FILE *out)
-{
-  fputs("</tbody></table></div>\n", out);
-}
-
-static void print_heading(FILE *out, const char *text)
-{
-  fprintf(out, "<th scope=\"col\">%s</th>", text);
-}
-
-static void begin_row(FILE *out, const char *name)
-{
-  fputs("<tr><th scope=\"row\">", out);
-  lks_html_escape(out, name);
-  fputs("</th>", out);
-}
-
-static void print_cell(FILE *out, const char *text)
-{
-  fputs("<td>", out);
-  lks_html_escape(out, text);
-  fputs("</td>", out);
-}
 
 void lks_html_table(FILE *out, const lks_table *table, const lks_results *results)
 {
-  begin_table(out, "Figures of the arms");
-  for (size_t c = 0; c < LKS_CELLS; c++) print_heading(out, lks_table_columns[c].heading);
-  begin_rows(out);
+  const char *headings[LKS_CELLS];
+  for (size_t c = 0; c < LKS_CELLS; c++) headings[c] = lks_table_columns[c].heading;
+  lks_html_table_begin(out, "Figures of the arms", headings, LKS_CELLS);
   for (size_t i = 0; i < table->rows; i++) {
     lks_cell cell[LKS_CELLS];
     lks_table_cells(cell, &table->row[i], results->comparison.seeds);
-    begin_row(out, cell[LKS_CELL_ARM]);
-    for (size_t c = LKS_CELL_ARM + 1; c < LKS_CELLS; c++) print_cell(out, cell[c]);
-    fputs("</tr>\n", out);
+    lks_html_table_row(out, cell[LKS_CELL_ARM]);
+    for (size_t c = LKS_CELL_ARM + 1; c < LKS_CELLS; c++) lks_html_table_cell(out, cell[c]);
+    lks_html_table_row_end(out);
   }
-  end_table(out);
+  lks_html_table_end(out);
 }
 
 static void print_difference(FILE *out, const lks_table_row *row)
@@ -63,13 +27,13 @@ static void print_difference(FILE *out, const lks_table_row *row)
   lks_cell_print_signed(low, pair->low, 2);
   lks_cell_print_signed(high, pair->high, 2);
   if (isfinite(pair->low)) snprintf(interval, sizeof interval, "%s to %s", low, high);
-  begin_row(out, row->arm->name);
+  lks_html_table_row(out, row->arm->name);
   lks_cell_print_signed(cell, pair->mean, 2);
-  print_cell(out, cell);
-  print_cell(out, interval);
+  lks_html_table_cell(out, cell);
+  lks_html_table_cell(out, interval);
   for (int i = 0; i < 4; i++) {
     lks_cell_print_p(cell, p[i]);
-    print_cell(out, cell);
+    lks_html_table_cell(out, cell);
   }
   fprintf(out, "<td>%zu</td></tr>\n", pair->count);
 }
@@ -79,12 +43,10 @@ void lks_html_differences(FILE *out, const lks_table *table, const lks_results *
   static const char *const headings[] = {
       "arm",           "difference (points)", "95% interval", "p, t test", "p, corrected (Holm)",
       "p, sign flips", "p, equivalence",      "pairs"};
-  begin_table(out, "Differences in test accuracy");
-  for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) print_heading(out, headings[i]);
-  begin_rows(out);
+  lks_html_table_begin(out, "Differences in test accuracy", headings, sizeof headings / sizeof headings[0]);
   for (size_t i = 0; i < table->rows; i++)
     if (i != results->comparison.reference) print_difference(out, &table->row[i]);
-  end_table(out);
+  lks_html_table_end(out);
 }
 
 /* Means over the finished seeds of an arm. */
@@ -112,15 +74,15 @@ static void print_noise(FILE *out, const lks_noise_row *noise, const char *arm)
 {
   const double values[] = {noise->variance_of_mean, noise->theory, noise->variance_of_variance,
                            noise->effective_samples};
-  begin_row(out, arm);
-  print_cell(out, noise->layer);
+  lks_html_table_row(out, arm);
+  lks_html_table_cell(out, noise->layer);
   fprintf(out, "<td>%zu</td>", noise->values);
   for (int i = 0; i < 4; i++)
     if (isfinite(values[i]) && noise->variance_of_mean > 0)
       fprintf(out, "<td>%.3g</td>", values[i]);
     else
-      print_cell(out, i < 3 ? "0" : "-"); /* the whole mini-batch: all scatter is none */
-  fputs("</tr>\n", out);
+      lks_html_table_cell(out, i < 3 ? "0" : "-"); /* the whole mini-batch: all scatter is none */
+  lks_html_table_row_end(out);
 }
 
 void lks_html_noise(FILE *out, const lks_results *results)
@@ -138,15 +100,14 @@ void lks_html_noise(FILE *out, const lks_results *results)
     for (size_t layer = 0; mean_noise(&noise, results, arm, layer); layer++) {
       if (!begun) {
         fputs("<details><summary>Noise of each arm and layer in numbers</summary>\n", out);
-        begin_table(out, "Noise of each arm and layer");
-        for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) print_heading(out, headings[i]);
-        begin_rows(out);
+        lks_html_table_begin(out, "Noise of each arm and layer", headings,
+                             sizeof headings / sizeof headings[0]);
       }
       begun = true;
       print_noise(out, &noise, results->comparison.arm[arm].name);
     }
   }
   if (!begun) return;
-  end_table(out);
+  lks_html_table_end(out);
   fputs("</details>\n", out);
 }

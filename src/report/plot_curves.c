@@ -112,28 +112,32 @@ static void print_panel(FILE *script, const lks_curves *curves, const lks_compar
             i + 1 < curves->arms ? ", \\\n  " : "\n");
 }
 
-/* A box from `top` to `bottom`, pixels in a drawing of `height`, and its label above it. */
-static void print_box(FILE *script, const char *label, double top, double bottom, double height)
+/* A box from `top` to `bottom`, pixels below the title, and its label above it. */
+static void print_box(FILE *script, const lks_canvas *canvas, const char *label, double top, double bottom)
 {
   fprintf(script,
           "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
           "set label 1 '%s' at screen 0.02, screen %.4f left\n",
-          1 - top / height, 1 - bottom / height, label, 1 - (top - 18) / height);
+          lks_plot_place(canvas, top), lks_plot_place(canvas, bottom), label,
+          lks_plot_place(canvas, top - 18));
 }
 
 /* Two panels over the same epochs, and the key below both. */
 static void print_script(FILE *script, const lks_curves *curves, const lks_comparison *comparison,
                          bool decades)
 {
-  const lks_canvas canvas = {NULL, NULL, 500, 62, 28, curves->arms, longest_name(curves, comparison)};
-  const double height = (double)lks_plot_height(&canvas);
+  const lks_canvas canvas = {.height = 500,
+                             .left = 62,
+                             .top = 28,
+                             .keys = curves->arms,
+                             .key_letters = longest_name(curves, comparison)};
   const bool one = curves->epochs == 1;
   lks_plot_begin(script, "curves", comparison->arms, &canvas);
   lks_range_print(script, "x", (lks_range){one ? 0.5 : 1, one ? 1.5 : (double)curves->epochs});
   fprintf(script, "set xtics %zu\n", 1 + (curves->epochs - 1) / 8);
   lks_plot_draw(script, "curves");
   fprintf(script, "set multiplot\nset key off\nset format x ''\nunset label 3\n");
-  print_box(script, "training loss (nats)", 28, 258, height);
+  print_box(script, &canvas, "training loss (nats)", 28, 258);
   if (decades)
     lks_range_print_decades(script, "y", (lks_range){curves->loss.low / 1.2, curves->loss.high * 1.2});
   else
@@ -142,17 +146,17 @@ static void print_script(FILE *script, const lks_curves *curves, const lks_compa
   fprintf(script,
           "unset logscale y\nset key on\nset format x '%%g'\n"
           "set label 3 'epoch' at screen 0.54, screen %.4f center\n",
-          1 - 576 / height);
-  print_box(script, "test accuracy (%)", 298, 528, height);
+          lks_plot_place(&canvas, 576));
+  print_box(script, &canvas, "test accuracy (%)", 298, 528);
   lks_range_print_round(script, "y", curves->accuracy);
   print_panel(script, curves, comparison, 7, curves->accuracy.low);
   fprintf(script, "unset multiplot\n");
   lks_plot_end(script);
 }
 
-bool lks_plot_curves(FILE *data, FILE *script, const lks_table *table, const lks_results *results)
+bool lks_plot_curves(FILE *data, FILE *script, const void *context)
 {
-  (void)table;
+  const lks_results *results = ((const lks_pictured *)context)->results;
   lks_curves curves = {.loss = lks_range_none(), .accuracy = lks_range_none(), .late = lks_range_none()};
   print_arms(data, &curves, results);
   if (curves.arms == 0) return false;

@@ -6,7 +6,7 @@
 /* The columns of a mean in error.dat; a place is where it is drawn along the axis of groups. */
 static void print_mean(FILE *data, lks_range *range, const lks_results *results, size_t arm, double place)
 {
-  const lks_summary s = lks_summarize(results, arm, lks_figure_test_error);
+  const lks_summary s = lks_summarize(results, arm, lks_measure_test_error);
   fprintf(data, "%s %zu %.6g %zu %.8g %.8g %.8g\n", results->comparison.arm[arm].name,
           results->comparison.arm[arm].group, place, s.count, s.mean, s.low, s.high);
   lks_range_take(range, s.low);
@@ -17,7 +17,7 @@ static void print_seeds(FILE *data, lks_range *range, const lks_results *results
 {
   const lks_comparison *comparison = &results->comparison;
   for (size_t seed = 0; seed < comparison->seeds; seed++) {
-    const double error = lks_seed_figure(results, arm, seed, lks_figure_test_error);
+    const double error = lks_seed_measure(results, arm, seed, lks_measure_test_error);
     if (!isfinite(error)) continue;
     fprintf(data, "%s %zu %.6g %llu %.8g\n", comparison->arm[arm].name, comparison->arm[arm].group, place,
             (unsigned long long)comparison->first_seed + seed, error);
@@ -58,7 +58,7 @@ static void print_grouped(FILE *data, lks_range *x, lks_range *y, const lks_resu
 static bool print_none(FILE *data, lks_range x, lks_range *y, const lks_results *results)
 {
   for (size_t arm = 0; arm < results->comparison.arms; arm++) {
-    const lks_summary s = lks_summarize(results, arm, lks_figure_test_error);
+    const lks_summary s = lks_summarize(results, arm, lks_measure_test_error);
     lks_range interval = lks_range_none();
     if (results->comparison.arm[arm].group > 0 || s.count == 0) continue;
     fprintf(
@@ -81,13 +81,13 @@ static bool has_sync(const lks_comparison *comparison, const size_t *order, size
 
 static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, bool none, bool sync)
 {
-  const lks_canvas canvas = {"test error (%)",
-                             "normalization batch (samples)",
-                             300,
-                             56,
-                             62,
-                             2 + (none ? 1 : 0) + (sync ? 1 : 0),
-                             18};
+  const lks_canvas canvas = {.up = "test error (%)",
+                             .across = "normalization batch (samples)",
+                             .height = 300,
+                             .left = 56,
+                             .top = 62,
+                             .keys = 2 + (none ? 1 : 0) + (sync ? 1 : 0),
+                             .key_letters = 18};
   lks_plot_begin(script, "error", 0, &canvas);
   lks_range_print_round(script, "y", y);
   lks_plot_group_axis(script, &canvas, x, batch);
@@ -112,9 +112,9 @@ static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, b
   lks_plot_end(script);
 }
 
-bool lks_plot_error(FILE *data, FILE *script, const lks_table *table, const lks_results *results)
+bool lks_plot_error(FILE *data, FILE *script, const void *context)
 {
-  (void)table;
+  const lks_results *results = ((const lks_pictured *)context)->results;
   size_t order[LKS_ARMS_MAX];
   lks_range x = lks_range_none(), y = lks_range_none();
   const size_t count = lks_arms_by_group(order, results);

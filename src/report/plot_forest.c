@@ -8,16 +8,16 @@
 typedef struct lks_forest {
   const char *name;
   bool paired; /* the figure minus the reference's of the same seed, and a band of the margin */
-  lks_figure *figure;
+  lks_measure *measure;
   size_t rows, arm[LKS_ARMS_MAX];
   lks_summary summary[LKS_ARMS_MAX];
 } lks_forest;
 
 static double seed_value(const lks_forest *forest, const lks_results *results, size_t arm, size_t seed)
 {
-  const double value = lks_seed_figure(results, arm, seed, forest->figure);
+  const double value = lks_seed_measure(results, arm, seed, forest->measure);
   if (!forest->paired) return value;
-  return value - lks_seed_figure(results, results->comparison.reference, seed, forest->figure);
+  return value - lks_seed_measure(results, results->comparison.reference, seed, forest->measure);
 }
 
 static void add_row(lks_forest *forest, size_t arm, lks_summary summary)
@@ -68,13 +68,12 @@ static void print_rows(FILE *script, const lks_forest *forest, const lks_compari
                        const char *label)
 {
   const lks_range y = {0.4, (double)forest->rows + 0.5};
-  const lks_canvas canvas = {NULL,
-                             label,
-                             10 + (forest->rows < 10 ? 46 : 34) * forest->rows,
-                             name_width(forest, comparison),
-                             14,
-                             forest->paired ? 3 : 2,
-                             18};
+  const lks_canvas canvas = {.across = label,
+                             .height = 10 + (forest->rows < 10 ? 46 : 34) * forest->rows,
+                             .left = name_width(forest, comparison),
+                             .top = 14,
+                             .keys = forest->paired ? 3 : 2,
+                             .key_letters = 18};
   lks_plot_begin(script, forest->name, 0, &canvas);
   lks_range_print(script, "y", y);
   fprintf(script, "set ytics scale 0 (");
@@ -114,10 +113,12 @@ static void print_plot(FILE *data, FILE *script, const lks_forest *forest, const
   lks_plot_end(script);
 }
 
-bool lks_plot_differences(FILE *data, FILE *script, const lks_table *table, const lks_results *results)
+bool lks_plot_differences(FILE *data, FILE *script, const void *context)
 {
+  const lks_table *table = ((const lks_pictured *)context)->table;
+  const lks_results *results = ((const lks_pictured *)context)->results;
   const lks_comparison *comparison = &results->comparison;
-  lks_forest forest = {.name = "differences", .paired = true, .figure = lks_figure_test_accuracy};
+  lks_forest forest = {.name = "differences", .paired = true, .measure = lks_measure_test_accuracy};
   for (size_t i = 0; i < table->rows; i++) {
     const lks_paired *pair = &table->row[i].paired_test;
     add_row(&forest, (size_t)(table->row[i].arm - comparison->arm),
@@ -131,12 +132,14 @@ bool lks_plot_differences(FILE *data, FILE *script, const lks_table *table, cons
   return true;
 }
 
-bool lks_plot_gap(FILE *data, FILE *script, const lks_table *table, const lks_results *results)
+bool lks_plot_gap(FILE *data, FILE *script, const void *context)
 {
-  lks_forest forest = {.name = "gap", .figure = lks_figure_gap};
+  const lks_table *table = ((const lks_pictured *)context)->table;
+  const lks_results *results = ((const lks_pictured *)context)->results;
+  lks_forest forest = {.name = "gap", .measure = lks_measure_gap};
   for (size_t i = 0; i < table->rows; i++) {
     const size_t arm = (size_t)(table->row[i].arm - results->comparison.arm);
-    add_row(&forest, arm, lks_summarize(results, arm, lks_figure_gap));
+    add_row(&forest, arm, lks_summarize(results, arm, lks_measure_gap));
   }
   if (forest.rows == 0) return false;
   print_plot(data, script, &forest, results, "training minus test accuracy (points)");

@@ -117,9 +117,13 @@ static size_t key_letters(const lks_noise_plot *plot)
 static void print_script(FILE *script, const lks_noise_plot *plot, bool median)
 {
   const size_t batch = plot->results->comparison.base.batch_size;
-  const lks_canvas canvas = {
-      "noise of the mean", "normalization batch (samples)", 300, 70, 62, plot->series + (median ? 2 : 1),
-      key_letters(plot)};
+  const lks_canvas canvas = {.up = "noise of the mean",
+                             .across = "normalization batch (samples)",
+                             .height = 300,
+                             .left = 70,
+                             .top = 62,
+                             .keys = plot->series + (median ? 2 : 1),
+                             .key_letters = key_letters(plot)};
   lks_plot_begin(script, "noise", plot->series, &canvas);
   lks_plot_group_axis(script, &canvas, (lks_range){plot->x.low / 1.5, plot->x.high * 1.5}, batch);
   lks_range_print_decades(script, "y", (lks_range){plot->y.low / 1.5, plot->y.high * 1.5});
@@ -138,9 +142,9 @@ static void print_script(FILE *script, const lks_noise_plot *plot, bool median)
   lks_plot_end(script);
 }
 
-bool lks_plot_noise(FILE *data, FILE *script, const lks_table *table, const lks_results *results)
+bool lks_plot_noise(FILE *data, FILE *script, const void *context)
 {
-  (void)table;
+  const lks_results *results = ((const lks_pictured *)context)->results;
   const lks_run *run = noisy_run(results);
   lks_noise_plot plot = {.results = results, .x = lks_range_none(), .y = lks_range_none()};
   if (run == NULL) return false;
