@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "compare/class_shares.h"
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64 };
 
@@ -206,6 +207,7 @@ lks_status lks_results_read(lks_results **results, const char *directory)
     (*results)->run = lks_new(comparison->arms * comparison->seeds, sizeof *(*results)->run);
     status = (*results)->run != NULL ? read_runs(*results) : LKS_ERR_RANK;
   }
+  if (!status) (*results)->chance = lks_class_shares_find(comparison);
   if (status) lks_results_destroy(results);
   return status;
 }

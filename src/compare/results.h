@@ -6,6 +6,7 @@
 
 #include "compare/comparison.h"
 #include "lockstep/model.h"
+#include "statistics/chance.h"
 #include "train/metrics.h"
 
 /** The noise of one batch norm in one run, averaged over the epochs (noise.csv, see lks_noise in
@@ -53,12 +54,13 @@ typedef struct lks_run {
 /** All runs of a comparison. */
 typedef struct lks_results {
   lks_comparison comparison;
-  lks_run *run; /* [arms][seeds] */
+  lks_run *run;      /* [arms][seeds] */
+  lks_chance chance; /* what guessing comes to in its data (lks_class_shares_find) */
 } lks_results;
 
 /** Local. Reads every run directory of a comparison; a run that is not finished is there with done false.
  * LKS_ERR_DATA names the file that is damaged, or whose config.ini is not of this comparison, and what to do;
- * nothing is changed on disk. */
+ * nothing is changed on disk but DIR/classes.ini, which is made when it is missing. */
 lks_status lks_results_read(lks_results **results, const char *directory);
 void lks_results_destroy(lks_results **results);
 static inline const lks_run *lks_results_run(const lks_results *results, size_t arm, size_t seed)

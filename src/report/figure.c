@@ -13,12 +13,19 @@
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64 };
 enum { TITLE_LETTERS = 52, TITLE_LINE = 23, NOTE_LETTERS = 70, NOTE_LINE = 19 };
+enum { TITLE_LABEL = 101, NOTE_LABEL = 201 };
 
 void lks_plot_text(FILE *script, const char *text)
 {
   fputc('\'', script);
   for (const char *c = text; *c != '\0'; c++) fputs(*c == '\'' ? "''" : (char[]){*c, '\0'}, script);
   fputc('\'', script);
+}
+
+void lks_plot_word(FILE *data, const char *text)
+{
+  const char *mark = strpbrk(text, " \t") != NULL ? "\"" : "";
+  fprintf(data, "%s%s%s", mark, text, mark);
 }
 
 /* Bytes of UTF-8 that hold at most so many letters; what is no UTF-8 counts a letter a byte. */
@@ -78,9 +85,17 @@ static void print_head(FILE *script, const lks_canvas *canvas)
 {
   const double height = (double)lks_plot_height(canvas);
   double from = 16;
-  print_lines(script, 101, canvas->title, TITLE_LETTERS, "font ':Bold'", &from, TITLE_LINE, height);
-  print_lines(script, 201, canvas->note, NOTE_LETTERS, "font ',13' tc rgb '#505050'", &from, NOTE_LINE,
+  print_lines(script, TITLE_LABEL, canvas->title, TITLE_LETTERS, "font ':Bold'", &from, TITLE_LINE, height);
+  print_lines(script, NOTE_LABEL, canvas->note, NOTE_LETTERS, "font ',13' tc rgb '#505050'", &from, NOTE_LINE,
               height);
+}
+
+void lks_plot_head_end(FILE *script, const lks_canvas *canvas)
+{
+  for (size_t i = 0; i < count_lines(canvas->title, TITLE_LETTERS); i++)
+    fprintf(script, "unset label %zu\n", TITLE_LABEL + i);
+  for (size_t i = 0; i < count_lines(canvas->note, NOTE_LETTERS); i++)
+    fprintf(script, "unset label %zu\n", NOTE_LABEL + i);
 }
 
 /* Okabe and Ito's colours without the yellow, which white paper swallows. Three cycles of different lengths:
@@ -133,6 +148,14 @@ static void print_formats(FILE *script, const char *name, size_t height)
       name, name, name, name, LKS_PLOT_WIDTH, height, 2 * LKS_PLOT_WIDTH, 2 * height, name);
 }
 
+/* The middle of the label below: that of the box, or as near to it as a long one stays inside. */
+static double across_place(const lks_canvas *canvas)
+{
+  const double half = 3.9 * (double)strlen(canvas->across) / LKS_PLOT_WIDTH,
+               middle = ((double)canvas->left / LKS_PLOT_WIDTH + 0.965) / 2;
+  return half > 0.49 ? 0.5 : fmin(middle, 0.99 - half);
+}
+
 void lks_plot_begin(FILE *script, const char *name, size_t styles, const lks_canvas *canvas)
 {
   const double height = (double)lks_plot_height(canvas);
@@ -155,8 +178,7 @@ void lks_plot_begin(FILE *script, const char *name, size_t styles, const lks_can
   if (canvas->across != NULL) {
     fputs("set label 3 ", script);
     lks_plot_text(script, canvas->across);
-    fprintf(script, " at screen %.4f, screen %.4f center\n",
-            ((double)canvas->left / LKS_PLOT_WIDTH + 0.965) / 2,
+    fprintf(script, " at screen %.4f, screen %.4f center\n", across_place(canvas),
             lks_plot_place(canvas, (double)(canvas->top + canvas->height + 48)));
   }
   print_styles(script, styles);

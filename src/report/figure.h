@@ -37,6 +37,10 @@ void lks_plot_draw(FILE *script, const char *name);
 void lks_plot_end(FILE *script);
 /** Local. Prints a text as gnuplot's 'quoted text', whatever letters it has. */
 void lks_plot_text(FILE *script, const char *text);
+/** Local. Prints a text as one column of the data, in quotation marks when it has blanks. */
+void lks_plot_word(FILE *data, const char *text);
+/** Local. Ends title, note and axes' labels: a multiplot would draw them again with its next box. */
+void lks_plot_head_end(FILE *script, const lks_canvas *canvas);
 
 /** Prints NAME.dat and NAME.gp as text: lks_plot_begin, ranges and tics, lks_plot_draw, `plot ...`, lks_plot_end.
  * Local. False: there is nothing to show, and nothing was printed. */

@@ -8,8 +8,10 @@
 
 /** Local. The table of the arms. */
 void lks_html_table(FILE *out, const lks_table *table, const lks_results *results);
-/** Local. The table of the differences to the reference. */
-void lks_html_differences(FILE *out, const lks_table *table, const lks_results *results);
+/** Local. What each arm sets otherwise, and what its pairs with the reference share. */
+void lks_html_arms(FILE *out, const lks_comparison *comparison);
+/** Local. The table of the differences to the reference, in test accuracy or test loss. */
+void lks_html_differences(FILE *out, const lks_table *table, const lks_results *results, bool loss);
 /** Local. The noise of each arm and layer, as a table; nothing when none was measured. */
 void lks_html_noise(FILE *out, const lks_results *results);
 /** Local. Command, configuration, versions, machine. */

@@ -68,6 +68,7 @@ static const char *const style =
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}\n"
     "th,td{padding:.35rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
     "thead th{vertical-align:bottom;white-space:normal;font-size:.85rem;line-height:1.25}\n"
+    "td.text{white-space:normal;text-align:left;min-width:14rem;overflow-wrap:anywhere}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     "th{background:var(--soft)}\n"
     "th:first-child{position:sticky;left:0;text-align:left;border-right:1px solid var(--line)}\n"
@@ -76,7 +77,6 @@ static const char *const style =
     "figure{break-inside:avoid}\n"
     "figure svg{display:block;width:100%;height:auto}\n"
     "figcaption{font-size:.9rem;padding:.25rem .25rem 0}\n"
-    "figcaption strong{display:block}\n"
     "dt{font-weight:600}\n"
     "dd{margin:0 0 .5rem}\n"
     "pre{overflow-x:auto;background:var(--soft);padding:.75rem;font-size:.85rem;border-radius:.25rem}\n"
@@ -121,9 +121,7 @@ lks_status lks_html_figure(FILE *out, size_t *shown, const char *folder, const c
   if (status) return status;
   fprintf(out, "<figure id=\"%s\">\n", name);
   if (lks_html_svg(out, svg, name, title)) ++*shown;
-  fputs("<figcaption><strong>", out);
-  lks_html_escape(out, title);
-  fputs("</strong> ", out);
+  fputs("<figcaption>", out);
   lks_html_escape(out, reading);
   fputs("</figcaption>\n</figure>\n", out);
   lks_free(svg);
@@ -153,6 +151,13 @@ void lks_html_table_row(FILE *out, const char *heading)
 void lks_html_table_cell(FILE *out, const char *text)
 {
   fputs("<td>", out);
+  lks_html_escape(out, text);
+  fputs("</td>", out);
+}
+
+void lks_html_table_text(FILE *out, const char *text)
+{
+  fputs("<td class=\"text\">", out);
   lks_html_escape(out, text);
   fputs("</td>", out);
 }

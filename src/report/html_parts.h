@@ -24,8 +24,9 @@ bool lks_html_svg(FILE *out, const char *svg, const char *name, const char *titl
 /** Local. Pictures between these stand side by side where the page is wide enough. */
 void lks_html_figures_begin(FILE *out);
 void lks_html_figures_end(FILE *out);
-/** Local. The picture FOLDER/NAME.svg of lks_figure_write with its caption, a title and how to read it, both text;
- * *shown counts it. Nothing is printed when there is no such file. */
+/** Local. The picture FOLDER/NAME.svg of lks_figure_write, with how to read it as its caption. The title is for
+ * those who hear it: the picture has its own. Both are text; *shown counts it. Nothing is printed when there is no
+ * such file. */
 lks_status lks_html_figure(FILE *out, size_t *shown, const char *folder, const char *name, const char *title,
                            const char *reading);
 
@@ -34,6 +35,7 @@ lks_status lks_html_figure(FILE *out, size_t *shown, const char *folder, const c
 void lks_html_table_begin(FILE *out, const char *name, const char *const *headings, size_t count);
 void lks_html_table_row(FILE *out, const char *heading);
 void lks_html_table_cell(FILE *out, const char *text);
+void lks_html_table_text(FILE *out, const char *text); /* a cell of words, which are wrapped */
 void lks_html_table_row_end(FILE *out);
 void lks_html_table_end(FILE *out);
 

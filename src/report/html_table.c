@@ -3,49 +3,85 @@
 #include "report/html_comparison.h"
 #include "report/table_parts.h"
 
-void lks_html_table(FILE *out, const lks_table *table, const lks_results *results)
+void lks_html_arms(FILE *out, const lks_comparison *comparison)
 {
-  const char *headings[LKS_CELLS];
-  for (size_t c = 0; c < LKS_CELLS; c++) headings[c] = lks_table_columns[c].heading;
-  lks_html_table_begin(out, "Figures of the arms", headings, LKS_CELLS);
-  for (size_t i = 0; i < table->rows; i++) {
-    lks_cell cell[LKS_CELLS];
-    lks_table_cells(cell, &table->row[i], results->comparison.seeds);
-    lks_html_table_row(out, cell[LKS_CELL_ARM]);
-    for (size_t c = LKS_CELL_ARM + 1; c < LKS_CELLS; c++) lks_html_table_cell(out, cell[c]);
+  static const char *const headings[] = {"arm", "set otherwise", "what a pair with the reference shares"};
+  fputs("<h2>Arms</h2>\n", out);
+  lks_html_table_begin(out, "Arms", headings, sizeof headings / sizeof headings[0]);
+  for (size_t i = 0; i < comparison->arms; i++) {
+    const lks_arm *arm = &comparison->arm[i];
+    char pairing[LKS_TEXT_MAX] = "It is the reference.";
+    if (i != comparison->reference) lks_comparison_pairing(pairing, comparison, i);
+    lks_html_table_row(out, arm->name);
+    lks_html_table_text(out, arm->settings[0] != '\0' ? arm->settings : "-");
+    lks_html_table_text(out, pairing);
     lks_html_table_row_end(out);
   }
   lks_html_table_end(out);
 }
 
-static void print_difference(FILE *out, const lks_table_row *row)
+void lks_html_table(FILE *out, const lks_table *table, const lks_results *results)
 {
-  const lks_paired *pair = &row->paired_test;
-  const double p[] = {pair->p, row->holm, row->sign_flip, row->equivalence.p};
+  const char *headings[LKS_CELLS];
+  size_t shown[LKS_CELLS];
+  const size_t count = lks_table_shown(shown, &results->comparison, 0, LKS_CELLS);
+  for (size_t c = 0; c < count; c++) headings[c] = lks_table_columns[shown[c]].heading;
+  lks_html_table_begin(out, "Figures of the arms", headings, count);
+  for (size_t i = 0; i < table->rows; i++) {
+    lks_cell cell[LKS_CELLS];
+    lks_table_cells(cell, &table->row[i], results->comparison.seeds);
+    lks_html_table_row(out, cell[LKS_CELL_ARM]);
+    for (size_t c = 1; c < count; c++) lks_html_table_cell(out, cell[shown[c]]);
+    lks_html_table_row_end(out);
+  }
+  lks_html_table_end(out);
+}
+
+static void print_difference(FILE *out, const char *name, const lks_difference *d, int digits)
+{
+  const lks_paired *pair = &d->pair;
+  const double p[] = {pair->p, d->holm, d->sign_flip, d->equivalence.p};
   lks_cell cell, low, high;
   char interval[2 * LKS_CELL_MAX + 8] = "-";
-  lks_cell_print_signed(low, pair->low, 2);
-  lks_cell_print_signed(high, pair->high, 2);
+  lks_cell_print_signed(low, pair->low, digits);
+  lks_cell_print_signed(high, pair->high, digits);
   if (isfinite(pair->low)) snprintf(interval, sizeof interval, "%s to %s", low, high);
-  lks_html_table_row(out, row->arm->name);
-  lks_cell_print_signed(cell, pair->mean, 2);
+  lks_html_table_row(out, name);
+  lks_cell_print_signed(cell, pair->mean, digits);
   lks_html_table_cell(out, cell);
   lks_html_table_cell(out, interval);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < (digits > 2 ? 3 : 4); i++) { /* there is no margin of the loss */
     lks_cell_print_p(cell, p[i]);
     lks_html_table_cell(out, cell);
   }
-  fprintf(out, "<td>%zu</td></tr>\n", pair->count);
+  fprintf(out, "<td>%zu</td>", pair->count);
+  lks_html_table_row_end(out);
 }
 
-void lks_html_differences(FILE *out, const lks_table *table, const lks_results *results)
+void lks_html_differences(FILE *out, const lks_table *table, const lks_results *results, bool loss)
 {
-  static const char *const headings[] = {
+  static const char *const accuracy_headings[] = {
       "arm",           "difference (points)", "95% interval", "p, t test", "p, corrected (Holm)",
       "p, sign flips", "p, equivalence",      "pairs"};
-  lks_html_table_begin(out, "Differences in test accuracy", headings, sizeof headings / sizeof headings[0]);
-  for (size_t i = 0; i < table->rows; i++)
-    if (i != results->comparison.reference) print_difference(out, &table->row[i]);
+  static const char *const loss_headings[] = {"arm",       "difference (nats)",   "95% interval",
+                                              "p, t test", "p, corrected (Holm)", "p, sign flips",
+                                              "pairs"};
+  if (loss)
+    lks_html_table_begin(out, "Differences in test loss", loss_headings,
+                         sizeof loss_headings / sizeof loss_headings[0]);
+  else
+    lks_html_table_begin(out, "Differences in test accuracy", accuracy_headings,
+                         sizeof accuracy_headings / sizeof accuracy_headings[0]);
+  for (size_t i = 0; i < table->rows; i++) {
+    const lks_table_row *row = &table->row[i];
+    const lks_comparing *c = loss ? &row->loss : &row->accuracy;
+    char name[LKS_ARM_NAME + 32];
+    if (i == results->comparison.reference) continue;
+    print_difference(out, row->arm->name, &c->learned, loss ? 4 : 2);
+    if (c->all.pair.count == c->learned.pair.count) continue;
+    snprintf(name, sizeof name, "%s, with failed runs", row->arm->name);
+    print_difference(out, name, &c->all, loss ? 4 : 2);
+  }
   lks_html_table_end(out);
 }
 

@@ -2,13 +2,15 @@
 #include <string.h>
 
 #include "report/plot.h"
+#include "report/words.h"
 
 /* The columns of a mean in error.dat; a place is where it is drawn along the axis of groups. */
 static void print_mean(FILE *data, lks_range *range, const lks_results *results, size_t arm, double place)
 {
   const lks_summary s = lks_summarize(results, arm, lks_measure_test_error);
-  fprintf(data, "%s %zu %.6g %zu %.8g %.8g %.8g\n", results->comparison.arm[arm].name,
-          results->comparison.arm[arm].group, place, s.count, s.mean, s.low, s.high);
+  lks_plot_word(data, results->comparison.arm[arm].name);
+  fprintf(data, " %zu %.6g %zu %.8g %.8g %.8g\n", results->comparison.arm[arm].group, place, s.count, s.mean,
+          s.low, s.high);
   lks_range_take(range, s.low);
   lks_range_take(range, s.high);
 }
@@ -19,7 +21,8 @@ static void print_seeds(FILE *data, lks_range *range, const lks_results *results
   for (size_t seed = 0; seed < comparison->seeds; seed++) {
     const double error = lks_seed_measure(results, arm, seed, lks_measure_test_error);
     if (!isfinite(error)) continue;
-    fprintf(data, "%s %zu %.6g %llu %.8g\n", comparison->arm[arm].name, comparison->arm[arm].group, place,
+    lks_plot_word(data, comparison->arm[arm].name);
+    fprintf(data, " %zu %.6g %llu %.8g\n", comparison->arm[arm].group, place,
             (unsigned long long)comparison->first_seed + seed, error);
     lks_range_take(range, error);
   }
@@ -79,9 +82,12 @@ static bool has_sync(const lks_comparison *comparison, const size_t *order, size
   return false;
 }
 
-static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, bool none, bool sync)
+static void print_script(FILE *script, const char *note, lks_range x, lks_range y, size_t batch, bool none,
+                         bool sync)
 {
-  const lks_canvas canvas = {.up = "test error (%)",
+  const lks_canvas canvas = {.title = "Test error against normalization batch",
+                             .note = note,
+                             .up = "test error (%)",
                              .across = "normalization batch (samples)",
                              .height = 300,
                              .left = 56,
@@ -115,15 +121,19 @@ static void print_script(FILE *script, lks_range x, lks_range y, size_t batch, b
 bool lks_plot_error(FILE *data, FILE *script, const void *context)
 {
   const lks_results *results = ((const lks_pictured *)context)->results;
+  const lks_table *table = ((const lks_pictured *)context)->table;
+  char note[LKS_WORDS_MAX];
   size_t order[LKS_ARMS_MAX];
   lks_range x = lks_range_none(), y = lks_range_none();
+  if (!lks_comparison_of_norms(&results->comparison)) return lks_plot_error_rows(data, script, context);
   const size_t count = lks_arms_by_group(order, results);
   if (count == 0) return false;
   print_grouped(data, &x, &y, results, order, count);
   x = (lks_range){x.low / 1.5, x.high * 1.5};
   const bool none = print_none(data, x, &y, results);
   y = lks_range_pad(y);
-  print_script(script, x, (lks_range){fmax(y.low, 0), y.high}, results->comparison.base.batch_size, none,
-               has_sync(&results->comparison, order, count));
+  lks_words_note(note, table, results);
+  print_script(script, note, x, (lks_range){fmax(y.low, 0), y.high}, results->comparison.base.batch_size,
+               none, has_sync(&results->comparison, order, count));
   return true;
 }

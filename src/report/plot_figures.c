@@ -13,6 +13,11 @@ double lks_measure_test_error(const lks_run *run)
   return 100 - lks_run_figures_make(run).test_accuracy;
 }
 
+double lks_measure_test_loss(const lks_run *run)
+{
+  return lks_run_figures_make(run).test_loss;
+}
+
 double lks_measure_gap(const lks_run *run)
 {
   return lks_run_figures_make(run).gap;
@@ -21,7 +26,7 @@ double lks_measure_gap(const lks_run *run)
 double lks_seed_measure(const lks_results *results, size_t arm, size_t seed, lks_measure *measure)
 {
   const lks_run *run = lks_results_run(results, arm, seed);
-  return run->done ? measure(run) : NAN;
+  return lks_run_learned(run, &results->chance) ? measure(run) : NAN;
 }
 
 /* Sum over the finished seeds of (figure - from)^power, for the power 1 or 2. */

@@ -5,6 +5,7 @@
 
 #include "lockstep/model.h"
 #include "report/plot.h"
+#include "report/words.h"
 
 enum { SERIES_MOST = 6, LAYERS_MOST = 512 };
 
@@ -69,7 +70,9 @@ static void print_layers(FILE *data, lks_noise_plot *plot, const lks_noise_row *
       if (printed++ == 0)
         fprintf(data, "%s# layer, arm, normalization batch (samples), noise of the mean\n",
                 plot->series == 0 ? "" : "\n\n");
-      fprintf(data, "%s %s %zu %.8g\n", word, arm->name, arm->group, noise);
+      fprintf(data, "%s ", word);
+      lks_plot_word(data, arm->name);
+      fprintf(data, " %zu %.8g\n", arm->group, noise);
       take(plot, plot->order[i], noise);
     }
     if (printed > 0) strcpy(plot->title[plot->series++], word);
@@ -97,8 +100,9 @@ static void print_median(FILE *data, lks_noise_plot *plot)
     if (count == 0) continue;
     qsort(noise, count, sizeof *noise, compare);
     const double median = (noise[count / 2] + noise[(count - 1) / 2]) / 2;
-    fprintf(data, "%zu %s %zu %.8g %.8g %.8g\n", count, arm->name, arm->group, median, noise[0],
-            noise[count - 1]);
+    fprintf(data, "%zu ", count);
+    lks_plot_word(data, arm->name);
+    fprintf(data, " %zu %.8g %.8g %.8g\n", arm->group, median, noise[0], noise[count - 1]);
     take(plot, plot->order[i], noise[0]);
     take(plot, plot->order[i], noise[count - 1]);
     plot->series = 1;
@@ -114,10 +118,12 @@ static size_t key_letters(const lks_noise_plot *plot)
   return longest;
 }
 
-static void print_script(FILE *script, const lks_noise_plot *plot, bool median)
+static void print_script(FILE *script, const char *note, const lks_noise_plot *plot, bool median)
 {
   const size_t batch = plot->results->comparison.base.batch_size;
-  const lks_canvas canvas = {.up = "noise of the mean",
+  const lks_canvas canvas = {.title = "Noise of the normalization batch",
+                             .note = note,
+                             .up = "noise of the mean (share of the variance)",
                              .across = "normalization batch (samples)",
                              .height = 300,
                              .left = 70,
@@ -146,8 +152,9 @@ bool lks_plot_noise(FILE *data, FILE *script, const void *context)
 {
   const lks_results *results = ((const lks_pictured *)context)->results;
   const lks_run *run = noisy_run(results);
+  char note[LKS_WORDS_MAX];
   lks_noise_plot plot = {.results = results, .x = lks_range_none(), .y = lks_range_none()};
-  if (run == NULL) return false;
+  if (run == NULL || !lks_comparison_of_norms(&results->comparison)) return false;
   plot.arms = lks_arms_by_group(plot.order, results);
   plot.layers = run->noises < LAYERS_MOST ? run->noises : LAYERS_MOST;
   const bool median = plot.layers > SERIES_MOST;
@@ -156,6 +163,7 @@ bool lks_plot_noise(FILE *data, FILE *script, const void *context)
   else
     print_layers(data, &plot, run->noise);
   if (plot.series == 0) return false;
-  print_script(script, &plot, median);
+  lks_words_note(note, ((const lks_pictured *)context)->table, results);
+  print_script(script, note, &plot, median);
   return true;
 }

@@ -7,31 +7,36 @@
 enum { PATH_SIZE = LKS_TEXT_MAX + 64 };
 
 static const lks_plot plots[] = {
-    {"error", "Test error against normalization batch",
+    {"error", "Test error",
      "Lower is better. A dot is the mean over the seeds, its bar the 95% interval, a small dot one seed. "
      "To the right more samples share one mean and variance; the axis above tells how many ranks with per-rank batch norm that stands for. "
      "The arm without batch norm has no place on this axis: it is the dashed line, with its interval in grey.",
+     "To the left is better. A small dot is one seed, a large one with its bar the mean over the seeds and its 95% interval.",
      lks_plot_error},
-    {"differences", "Paired differences to the reference",
-     "To the right of 0 an arm is better than the reference. "
-     "A small dot is one seed: both runs had the same initial weights and mini-batches. "
-     "A dot with its bar is the mean and its 95% interval: a bar that leaves out 0 speaks for a difference. "
+    {"differences", "Paired differences in test accuracy",
+     "To the right of 0 an arm is better than the reference. A small dot is one seed, both runs of a pair. "
+     "A large dot with its bar is the mean and its 95% interval, taken alone. "
+     "It is filled where the difference stands when it is corrected for the number of arms; a hollow one shows no difference, even if its bar leaves out 0. "
      "Within the grey band a difference is held to be too small to matter.",
-     lks_plot_differences},
+     NULL, lks_plot_differences},
+    {"loss", "Paired differences in test loss",
+     "To the left of 0 an arm is better than the reference. Dots and bars are as for the accuracy. "
+     "The loss moves with every probability that the network gives, so that it often answers with fewer seeds; it also weighs how sure a wrong answer was.",
+     NULL, lks_plot_loss},
     {"gap", "Generalization gap",
      "Training minus test accuracy: a larger gap means that more of what was learned holds for the training set alone. "
      "A small dot is one seed, a large one with its bar the mean and its 95% interval.",
-     lks_plot_gap},
+     NULL, lks_plot_gap},
     {"curves", "Training loss and test accuracy",
      "Lines are means over the seeds, shades reach from the lowest to the highest seed. "
      "The axis of the accuracy begins a little below the accuracies of the second half of the epochs.",
-     lks_plot_curves},
+     NULL, lks_plot_curves},
     {"noise", "Noise of the normalization batch",
      "How far the means of the normalization batches scatter around the mini-batch's own mean: the variance of that distance, divided by the variance of the values. "
      "Both axes are logarithmic. "
      "The line, 1/K - 1/B, is for K of B independent values; a convolution has many values in a sample and lies below it. "
      "An arm that normalizes over the whole mini-batch has no noise.",
-     lks_plot_noise},
+     NULL, lks_plot_noise},
 };
 
 const lks_plot *lks_plot_list(size_t *count)

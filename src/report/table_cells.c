@@ -69,15 +69,25 @@ static void print_arm(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t
     snprintf(cell[LKS_CELL_SEEDS], LKS_CELL_MAX, "%zu/%zu", row->seeds, seeds);
 }
 
+size_t lks_table_shown(size_t shown[LKS_CELLS], const lks_comparison *comparison, size_t first, size_t end)
+{
+  const bool norms = lks_comparison_of_norms(comparison);
+  size_t count = 0;
+  for (size_t c = first; c < end; c++)
+    if (norms || (c != LKS_CELL_GROUP && c != LKS_CELL_RANKS)) shown[count++] = c;
+  return count;
+}
+
 void lks_table_cells(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t seeds)
 {
+  const lks_arm_figures *figures = lks_row_figures(row);
   print_arm(cell, row, seeds);
-  print_number(cell[LKS_CELL_TRAIN_LOSS], row->train_loss, 4);
-  print_number(cell[LKS_CELL_TEST_LOSS], row->test_loss, 4);
-  print_number(cell[LKS_CELL_PRECISE_LOSS], row->precise_loss, 4);
-  print_number(cell[LKS_CELL_TEST_ACCURACY], row->test_accuracy, 2);
-  print_number(cell[LKS_CELL_PRECISE_ACCURACY], row->precise_accuracy, 2);
-  lks_cell_print_signed(cell[LKS_CELL_GAP], row->gap, 2);
+  print_number(cell[LKS_CELL_TRAIN_LOSS], figures->train_loss, 4);
+  print_number(cell[LKS_CELL_TEST_LOSS], figures->test_loss, 4);
+  print_number(cell[LKS_CELL_PRECISE_LOSS], figures->precise_loss, 4);
+  print_number(cell[LKS_CELL_TEST_ACCURACY], figures->test_accuracy, 2);
+  print_number(cell[LKS_CELL_PRECISE_ACCURACY], figures->precise_accuracy, 2);
+  lks_cell_print_signed(cell[LKS_CELL_GAP], figures->gap, 2);
   print_number(cell[LKS_CELL_SPEED], row->images_per_second, row->images_per_second < 100 ? 1 : 0);
   print_number(cell[LKS_CELL_BN_SHARE], 100 * row->bn_share, 1);
 }

@@ -6,45 +6,75 @@
 #include "config/config_value.h"
 #include "kernels/onednn.h"
 #include "report/table_parts.h"
+#include "report/words.h"
 
 /* report.md. All that depends on the machine stands under its last heading. */
 
-static void print_columns(FILE *stream, const lks_table *table, size_t seeds, size_t first, size_t end)
+static void print_columns(FILE *stream, const lks_table *table, const lks_comparison *comparison,
+                          size_t first, size_t end)
 {
+  size_t shown[LKS_CELLS];
+  const size_t count = lks_table_shown(shown, comparison, first, end);
   fprintf(stream, "| %s |", lks_table_columns[LKS_CELL_ARM].heading);
-  for (size_t c = first; c < end; c++) fprintf(stream, " %s |", lks_table_columns[c].heading);
+  for (size_t c = 0; c < count; c++) fprintf(stream, " %s |", lks_table_columns[shown[c]].heading);
   fputs("\n| --- |", stream);
-  for (size_t c = first; c < end; c++) fputs(" ---: |", stream);
+  for (size_t c = 0; c < count; c++) fputs(" ---: |", stream);
   fputc('\n', stream);
   for (size_t i = 0; i < table->rows; i++) {
     lks_cell cell[LKS_CELLS];
-    lks_table_cells(cell, &table->row[i], seeds);
+    lks_table_cells(cell, &table->row[i], comparison->seeds);
     fprintf(stream, "| %s |", cell[LKS_CELL_ARM]);
-    for (size_t c = first; c < end; c++) fprintf(stream, " %s |", cell[c]);
+    for (size_t c = 0; c < count; c++) fprintf(stream, " %s |", cell[shown[c]]);
     fputc('\n', stream);
+  }
+}
+
+/* A bar would begin another column. */
+static void print_cell_text(FILE *stream, const char *text)
+{
+  for (const char *c = text; *c != '\0'; c++) fputs(*c == '|' ? "\\|" : (char[]){*c, '\0'}, stream);
+}
+
+static void print_arms(FILE *stream, const lks_comparison *comparison)
+{
+  fputs("\n## Arms\n\n| arm | set otherwise | what a pair with the reference shares |\n| --- | --- | --- |\n",
+        stream);
+  for (size_t i = 0; i < comparison->arms; i++) {
+    const lks_arm *arm = &comparison->arm[i];
+    char pairing[LKS_TEXT_MAX] = "the reference";
+    if (i != comparison->reference) lks_comparison_pairing(pairing, comparison, i);
+    fprintf(stream, "| %s | ", arm->name);
+    print_cell_text(stream, arm->settings[0] != '\0' ? arm->settings : "-");
+    fputs(" | ", stream);
+    print_cell_text(stream, pairing);
+    fputs(" |\n", stream);
   }
 }
 
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
-  fprintf(stream, "## What the seeds say\n\nTest accuracy of each arm against %s, paired by seed:\n\n",
+  fprintf(stream, "\n## What the seeds say\n\nEach arm against %s, paired by seed:\n\n",
           comparison->arm[comparison->reference].name);
-  for (size_t i = 0; i < table->rows; i++)
-    if (i != comparison->reference)
-      fprintf(stream, "- **%s**: %s\n", table->row[i].arm->name, table->row[i].sentence);
+  for (size_t i = 0; i < table->rows; i++) {
+    const lks_table_row *row = &table->row[i];
+    if (i == comparison->reference) continue;
+    fprintf(stream, "- **%s**: test accuracy: %s", row->arm->name, row->accuracy.sentence);
+    if (row->paired > 0) fprintf(stream, "; test loss: %s. %s", row->loss.sentence, lks_row_answer(row));
+    fputc('\n', stream);
+  }
 }
 
-static void print_difference(FILE *stream, const lks_table_row *row)
+static void print_difference(FILE *stream, const char *name, const lks_difference *d, int digits)
 {
-  const lks_paired *pair = &row->paired_test;
+  const lks_paired *pair = &d->pair;
   lks_cell mean, low, high, p[4];
   const bool interval = pair->evidence == LKS_EVIDENCE_INTERVAL || pair->evidence == LKS_EVIDENCE_IDENTICAL;
-  const double ps[4] = {pair->p, row->holm, row->sign_flip, row->equivalence.p};
-  lks_cell_print_signed(mean, pair->mean, 2);
-  lks_cell_print_signed(low, pair->low, 2);
-  lks_cell_print_signed(high, pair->high, 2);
+  const double ps[4] = {pair->p, d->holm, d->sign_flip, d->equivalence.p};
+  lks_cell_print_signed(mean, pair->mean, digits);
+  lks_cell_print_signed(low, pair->low, digits);
+  lks_cell_print_signed(high, pair->high, digits);
   for (int i = 0; i < 4; i++) lks_cell_print_p(p[i], ps[i]);
-  fprintf(stream, "| %s | %zu | %s | ", row->arm->name, pair->count, mean);
+  fprintf(stream, "| %s | %zu | %s | ", name, pair->count, mean);
   if (interval)
     fprintf(stream, "[%s, %s]", low, high);
   else
@@ -52,34 +82,55 @@ static void print_difference(FILE *stream, const lks_table_row *row)
   fprintf(stream, " | %s | %s | %s | %s |\n", p[0], p[1], p[2], p[3]);
 }
 
-static void print_differences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
+static void print_differences(FILE *stream, const lks_table *table, const lks_comparison *comparison,
+                              bool loss)
 {
   fprintf(
       stream,
-      "\n## Differences to %s in test accuracy\n\n| arm | pairs | difference (points) | 95%% interval | p, t test | p, Holm | p, sign flips | p, equivalence |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-      comparison->arm[comparison->reference].name);
-  for (size_t i = 0; i < table->rows; i++)
-    if (i != comparison->reference) print_difference(stream, &table->row[i]);
+      "\n## Differences to %s in test %s\n\n| arm | pairs | difference%s | 95%% interval | p, t test | p, Holm | p, sign flips | p, equivalence |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+      comparison->arm[comparison->reference].name, loss ? "loss" : "accuracy", loss ? "" : " (points)");
+  for (size_t i = 0; i < table->rows; i++) {
+    const lks_table_row *row = &table->row[i];
+    const lks_comparing *c = loss ? &row->loss : &row->accuracy;
+    char name[LKS_ARM_NAME + 32];
+    if (i == comparison->reference) continue;
+    print_difference(stream, row->arm->name, &c->learned, loss ? 4 : 2);
+    if (c->all.pair.count == c->learned.pair.count) continue;
+    snprintf(name, sizeof name, "%s, with failed runs", row->arm->name);
+    print_difference(stream, name, &c->all, loss ? 4 : 2);
+  }
 }
 
-static void print_reading(FILE *stream, const lks_comparison *comparison)
+static void print_norms(FILE *stream, const lks_comparison *comparison)
 {
   fprintf(
       stream,
-      "\n## How to read it\n\n"
       "- All arms of a seed have the same initial weights, mini-batches%s. "
       "They differ in the normalization batch: the samples that share one mean and variance. "
-      "*sync* is the whole mini-batch of %zu samples, *K* are groups of K samples, *rank:R* the shards of R ranks, *none* is a network without batch norm.\n"
-      "- A run counts with the medians of its last five epochs; the table has the means over seeds. "
-      "The gap is training minus test accuracy. "
-      "*Precise* figures are of the final network, its running statistics replaced by those of the training data.\n"
-      "- Differences are arm minus reference in percentage points of test accuracy, with the 95%% paired t interval of their mean. p values: paired t test; the same after Holm's correction for all arms, which decides; random flips of the differences' signs; and two one-sided t tests for a difference smaller than %g points, the margin of equivalence.\n"
-      "- *Better* and *worse*: p after Holm below 0.05. *No difference larger than %g points*: p of equivalence below 0.05. Neither: undecided, which is not the same as equal.\n"
-      "- Exact numbers: table.csv; every run: runs.csv; noise of the normalization batches in each layer beside its theory: noise.csv.\n",
+      "*sync* is the whole mini-batch of %zu samples, *K* are groups of K samples, *rank:R* the shards of R ranks, *none* is a network without batch norm.\n",
       comparison->rates > 0
           ? " and augmentation; the learning rate of each arm was chosen on held-out training samples"
           : ", augmentation and learning rate",
-      comparison->base.batch_size, comparison->margin, comparison->margin);
+      comparison->base.batch_size);
+}
+
+static void print_reading(FILE *stream, const lks_results *results)
+{
+  const lks_comparison *comparison = &results->comparison;
+  char chance[LKS_WORDS_MAX];
+  lks_words_chance(chance, &results->chance);
+  fputs("\n## How to read it\n\n", stream);
+  if (lks_comparison_of_norms(comparison)) print_norms(stream, comparison);
+  fprintf(
+      stream,
+      "- A run counts with the medians of its last five epochs; the table has the means over seeds. "
+      "The gap is training minus test accuracy. "
+      "*Precise* figures are of the final network, its running statistics replaced by those of the training data.\n"
+      "- Differences are arm minus reference, in percentage points of test accuracy and in nats of test loss, with the 95%% paired t interval of their mean. p values: paired t test; the same after Holm's correction for all arms, which decides; random flips of the differences' signs, which of n pairs are never below 2^(1-n); and two one-sided t tests for a difference smaller than %g points, the margin of equivalence.\n"
+      "- *Better* and *worse*, *higher* and *lower*: p after Holm below 0.05; accuracy and loss are corrected each by itself. *No difference larger than %g points*: p of equivalence below 0.05. Neither: undecided, which is not the same as equal. The loss often answers with fewer seeds: it moves with every probability, accuracy with the largest alone.\n"
+      "- %s Verdicts and figures leave failed runs and their pairs out; what is said beside them counts these too.\n"
+      "- Exact numbers: table.csv; every run: runs.csv; noise of the normalization batches in each layer beside its theory: noise.csv.\n",
+      comparison->margin, comparison->margin, chance);
 }
 
 static void print_configuration(FILE *stream, const lks_table *table, const lks_comparison *comparison)
@@ -137,20 +188,27 @@ static void print_all(FILE *stream, const lks_table *table, const lks_results *r
 {
   const lks_comparison *comparison = &results->comparison;
   const size_t runs = lks_table_runs(table), all = comparison->arms * comparison->seeds;
-  fprintf(stream, "# Normalization batches of %s on %s\n\n%zu arms, %zu seeds each%s.\n\n",
-          comparison->base.model, comparison->base.data, comparison->arms, comparison->seeds,
-          runs < all ? "; **not all runs are finished**" : "");
+  char text[LKS_WORDS_MAX];
+  lks_words_title(text, comparison);
+  fprintf(stream, "# %s\n\n", text);
+  lks_words_summary(text, comparison);
+  fprintf(stream, "%s\n", text);
+  if (runs < all) fprintf(stream, "\n**%zu of %zu runs are finished.**\n", runs, all);
+  lks_words_failures(text, table, results);
+  if (text[0] != '\0') fprintf(stream, "\n**%s**\n", text);
+  if (!lks_comparison_is_short(comparison)) print_arms(stream, comparison);
   if (table->rows > 1) print_sentences(stream, table, comparison);
   fputs("\n## Table\n\n", stream);
-  print_columns(stream, table, comparison->seeds, LKS_CELL_ARM + 1, LKS_CELL_SPEED);
-  if (table->rows > 1) print_differences(stream, table, comparison);
-  print_reading(stream, comparison);
+  print_columns(stream, table, comparison, LKS_CELL_ARM + 1, LKS_CELL_SPEED);
+  if (table->rows > 1) print_differences(stream, table, comparison, false);
+  if (table->rows > 1) print_differences(stream, table, comparison, true);
+  print_reading(stream, results);
   print_configuration(stream, table, comparison);
   fprintf(stream, "\n## Made with\n\nLockstep %s, oneDNN %s. The same numbers come from%s:\n\n```\n%s\n```\n",
           LKS_VERSION, lks_onednn_version(),
           comparison->base.reduce == LKS_REDUCE_TREE ? ", at any rank count" : "", command);
   fputs("\n## Times\n\n", stream);
-  print_columns(stream, table, comparison->seeds, LKS_CELL_SPEED, LKS_CELLS);
+  print_columns(stream, table, comparison, LKS_CELL_SPEED, LKS_CELLS);
   print_execution(stream, results);
 }
 

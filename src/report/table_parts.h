@@ -33,7 +33,12 @@ extern const lks_column lks_table_columns[LKS_CELLS];
 
 typedef char lks_cell[LKS_CELL_MAX];
 
-/** Local. The cells of a row of a comparison of so many seeds; "-" for what is not there. */
+/** Local. Which columns there are, in order, from `first` up to `end`: those of the normalization batch where
+ * the arms differ in that alone. Returns their number. */
+size_t lks_table_shown(size_t shown[LKS_CELLS], const lks_comparison *comparison, size_t first, size_t end);
+
+/** Local. The cells of a row of a comparison of so many seeds; "-" for what is not there. Of an arm with failed
+ * runs the figures are those of the others. */
 void lks_table_cells(lks_cell cell[LKS_CELLS], const lks_table_row *row, size_t seeds);
 
 /** Local. p as "0.012", "< 0.001" or "-". */
@@ -43,6 +48,9 @@ void lks_cell_print_signed(lks_cell cell, double value, int digits);
 
 /** Local. The learning rate of each arm, in one line. */
 void lks_table_print_rates(FILE *stream, const lks_table *table);
+
+/** Local. The sentences and verdicts of all rows, when everything else is there (part of lks_table_make). */
+void lks_table_say(lks_table *table, const lks_results *results);
 
 /** Local. Finished runs of a comparison. */
 size_t lks_table_runs(const lks_table *table);

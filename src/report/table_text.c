@@ -3,78 +3,145 @@
 #include "base/integers.h"
 #include "base/printed.h"
 #include "report/table_parts.h"
+#include "report/words.h"
 
-enum { LINE_MAX_WIDTH = 100 };
+enum { LINE_WIDTH = 80, APART = 2 };
 
-typedef struct layout {
-  size_t width[LKS_CELLS];
-  const char *space; /* between two columns */
-} layout;
+/* The columns in the order of a terminal: what is not needed at once stands in a second block, if the first one
+ * is full. */
+static const size_t order[] = {LKS_CELL_GROUP,      LKS_CELL_RANKS,        LKS_CELL_SEEDS,
+                               LKS_CELL_TRAIN_LOSS, LKS_CELL_TEST_LOSS,    LKS_CELL_TEST_ACCURACY,
+                               LKS_CELL_GAP,        LKS_CELL_PRECISE_LOSS, LKS_CELL_PRECISE_ACCURACY,
+                               LKS_CELL_SPEED,      LKS_CELL_BN_SHARE};
+enum { COLUMNS = sizeof order / sizeof *order };
 
-static layout lay_out(const lks_table *table, size_t seeds)
+static void find_widths(size_t width[LKS_CELLS], const lks_table *table, size_t seeds)
 {
-  layout l = {.space = "  "};
-  size_t total = 0;
   for (size_t c = 0; c < LKS_CELLS; c++)
-    l.width[c] = lks_max(strlen(lks_table_columns[c].name), strlen(lks_table_columns[c].unit));
+    width[c] = lks_max(strlen(lks_table_columns[c].name), strlen(lks_table_columns[c].unit));
   for (size_t i = 0; i < table->rows; i++) {
     lks_cell cell[LKS_CELLS];
     lks_table_cells(cell, &table->row[i], seeds);
-    for (size_t c = 0; c < LKS_CELLS; c++) l.width[c] = lks_max(l.width[c], strlen(cell[c]));
+    for (size_t c = 0; c < LKS_CELLS; c++) width[c] = lks_max(width[c], strlen(cell[c]));
   }
-  for (size_t c = 0; c < LKS_CELLS; c++) total += l.width[c] + 2;
-  if (total - 2 > LINE_MAX_WIDTH) l.space = " ";
-  return l;
 }
 
-static void print_cell(FILE *stream, const layout *l, size_t column, const char *cell)
+/* A line's cells; what is text is set flush left. */
+static void print_line(FILE *stream, const size_t *width, const size_t *column, size_t count,
+                       const lks_cell cell[LKS_CELLS])
 {
-  const int width = (int)l->width[column];
-  if (column == LKS_CELL_ARM)
-    fprintf(stream, "%-*s", width, cell);
-  else
-    fprintf(stream, "%s%*s%s", l->space, width, cell, column + 1 == LKS_CELLS ? "\n" : "");
+  fprintf(stream, "%-*s", (int)width[LKS_CELL_ARM], cell[LKS_CELL_ARM]);
+  for (size_t i = 0; i < count; i++)
+    fprintf(stream, "%*s%*s", APART, "", (int)width[column[i]], cell[column[i]]);
+  fputc('\n', stream);
 }
 
-static void print_table(FILE *stream, const lks_table *table, size_t seeds)
+static void print_block(FILE *stream, const lks_table *table, const size_t *width, const size_t *column,
+                        size_t count, size_t seeds)
 {
-  const layout l = lay_out(table, seeds);
-  for (size_t c = 0; c < LKS_CELLS; c++) print_cell(stream, &l, c, lks_table_columns[c].name);
-  for (size_t c = 0; c < LKS_CELLS; c++) print_cell(stream, &l, c, lks_table_columns[c].unit);
+  lks_cell name[LKS_CELLS], unit[LKS_CELLS];
+  for (size_t c = 0; c < LKS_CELLS; c++) {
+    snprintf(name[c], sizeof name[c], "%s", lks_table_columns[c].name);
+    snprintf(unit[c], sizeof unit[c], "%s", lks_table_columns[c].unit);
+  }
+  print_line(stream, width, column, count, name);
+  print_line(stream, width, column, count, unit);
   for (size_t i = 0; i < table->rows; i++) {
     lks_cell cell[LKS_CELLS];
     lks_table_cells(cell, &table->row[i], seeds);
-    for (size_t c = 0; c < LKS_CELLS; c++) print_cell(stream, &l, c, cell[c]);
+    print_line(stream, width, column, count, cell);
   }
+}
+
+/* As many columns as fit a line, and the arms' names again before the others. */
+static void print_table(FILE *stream, const lks_table *table, const lks_comparison *comparison)
+{
+  size_t width[LKS_CELLS], shown[LKS_CELLS];
+  const bool norms = lks_table_shown(shown, comparison, 0, LKS_CELLS) == LKS_CELLS;
+  find_widths(width, table, comparison->seeds);
+  for (size_t next = norms ? 0 : 2; next < COLUMNS;) {
+    const size_t first = next;
+    size_t used = width[LKS_CELL_ARM];
+    while (next < COLUMNS && (next == first || used + APART + width[order[next]] <= LINE_WIDTH))
+      used += APART + width[order[next++]];
+    if (first > 2) fputc('\n', stream);
+    print_block(stream, table, width, order + first, next - first, comparison->seeds);
+  }
+}
+
+/* Words up to the end of the line; the lines that follow are indented. `at`: letters that stand there already. */
+static void print_wrapped(FILE *stream, const char *text, size_t at, size_t indent)
+{
+  bool first = true;
+  for (const char *word = text + strspn(text, " "); *word != '\0'; word += strspn(word, " ")) {
+    const size_t length = strcspn(word, " ");
+    if (!first && at + 1 + length > LINE_WIDTH) {
+      fprintf(stream, "\n%*s", (int)indent, "");
+      at = indent;
+      first = true;
+    }
+    fprintf(stream, "%s%.*s", first ? "" : " ", (int)length, word);
+    at += length + (first ? 0 : 1);
+    first = false;
+    word += length;
+  }
+  fputc('\n', stream);
+}
+
+static void print_item(FILE *stream, const char *what, const char *text)
+{
+  fprintf(stream, "    %s: ", what);
+  print_wrapped(stream, text, 6 + strlen(what), 6);
 }
 
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
-  size_t width = 0;
-  for (size_t i = 0; i < table->rows; i++) width = lks_max(width, strlen(table->row[i].arm->name));
-  fprintf(stream, "\nTest accuracy, each arm against %s, paired by seed:\n",
-          comparison->arm[comparison->reference].name);
-  for (size_t i = 0; i < table->rows; i++)
-    if (i != comparison->reference)
-      fprintf(stream, "  %-*s  %s\n", (int)width, table->row[i].arm->name, table->row[i].sentence);
+  fprintf(stream, "\nEach arm against %s, paired by seed:\n", comparison->arm[comparison->reference].name);
+  for (size_t i = 0; i < table->rows; i++) {
+    const lks_table_row *row = &table->row[i];
+    char name[LKS_WORDS_MAX];
+    if (i == comparison->reference) continue;
+    lks_words_arm(name, comparison, i);
+    fputs("  ", stream);
+    print_wrapped(stream, name, 2, 6);
+    print_item(stream, "test accuracy", row->accuracy.sentence);
+    if (row->paired == 0) continue;
+    print_item(stream, "test loss", row->loss.sentence);
+    const char *answer = lks_row_answer(row);
+    if (answer[0] != '\0') fprintf(stream, "    %s\n", answer);
+  }
+}
+
+static void print_rates(FILE *stream, const lks_table *table)
+{
+  char rates[LKS_ARMS_MAX * (LKS_ARM_NAME + 40)] = "";
+  FILE *text = fmemopen(rates, sizeof rates - 1, "w");
+  if (text == NULL) return;
+  lks_table_print_rates(text, table);
+  fclose(text);
+  rates[strcspn(rates, "\n")] = '\0';
+  fputs("\nLearning rates, chosen on held-out training samples:\n  ", stream);
+  print_wrapped(stream, rates, 2, 2);
 }
 
 lks_status lks_table_text(char **text, const lks_table *table, const lks_results *results)
 {
   const lks_comparison *comparison = &results->comparison;
   const size_t runs = lks_table_runs(table), all = comparison->arms * comparison->seeds;
+  char failures[LKS_WORDS_MAX];
   lks_printed printed;
   *text = NULL;
   lks_status status = lks_printed_begin(&printed);
   if (status) return status;
-  print_table(printed.stream, table, comparison->seeds);
-  fputs("Medians of the last five epochs, means over seeds; precise: statistics recomputed after training.\n",
+  print_table(printed.stream, table, comparison);
+  fputs("Medians of the last five epochs, means over seeds.\n"
+        "Precise: statistics recomputed after training.\n",
         printed.stream);
+  lks_words_failures(failures, table, results);
+  if (failures[0] != '\0') fputc('\n', printed.stream);
+  if (failures[0] != '\0') print_wrapped(printed.stream, failures, 0, 2);
   if (table->rows > 1) print_sentences(printed.stream, table, comparison);
-  if (comparison->rates > 0) {
-    fputs("\nLearning rates, chosen on held-out training samples: ", printed.stream);
-    lks_table_print_rates(printed.stream, table);
-  }
+  if (comparison->rates > 0) print_rates(printed.stream, table);
   if (runs < all) fprintf(printed.stream, "\n%zu of %zu runs are finished.\n", runs, all);
   return lks_printed_text(text, &printed);
 }

@@ -78,16 +78,16 @@ static void test_figures(void **state)
   const lks_table_row *sync = &table.row[SYNC], *few = &table.row[FEW];
   double mean = 0;
   for (size_t seed = 0; seed < SEEDS; seed++) mean += 100 * accuracy(SYNC, seed) / SEEDS;
-  assert_true(fabs(sync->test_accuracy - mean) < 1e-9 && fabs(sync->precise_accuracy - mean) < 1e-9);
-  assert_true(fabs(sync->test_loss - (1 - mean / 100)) < 1e-9);
-  assert_true(fabs(sync->gap - 3.125) < 1e-9 && fabs(sync->train_accuracy - mean - 3.125) < 1e-9);
-  assert_true(sync->test_accuracy_deviation > 0.8 && sync->test_accuracy_deviation < 0.9);
+  assert_true(fabs(sync->all.test_accuracy - mean) < 1e-9 && fabs(sync->all.precise_accuracy - mean) < 1e-9);
+  assert_true(fabs(sync->all.test_loss - (1 - mean / 100)) < 1e-9);
+  assert_true(fabs(sync->all.gap - 3.125) < 1e-9 && fabs(sync->all.train_accuracy - mean - 3.125) < 1e-9);
+  assert_true(sync->all.test_accuracy_deviation > 0.8 && sync->all.test_accuracy_deviation < 0.9);
   assert_true(sync->images_per_second == 1000 && sync->bn_share == 0.125 && sync->lr == 0.1);
   assert_true(sync->seeds == SEEDS && sync->ranks == 1 && table.row[PLANTED].ranks == 4);
   assert_int_equal(few->seeds, 3);
   assert_int_equal(few->paired, 3);
-  assert_true(few->ranks == 0 && isnan(few->precise_accuracy) && isnan(few->precise_loss));
-  assert_true(fabs(few->test_accuracy - 46) < 1e-9);
+  assert_true(few->ranks == 0 && isnan(few->all.precise_accuracy) && isnan(few->all.precise_loss));
+  assert_true(fabs(few->all.test_accuracy - 46) < 1e-9);
   lks_results_destroy(&results);
 }
 
@@ -99,21 +99,21 @@ static void test_differences(void **state)
   lks_table table;
   lks_results *results = read_and_make(&table, folder);
   const lks_table_row *sync = &table.row[SYNC], *planted = &table.row[PLANTED], *same = &table.row[SAME];
-  assert_int_equal(planted->paired_test.count, SEEDS);
-  assert_true(fabs(planted->paired_test.mean - 1) < 1e-9);
+  assert_int_equal(planted->accuracy.all.pair.count, SEEDS);
+  assert_true(fabs(planted->accuracy.all.pair.mean - 1) < 1e-9);
   /* deviations of 1/8 point: their standard deviation is 1/8 sqrt(8/7), half of the interval t(0.975, 7) of
    * that over sqrt(8) */
   const double half = 2.364624251592785 * 0.125 / sqrt(7);
-  assert_true(fabs(planted->paired_test.high - (1 + half)) < 1e-8);
-  assert_true(fabs(planted->paired_test.low - (1 - half)) < 1e-8);
-  assert_true(planted->sign_flip == 2. / 256 && planted->holm >= planted->paired_test.p);
-  assert_true(planted->equivalence.low > planted->paired_test.low && !planted->equivalence.equivalent);
-  assert_non_null(strstr(planted->sentence, "better by 1.00 points [0.89, 1.11]"));
-  assert_true(same->paired_test.mean == 0 && same->paired_test.low == 0 && same->paired_test.high == 0);
-  assert_non_null(strstr(same->sentence, "same computation"));
-  assert_int_equal(sync->paired_test.count, 0);
-  assert_true(isnan(sync->paired_test.mean) && isnan(sync->holm) && isnan(sync->sign_flip));
-  assert_non_null(strstr(sync->sentence, "reference"));
+  assert_true(fabs(planted->accuracy.all.pair.high - (1 + half)) < 1e-8);
+  assert_true(fabs(planted->accuracy.all.pair.low - (1 - half)) < 1e-8);
+  assert_true(planted->accuracy.all.sign_flip == 2. / 256 && planted->accuracy.all.holm >= planted->accuracy.all.pair.p);
+  assert_true(planted->accuracy.all.equivalence.low > planted->accuracy.all.pair.low && !planted->accuracy.all.equivalence.equivalent);
+  assert_non_null(strstr(planted->accuracy.sentence, "better by 1.00 points [0.89, 1.11]"));
+  assert_true(same->accuracy.all.pair.mean == 0 && same->accuracy.all.pair.low == 0 && same->accuracy.all.pair.high == 0);
+  assert_non_null(strstr(same->accuracy.sentence, "same computation"));
+  assert_int_equal(sync->accuracy.all.pair.count, 0);
+  assert_true(isnan(sync->accuracy.all.pair.mean) && isnan(sync->accuracy.all.holm) && isnan(sync->accuracy.all.sign_flip));
+  assert_non_null(strstr(sync->accuracy.sentence, "reference"));
   lks_results_destroy(&results);
 }
 
@@ -129,8 +129,8 @@ static void test_equal_accuracies_of_other_bits(void **state)
   }
   lks_table table;
   lks_results *results = read_and_make(&table, folder);
-  assert_true(table.row[1].paired_test.mean == 0);
-  assert_null(strstr(table.row[1].sentence, "same computation"));
+  assert_true(table.row[1].accuracy.all.pair.mean == 0);
+  assert_null(strstr(table.row[1].accuracy.sentence, "same computation"));
   lks_results_destroy(&results);
 }
 
@@ -144,9 +144,9 @@ static void test_nothing_in_common(void **state)
   assert_int_equal(made_up_run_write(&comparison, 1, 1, &run), LKS_OK);
   lks_table table;
   lks_results *results = read_and_make(&table, folder);
-  assert_non_null(strstr(table.row[1].sentence, "no seed is finished here and for sync"));
-  assert_string_equal(table.row[2].sentence, "no run is finished");
-  assert_true(isnan(table.row[2].test_accuracy) && isnan(table.row[2].lr));
+  assert_non_null(strstr(table.row[1].accuracy.sentence, "no seed is finished here and for sync"));
+  assert_string_equal(table.row[2].accuracy.sentence, "no run is finished");
+  assert_true(isnan(table.row[2].all.test_accuracy) && isnan(table.row[2].lr));
   char *text;
   assert_int_equal(lks_table_write(&table, results), LKS_OK);
   assert_int_equal(lks_table_text(&text, &table, results), LKS_OK);
