@@ -45,22 +45,67 @@ typedef enum lks_statistics {
   LKS_STATISTICS_BATCH
 } lks_statistics;
 
+/** The order in which test samples are cut into mini-batches, and so who shares statistics with whom. */
+typedef enum lks_sample_order { LKS_ORDER_STORED, LKS_ORDER_CLASS, LKS_ORDER_SHUFFLED } lks_sample_order;
+
 typedef struct lks_evaluation {
-  double loss, accuracy; /* means over the split */
-  size_t samples;
+  double loss, accuracy; /* means over the samples */
+  size_t samples;        /* of the test split that were classified; a repeated one counts once */
+  size_t batches;        /* mini-batches */
+  size_t last_batch;     /* samples of the last one, which has statistics of its own, however small */
 } lks_evaluation;
 
+/** How lks_evaluate_all goes about it; equal on all ranks. All zero but threads and cache: as it ever was. */
 typedef struct lks_evaluate_options {
-  lks_statistics statistics; /* PRECISE: recomputed over the training split first */
+  lks_statistics statistics; /* PRECISE: recomputed first, over the run's training samples */
   lks_precision_choice precision;
   lks_isa_choice isa;
   size_t threads;    /* of a rank; 0: as in the checkpoint */
-  const char *cache; /* as lks_dataset_open_all has it */
+  const char *cache; /* as lks_dataset_open_all has it; NULL: "" */
+
+  /* PRECISE: the samples that statistics are recomputed over; their labels are not used. statistics_from: a
+   * dataset file, of which statistics_split is taken as it is stored; NULL: the samples of the evaluated
+   * dataset's training split that the run learned from (statistics_split TRAIN), or its test split.
+   * statistics_samples: the first so many of these, at least 2; 0: all. */
+  const char *statistics_from;
+  const lks_dataset *statistics_data; /* borrowed; an open dataset instead of the file, or NULL */
+  lks_split statistics_split;
+  size_t statistics_samples;
+
+  /* 0: mini-batches and normalization batches as trained. Else test mini-batches of so many samples, and
+   * BATCH takes the statistics of each whole one, whatever --bn was; 1 is allowed. */
+  size_t batch_size;
+  lks_sample_order order;
+  uint64_t order_seed; /* of SHUFFLED */
+  size_t samples;      /* the first so many test samples in that order; 0: all */
+  size_t repeat; /* 0, or: each sample alone in a mini-batch, so many times; not together with batch_size */
+
+  /* A dataset file whose mean and standard deviation scale the inputs; NULL: those of training. */
+  const char *input_from;
+  const lks_dataset *input_data; /* borrowed; an open dataset instead of the file, or NULL */
+
+  /* [test samples of the dataset] out, by their place in the split: the class with the largest logit, -1 for
+   * a sample left out; equal on all ranks. May be NULL. */
+  int32_t *predictions;
 } lks_evaluate_options;
 
 /** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. */
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
                             const char *data, const lks_evaluate_options *options);
+
+/** A checkpoint that was read once, for many evaluations. */
+typedef struct lks_evaluator lks_evaluator;
+
+/** Collective. Of the options, precision, isa, threads and cache count, for all evaluations; options may be
+ * NULL. comm is borrowed. Errors as lks_checkpoint_header_all. */
+lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, const char *checkpoint,
+                                    const lks_evaluate_options *options);
+/** Collective. What lks_evaluate_all does, on an open dataset, which is borrowed. Evaluations don't know of
+ * each other: statistics that one recomputed are forgotten. options may be NULL. */
+lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *evaluator,
+                                 const lks_dataset *data, const lks_evaluate_options *options);
+/** Collective. Takes NULL, sets NULL. */
+void lks_evaluator_destroy_all(lks_evaluator **evaluator);
 
 /** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
  * MPI_Init, for a signal may come early, and again after it, for MPICH takes SIGUSR1 for itself. */
