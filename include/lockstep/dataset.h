@@ -35,6 +35,7 @@ void lks_dataset_close_all(lks_dataset **dataset);
 
 /** Local. Whether the samples lie in a cache, and may have to come from disk when they are touched. */
 bool lks_dataset_is_cached(const lks_dataset *dataset);
+const char *lks_dataset_path(const lks_dataset *dataset); /* as it was opened; borrowed */
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);

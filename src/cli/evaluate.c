@@ -1,3 +1,9 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -5,6 +11,13 @@
 
 typedef struct settings {
   lks_statistics statistics;
+  char statistics_from[LKS_TEXT_MAX];
+  lks_split statistics_split;
+  size_t statistics_samples;
+  size_t batch_size, samples, repeat;
+  lks_sample_order order;
+  uint64_t order_seed;
+  char input_from[LKS_TEXT_MAX], predictions[LKS_TEXT_MAX];
   lks_precision_choice precision;
   lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
@@ -12,28 +25,49 @@ typedef struct settings {
   bool json;
 } settings;
 
+#define AT(field) offsetof(settings, field)
+
 const lks_syntax *lks_evaluate_syntax(void)
 {
   static const lks_option option[] = {
-      {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, offsetof(settings, statistics), "running",
+      {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, AT(statistics), "running",
        "running|precise|batch", 0, 0, NULL,
        "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed over the training data with the weights as they are (precise), or those of each test mini-batch (batch)"},
-      {"threads", "N", LKS_OPTION_SIZE, offsetof(settings, threads), "0", NULL, 0, 1024, NULL,
+      {"statistics-from", "FILE", LKS_OPTION_TEXT, AT(statistics_from), "", NULL, 0, 0, NULL,
+       "dataset whose samples precise statistics are recomputed over, without its labels; default: the samples of DATA.h5 that training learned from"},
+      {"statistics-split", "train|test", LKS_OPTION_CHOICE, AT(statistics_split), "train", "train|test", 0, 0,
+       NULL, "split of that dataset, or of DATA.h5, which precise statistics are recomputed over"},
+      {"statistics-samples", "N", LKS_OPTION_SIZE, AT(statistics_samples), "0", NULL, 0, UINT32_MAX, NULL,
+       "recompute precise statistics over the first N of these samples as they are stored; 0: all"},
+      {"batch-size", "N", LKS_OPTION_SIZE, AT(batch_size), "0", NULL, 0, UINT32_MAX, NULL,
+       "test samples of a mini-batch, which with --statistics batch share one mean and variance whatever --bn was; 1 is allowed; 0: mini-batches and their groups as in training"},
+      {"order", "stored|class|shuffled", LKS_OPTION_CHOICE, AT(order), "stored", "stored|class|shuffled", 0,
+       0, NULL,
+       "order in which test samples are cut into mini-batches: as stored, sorted by class, or by chance"},
+      {"order-seed", "N", LKS_OPTION_SEED, AT(order_seed), "1", NULL, 0, 0, NULL, "seed of --order shuffled"},
+      {"samples", "N", LKS_OPTION_SIZE, AT(samples), "0", NULL, 0, UINT32_MAX, NULL,
+       "classify the first N test samples of that order; 0: all"},
+      {"repeat", "N", LKS_OPTION_SIZE, AT(repeat), "0", NULL, 0, 65536, NULL,
+       "give each test sample a mini-batch of its own, of N copies of it; 0: no"},
+      {"input-from", "FILE", LKS_OPTION_TEXT, AT(input_from), "", NULL, 0, 0, NULL,
+       "dataset whose mean and standard deviation scale the inputs instead of those of training"},
+      {"predictions", "FILE.csv", LKS_OPTION_TEXT, AT(predictions), "", NULL, 0, 0, NULL,
+       "file to be written: index, label and predicted class of every test sample; replaced if it is there"},
+      {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, NULL,
        "threads of each rank; 0: as in the checkpoint"},
-      {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, offsetof(settings, precision), "checkpoint",
+      {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "checkpoint",
        "checkpoint|fp32|bf16", 0, 0, NULL, "precision of the arithmetic; checkpoint: as in training"},
-      {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, offsetof(settings, isa), "auto", LKS_ISA_CHOICES, 0, 0,
-       NULL, "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
-      {"cache", "DIR", LKS_OPTION_TEXT, offsetof(settings, cache), "", NULL, 0, 0, NULL,
+      {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, NULL,
+       "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
+      {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, NULL,
        "folder of each node's own disk that holds the samples instead of memory, as train has it"},
-      {"json", NULL, LKS_OPTION_SWITCH, offsetof(settings, json), "off", NULL, 0, 0, NULL,
-       "print one JSON object"},
+      {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {
       "evaluate",
       "CHECKPOINT.h5 DATA.h5",
       "Measures loss and accuracy of a checkpoint on the test split of a dataset.",
-      NULL,
+      "The last mini-batch may be smaller than the others; with --statistics batch it has statistics of its own, and its samples count as much as all others.",
       option,
       sizeof option / sizeof *option,
       2,
@@ -41,15 +75,74 @@ const lks_syntax *lks_evaluate_syntax(void)
   return &syntax;
 }
 
-static void print_json(const lks_evaluation *result, const char *statistics)
+static const char *const statistics_names[] = {[LKS_STATISTICS_RUNNING] = "running",
+                                               [LKS_STATISTICS_PRECISE] = "precise",
+                                               [LKS_STATISTICS_BATCH] = "batch"};
+
+static void print_json(const lks_evaluation *result, const settings *s)
 {
   lks_json json = {.out = stdout, .one_line = true};
   lks_json_open(&json, NULL, '{');
   lks_json_print(&json, "loss", "%.17g", result->loss);
   lks_json_print(&json, "accuracy", "%.17g", result->accuracy);
   lks_json_print(&json, "samples", "%zu", result->samples);
-  lks_json_text(&json, "statistics", statistics);
+  lks_json_text(&json, "statistics", statistics_names[s->statistics]);
+  lks_json_print(&json, "batches", "%zu", result->batches);
+  lks_json_print(&json, "last_batch", "%zu", result->last_batch);
   lks_json_close(&json);
+}
+
+static void print_text(const lks_evaluation *result, const settings *s)
+{
+  lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
+          result->samples, statistics_names[s->statistics]);
+  if (s->repeat)
+    lks_say("%zu mini-batches of one sample repeated %zu times", result->batches, s->repeat);
+  else if (s->batch_size && s->statistics == LKS_STATISTICS_BATCH)
+    lks_say("%zu mini-batches of %zu, the last one of %zu, each with statistics of its own", result->batches,
+            s->batch_size, result->last_batch);
+}
+
+static bool print_predictions(FILE *stream, const int32_t *predictions, const lks_samples *test)
+{
+  fprintf(stream, "index,label,predicted\n");
+  for (size_t i = 0; i < test->count; i++)
+    if (predictions[i] >= 0)
+      fprintf(stream, "%zu,%" PRId32 ",%" PRId32 "\n", i, test->label[i], predictions[i]);
+  return fclose(stream) == 0;
+}
+
+static lks_status write_predictions(const char *path, const int32_t *predictions, const lks_samples *test)
+{
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&text, &bytes);
+  lks_status status = stream && print_predictions(stream, predictions, test)
+                          ? lks_file_write(path, text, bytes)
+                          : lks_fail(LKS_ERR_RANK, "not enough memory to print the predictions");
+  free(text);
+  return status;
+}
+
+static const char *given(const char *path)
+{
+  return path[0] == '\0' ? NULL : path;
+}
+
+static lks_status evaluate_all(lks_evaluation *result, lks_comm *comm, lks_evaluator *evaluator,
+                               const lks_dataset *data, const settings *s, lks_evaluate_options *options)
+{
+  const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
+  lks_status status = LKS_OK;
+  if (s->predictions[0] != '\0') {
+    options->predictions = lks_new(test.count, sizeof *options->predictions);
+    status = lks_comm_agree_all(comm, options->predictions ? LKS_OK : LKS_ERR_RANK);
+  }
+  if (!status) status = lks_evaluator_run_all(result, evaluator, data, options);
+  if (!status && options->predictions && lks_comm_rank(comm) == 0)
+    status = write_predictions(s->predictions, options->predictions, &test);
+  lks_free(options->predictions);
+  return lks_comm_agree_all(comm, status);
 }
 
 lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
@@ -58,21 +151,32 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  static const char *const names[] = {[LKS_STATISTICS_RUNNING] = "running",
-                                      [LKS_STATISTICS_PRECISE] = "precise",
-                                      [LKS_STATISTICS_BATCH] = "batch"};
-  const char *statistics = names[s.statistics];
+  lks_evaluate_options options = {.statistics = s.statistics,
+                                  .precision = s.precision,
+                                  .isa = s.isa,
+                                  .threads = s.threads,
+                                  .cache = s.cache,
+                                  .statistics_from = given(s.statistics_from),
+                                  .statistics_split = s.statistics_split,
+                                  .statistics_samples = s.statistics_samples,
+                                  .batch_size = s.batch_size,
+                                  .order = s.order,
+                                  .order_seed = s.order_seed,
+                                  .samples = s.samples,
+                                  .repeat = s.repeat,
+                                  .input_from = given(s.input_from)};
   lks_evaluation result;
-  const lks_evaluate_options options = {.statistics = s.statistics,
-                                        .precision = s.precision,
-                                        .isa = s.isa,
-                                        .threads = s.threads,
-                                        .cache = s.cache};
-  status = lks_evaluate_all(&result, comm, arguments.argument[0], arguments.argument[1], &options);
+  lks_evaluator *evaluator = NULL;
+  lks_dataset *data = NULL;
+  status = lks_evaluator_create_all(&evaluator, comm, arguments.argument[0], &options);
+  if (!status) status = lks_dataset_open_all(&data, comm, arguments.argument[1], s.cache);
+  if (!status) status = evaluate_all(&result, comm, evaluator, data, &s, &options);
+  lks_dataset_close_all(&data);
+  lks_evaluator_destroy_all(&evaluator);
   if (status) return status;
-  if (s.json && lks_comm_rank(comm) == 0) print_json(&result, statistics);
   if (!s.json)
-    lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result.loss, result.accuracy,
-            result.samples, statistics);
+    print_text(&result, &s);
+  else if (lks_comm_rank(comm) == 0)
+    print_json(&result, &s);
   return LKS_OK;
 }

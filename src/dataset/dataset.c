@@ -7,6 +7,7 @@
 #include "dataset/sample_cache.h"
 
 struct lks_dataset {
+  char *path;
   lks_dataset_header header;
   lks_contents contents;
   lks_node_memory *memory; /* that holds the samples, or */
@@ -94,7 +95,9 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
 {
   lks_dataset_file *file = NULL;
   *dataset = lks_new(1, sizeof **dataset);
-  lks_status status = *dataset ? LKS_OK : LKS_ERR_RANK;
+  if (*dataset) (*dataset)->path = lks_new(strlen(path) + 1, 1);
+  lks_status status = *dataset && (*dataset)->path ? LKS_OK : LKS_ERR_RANK;
+  if (!status) memcpy((*dataset)->path, path, strlen(path));
   if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path);
   status = lks_comm_agree_all(comm, status);
   if (!status && *dataset) status = share_all(*dataset, comm, file, path, cache);
@@ -109,6 +112,7 @@ void lks_dataset_close_all(lks_dataset **dataset)
   lks_node_memory_destroy_all(&(*dataset)->memory);
   lks_sample_cache_close(&(*dataset)->cache);
   lks_arena_destroy(&(*dataset)->arena);
+  lks_free((*dataset)->path);
   lks_free(*dataset);
   *dataset = NULL;
 }
@@ -116,6 +120,11 @@ void lks_dataset_close_all(lks_dataset **dataset)
 bool lks_dataset_is_cached(const lks_dataset *dataset)
 {
   return dataset->cache != NULL;
+}
+
+const char *lks_dataset_path(const lks_dataset *dataset)
+{
+  return dataset->path;
 }
 
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split)

@@ -39,17 +39,22 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
 
 /* (value - mean)/std as one multiplication and one addition; pixels are divided by 255 first. A channel that
  * never varies has std 0 and is left unscaled. */
+void lks_setup_scale(float *scale, float *offset, const lks_setup_input *input, bool normalize)
+{
+  for (size_t c = 0; c < input->shape.channels; c++) {
+    double std = normalize && input->std[c] > 0 ? input->std[c] : 1;
+    scale[c] = (float)(1 / ((input->features ? 1 : 255) * std));
+    offset[c] = normalize ? (float)(-input->mean[c] / std) : 0;
+  }
+}
+
 static lks_status make_scaling(lks_setup *setup, const lks_setup_input *input, bool normalize)
 {
   size_t count = input->shape.channels;
   setup->scale = lks_new(count, sizeof *setup->scale);
   setup->offset = lks_new(count, sizeof *setup->offset);
   if (!setup->scale || !setup->offset) return LKS_ERR_RANK;
-  for (size_t c = 0; c < count; c++) {
-    double std = normalize && input->std[c] > 0 ? input->std[c] : 1;
-    setup->scale[c] = (float)(1 / ((input->features ? 1 : 255) * std));
-    setup->offset[c] = normalize ? (float)(-input->mean[c] / std) : 0;
-  }
+  lks_setup_scale(setup->scale, setup->offset, input, normalize);
   setup->scaling = (lks_input_scaling){setup->scale, setup->offset};
   return LKS_OK;
 }

@@ -1,0 +1,367 @@
+#include "base/arena.h"
+#include "base/integers.h"
+#include "lockstep/checkpoint.h"
+#include "train/evaluation.h"
+#include "train/test_order.h"
+
+#include <string.h>
+
+/* A trained network at rest. The network as trained recomputes statistics and answers by default; another one with
+ * the same weights, whose normalization batch is the whole mini-batch, takes test mini-batches of other sizes. Both
+ * have the microbatch of training, so that kernels have the same shape and a sample's bits don't depend on the
+ * mini-batch it is in. */
+struct lks_evaluator {
+  lks_comm *comm;
+  char *checkpoint, *cache;
+  lks_checkpoint_header header;
+  bool features; /* that the networks below take features, not pixels */
+  lks_setup *trained, *resized;
+  size_t resized_batch; /* samples that a mini-batch of `resized` may have */
+  float *running;       /* the statistics of training, which evaluations overwrite */
+  float *scale, *offset;
+  lks_input_scaling own_scaling;
+};
+
+/* What one evaluation works on. */
+typedef struct job {
+  const lks_evaluate_options *options;
+  const lks_dataset *data, *statistics, *input; /* statistics, input: NULL for those of training */
+  lks_dataset *opened[2];                       /* which of these were opened here */
+} job;
+
+static char *copy_of(const char *text)
+{
+  char *copy = lks_new(strlen(text) + 1, 1);
+  return copy ? strcpy(copy, text) : NULL;
+}
+
+static bool same_shape(lks_shape a, lks_shape b)
+{
+  return a.height == b.height && a.width == b.width && a.channels == b.channels;
+}
+
+static bool has_features(const lks_dataset *dataset)
+{
+  return !lks_dataset_split(dataset, LKS_SPLIT_TEST).pixels;
+}
+
+static lks_status check_shape(const lks_evaluator *e, const lks_dataset *dataset)
+{
+  lks_shape need = e->header.input, have = lks_dataset_shape(dataset);
+  if (same_shape(need, have)) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_DATA,
+      "%s holds samples of %zux%zux%zu, but %s was trained on %zux%zux%zu (height x width x channels)",
+      lks_dataset_path(dataset), have.height, have.width, have.channels, e->checkpoint, need.height,
+      need.width, need.channels);
+}
+
+static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset)
+{
+  lks_status status = check_shape(e, dataset);
+  if (status) return status;
+  if (e->header.classes != lks_dataset_classes(dataset))
+    return lks_fail(LKS_ERR_DATA, "%s has %zu classes, but %s was trained on %zu", lks_dataset_path(dataset),
+                    lks_dataset_classes(dataset), e->checkpoint, e->header.classes);
+  if (!lks_dataset_split(dataset, LKS_SPLIT_TEST).count)
+    return lks_fail(LKS_ERR_DATA, "%s has no test samples", lks_dataset_path(dataset));
+  return LKS_OK;
+}
+
+/* A second dataset: its labels are of no interest, only what its samples are like. */
+static lks_status check_likeness(const lks_evaluator *e, const lks_dataset *other, const lks_dataset *data)
+{
+  if (!other) return LKS_OK;
+  lks_status status = check_shape(e, other);
+  if (!status && has_features(other) != has_features(data))
+    status = lks_fail(LKS_ERR_DATA, "%s holds %s and %s holds %s: take two of a kind",
+                      lks_dataset_path(other), has_features(other) ? "features" : "pixels",
+                      lks_dataset_path(data), has_features(data) ? "features" : "pixels");
+  return status;
+}
+
+static lks_status check_options(const lks_evaluator *e, const lks_evaluate_options *o)
+{
+  const bool precise = o->statistics == LKS_STATISTICS_PRECISE;
+  if (o->repeat && o->batch_size)
+    return lks_fail(LKS_ERR_USAGE,
+                    "repeat and batch-size exclude each other: a repeated sample is its own mini-batch");
+  if (!precise && (o->statistics_from || o->statistics_data || o->statistics_samples ||
+                   o->statistics_split != LKS_SPLIT_TRAIN))
+    return lks_fail(LKS_ERR_USAGE, "statistics are recomputed from samples only when statistics is precise");
+  if (o->statistics_samples == 1)
+    return lks_fail(LKS_ERR_USAGE,
+                    "statistics-samples = 1: a variance takes at least 2 samples; 0 takes all");
+  if ((o->input_from || o->input_data) && !e->header.config.normalize_input)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "%s was trained on inputs that are not normalized: another dataset's mean and std have no place in it",
+        e->checkpoint);
+  return LKS_OK;
+}
+
+static lks_setup_input input_of(const lks_evaluator *e, const double *mean, const double *std)
+{
+  return (lks_setup_input){
+      e->header.model_text, e->checkpoint, e->header.input, e->header.classes, e->features, mean, std};
+}
+
+static lks_status keep_statistics(lks_evaluator *e)
+{
+  const size_t count = lks_network_running_count(e->trained->network), channels = e->header.input.channels;
+  e->running = lks_new(count + 1, sizeof *e->running);
+  e->scale = lks_new(2 * channels, sizeof *e->scale);
+  if (!e->running || !e->scale) return LKS_ERR_RANK;
+  e->offset = e->scale + channels;
+  e->own_scaling = e->trained->scaling;
+  memcpy(e->running, lks_network_running(e->trained->network), count * sizeof *e->running);
+  return LKS_OK;
+}
+
+static void forget_networks_all(lks_evaluator *e)
+{
+  lks_setup_destroy_all(&e->trained);
+  lks_setup_destroy_all(&e->resized);
+  lks_free(e->running);
+  lks_free(e->scale);
+  e->running = e->scale = NULL;
+}
+
+/* Whether inputs are pixels or features is known from the first dataset. */
+static lks_status ready_trained_all(lks_evaluator *e, bool features)
+{
+  if (e->trained && e->features == features) return LKS_OK;
+  forget_networks_all(e);
+  e->features = features;
+  const lks_setup_input input = input_of(e, e->header.mean, e->header.std);
+  lks_status status = lks_setup_create_all(&e->trained, e->comm, &e->header.config, &input);
+  if (!status) status = lks_checkpoint_load_all(e->comm, e->checkpoint, e->trained->network, NULL);
+  if (!status) status = lks_comm_agree_all(e->comm, keep_statistics(e));
+  if (status) forget_networks_all(e);
+  return status;
+}
+
+static lks_status ready_resized_all(lks_evaluator *e, size_t batch)
+{
+  lks_config config = e->header.config;
+  const size_t needed = lks_max(batch, config.microbatch);
+  if (e->resized && needed <= e->resized_batch) return LKS_OK;
+  lks_setup_destroy_all(&e->resized);
+  config.batch_size = needed;
+  if (config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
+  const lks_setup_input input = input_of(e, e->header.mean, e->header.std);
+  lks_status status = lks_setup_create_all(&e->resized, e->comm, &config, &input);
+  if (status) return status;
+  lks_network *from = e->trained->network, *to = e->resized->network;
+  memcpy(lks_network_parameters(to), lks_network_parameters(from),
+         lks_network_parameter_count(from) * sizeof(float));
+  e->resized_batch = needed;
+  return LKS_OK;
+}
+
+static void set_running(lks_setup *setup, const float *running)
+{
+  memcpy(lks_network_running(setup->network), running,
+         lks_network_running_count(setup->network) * sizeof *running);
+  lks_network_parameters_changed(setup->network);
+}
+
+static void choose_scaling(lks_evaluator *e, const lks_dataset *input)
+{
+  if (input) {
+    const lks_setup_input of = input_of(e, lks_dataset_mean(input), lks_dataset_std(input));
+    lks_setup_scale(e->scale, e->offset, &of, true);
+  }
+  const lks_input_scaling scaling = {e->scale, e->offset};
+  e->trained->scaling = input ? scaling : e->own_scaling;
+}
+
+static lks_status create_loader(lks_loader **loader, const lks_dataset *dataset, lks_split split,
+                                const uint32_t *list, size_t count, size_t batch, lks_setup *setup)
+{
+  const lks_loader_options options = {.batch_size = batch,
+                                      .subset = list,
+                                      .subset_count = count,
+                                      .shard = lks_network_shard_function,
+                                      .context = setup->network};
+  lks_status status = lks_loader_create(loader, dataset, split, &options);
+  return status ? status : lks_prepare_for_loader(setup->network, *loader, batch, false);
+}
+
+/* The training samples that the run learned from, or a whole split. */
+static lks_status choose_statistics_samples(lks_loader **loader, lks_selection **selection,
+                                            const lks_evaluator *e, const job *j)
+{
+  const lks_evaluate_options *o = j->options;
+  const lks_config *config = &e->header.config;
+  const lks_dataset *dataset = j->statistics ? j->statistics : j->data;
+  const bool learned = !j->statistics && o->statistics_split == LKS_SPLIT_TRAIN;
+  lks_evaluate_options all = {.order = LKS_ORDER_STORED};
+  lks_samples samples = lks_dataset_split(dataset, o->statistics_split);
+  size_t count = samples.count;
+  uint32_t *list = NULL;
+  lks_status status = LKS_OK;
+  *selection = NULL;
+  if (learned) {
+    status = lks_selection_create(selection, dataset, config->train_samples, config->holdout);
+    if (!status) count = (*selection)->train_count;
+  } else {
+    *selection = lks_new(1, sizeof **selection);
+    status =
+        *selection ? lks_test_order_create(&list, &count, &samples, e->header.classes, &all) : LKS_ERR_RANK;
+    if (*selection) (*selection)->train = list;
+  }
+  if (!status && o->statistics_samples > count)
+    status = lks_fail(LKS_ERR_USAGE,
+                      "%s has %zu %s samples to take statistics from, not the %zu of statistics-samples",
+                      lks_dataset_path(dataset), count,
+                      o->statistics_split == LKS_SPLIT_TRAIN ? "training" : "test", o->statistics_samples);
+  if (!status && o->statistics_samples) count = o->statistics_samples;
+  if (!status)
+    status = create_loader(loader, dataset, o->statistics_split, (*selection)->train, count,
+                           config->batch_size, e->trained);
+  return status;
+}
+
+static lks_status recompute_all(lks_evaluator *e, const job *j)
+{
+  lks_loader *loader = NULL;
+  lks_selection *selection = NULL;
+  lks_status status = lks_comm_agree_all(e->comm, choose_statistics_samples(&loader, &selection, e, j));
+  if (!status) status = lks_precise_statistics_all(e->trained, loader);
+  lks_loader_destroy(&loader);
+  lks_selection_destroy(&selection);
+  return status;
+}
+
+/* Each sample is known to one rank, and -1 to the others. */
+static lks_status share_predictions_all(int32_t *predictions, lks_comm *comm, size_t count)
+{
+  int32_t *of_rank = lks_new(2 * count, sizeof *of_rank), *mine = of_rank + count;
+  lks_status status = lks_comm_agree_all(comm, of_rank ? LKS_OK : LKS_ERR_RANK);
+  if (!status) memcpy(mine, predictions, count * sizeof *mine);
+  for (int rank = 0; rank < lks_comm_size(comm) && !status; rank++) {
+    memcpy(of_rank, mine, count * sizeof *mine);
+    status = lks_comm_broadcast_all(comm, of_rank, count * sizeof *of_rank, rank);
+    for (size_t i = 0; i < count && !status; i++)
+      if (of_rank[i] > predictions[i]) predictions[i] = of_rank[i];
+  }
+  lks_free(of_rank);
+  return status;
+}
+
+static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, const job *j)
+{
+  const lks_evaluate_options *o = j->options;
+  const lks_samples samples = lks_dataset_split(j->data, LKS_SPLIT_TEST);
+  const size_t asked = o->repeat ? o->repeat : o->batch_size;
+  lks_loader *loader = NULL;
+  uint32_t *list = NULL;
+  size_t count = 0;
+  lks_status status = lks_test_order_create(&list, &count, &samples, e->header.classes, o);
+  status = lks_comm_agree_all(e->comm, status);
+  const size_t batch = asked ? lks_min(asked, count) : e->header.config.batch_size;
+  lks_setup *setup = e->trained;
+  if (!status && asked) {
+    status = ready_resized_all(e, batch);
+    setup = e->resized;
+    if (!status) set_running(setup, lks_network_running(e->trained->network));
+    if (!status) setup->scaling = e->trained->scaling;
+  }
+  if (!status)
+    status = lks_comm_agree_all(e->comm,
+                                create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
+  for (size_t i = 0; i < samples.count && o->predictions; i++) o->predictions[i] = -1;
+  const lks_pass pass = o->statistics == LKS_STATISTICS_BATCH ? LKS_PASS_BATCH : LKS_PASS_RUNNING;
+  if (!status) status = lks_evaluate_predicting_all(evaluation, o->predictions, setup, loader, pass);
+  if (!status && o->predictions) status = share_predictions_all(o->predictions, e->comm, samples.count);
+  if (!status && o->repeat) evaluation->samples /= o->repeat;
+  lks_loader_destroy(&loader);
+  lks_free(list);
+  return status;
+}
+
+static lks_status open_all(const lks_dataset **dataset, lks_dataset **opened, const lks_evaluator *e,
+                           const lks_dataset *given, const char *path)
+{
+  *dataset = given;
+  if (given || !path) return LKS_OK;
+  lks_status status = lks_dataset_open_all(opened, e->comm, path, e->cache);
+  *dataset = *opened;
+  return status;
+}
+
+lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, const lks_dataset *data,
+                                 const lks_evaluate_options *options)
+{
+  static const lks_evaluate_options standard;
+  job j = {.options = options ? options : &standard, .data = data};
+  const lks_evaluate_options *o = j.options;
+  lks_status status = check_options(e, o);
+  if (!status) status = check_fit(e, data);
+  status = lks_comm_agree_all(e->comm, status);
+  if (!status) status = open_all(&j.statistics, &j.opened[0], e, o->statistics_data, o->statistics_from);
+  if (!status) status = open_all(&j.input, &j.opened[1], e, o->input_data, o->input_from);
+  if (!status) {
+    status = check_likeness(e, j.statistics, data);
+    if (!status) status = check_likeness(e, j.input, data);
+    status = lks_comm_agree_all(e->comm, status);
+  }
+  if (!status) status = ready_trained_all(e, has_features(data));
+  if (!status) {
+    set_running(e->trained, e->running);
+    choose_scaling(e, j.input);
+    if (o->statistics == LKS_STATISTICS_PRECISE) status = recompute_all(e, &j);
+  }
+  if (!status) status = classify_all(evaluation, e, &j);
+  lks_dataset_close_all(&j.opened[0]);
+  lks_dataset_close_all(&j.opened[1]);
+  return status;
+}
+
+lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, const char *checkpoint,
+                                    const lks_evaluate_options *options)
+{
+  lks_evaluator *e = *evaluator = lks_new(1, sizeof *e);
+  if (e) {
+    e->comm = comm;
+    e->checkpoint = copy_of(checkpoint);
+    e->cache = copy_of(options && options->cache ? options->cache : "");
+  }
+  lks_status status = lks_comm_agree_all(comm, e && e->checkpoint && e->cache ? LKS_OK : LKS_ERR_RANK);
+  if (!status && e) status = lks_checkpoint_header_all(&e->header, comm, checkpoint);
+  if (!status && e && options) {
+    lks_config *config = &e->header.config;
+    if (options->threads) config->threads = options->threads;
+    config->precision = lks_precision_chosen(options->precision, config->precision);
+  }
+  if (!status && e) e->header.config.isa = options ? options->isa : LKS_ISA_CHOICE_AUTO;
+  if (status) lks_evaluator_destroy_all(evaluator);
+  return status;
+}
+
+void lks_evaluator_destroy_all(lks_evaluator **evaluator)
+{
+  if (!evaluator || !*evaluator) return;
+  lks_evaluator *e = *evaluator;
+  forget_networks_all(e);
+  lks_checkpoint_header_clear(&e->header);
+  lks_free(e->checkpoint);
+  lks_free(e->cache);
+  lks_free(e);
+  *evaluator = NULL;
+}
+
+lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
+                            const char *data, const lks_evaluate_options *options)
+{
+  lks_evaluator *evaluator = NULL;
+  lks_dataset *dataset = NULL;
+  lks_status status = lks_evaluator_create_all(&evaluator, comm, checkpoint, options);
+  if (!status)
+    status = lks_dataset_open_all(&dataset, comm, data, options && options->cache ? options->cache : "");
+  if (!status) status = lks_evaluator_run_all(evaluation, evaluator, dataset, options);
+  lks_dataset_close_all(&dataset);
+  lks_evaluator_destroy_all(&evaluator);
+  return status;
+}
