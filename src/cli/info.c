@@ -2,27 +2,45 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "dataset/contact_sheet.h"
 #include "dataset/dataset_file.h"
 #include "dataset/describe.h"
 #include "lockstep/checkpoint.h"
 
+typedef struct settings {
+  char sheet[LKS_TEXT_MAX];
+  lks_split split;
+} settings;
+
 const lks_syntax *lks_info_syntax(void)
 {
-  static const lks_syntax syntax = {
-      "info", "FILE.h5", "Says in words what a dataset or a checkpoint holds.", NULL, NULL, 0, 1, 1};
+  static const lks_option option[] = {
+      {"sheet", "FILE.png", LKS_OPTION_TEXT, offsetof(settings, sheet), "", NULL, 0, 0, NULL,
+       "contact sheet to be written: the first pictures of each class of a dataset of images; replaced if it is there"},
+      {"split", "train|test", LKS_OPTION_CHOICE, offsetof(settings, split), "train", "train|test", 0, 0, NULL,
+       "split whose pictures these are"},
+  };
+  static const lks_syntax syntax = {"info", "FILE.h5", "Says in words what a dataset or a checkpoint holds.",
+                                    NULL,   option,    sizeof option / sizeof *option,
+                                    1,      1};
   return &syntax;
 }
 
 lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv)
 {
+  settings s;
   lks_arguments arguments;
-  lks_status status = lks_command_line_all(&arguments, comm, lks_info_syntax(), argc, argv);
+  lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_info_syntax(), argc, argv);
   if (status || arguments.help) return status;
   const char *path = arguments.argument[0];
   char kind[64];
   status = lks_file_kind(kind, path);
   if (status) return status;
-  if (strcmp(kind, "lockstep-dataset") == 0) return lks_dataset_describe(stdout, path);
+  if (strcmp(kind, "lockstep-dataset") == 0) {
+    status = lks_dataset_describe(stdout, path);
+    return status || s.sheet[0] == '\0' ? status : lks_contact_sheet_of_file(s.sheet, path, s.split);
+  }
+  if (s.sheet[0] != '\0') return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets of images", path);
   if (strcmp(kind, "lockstep-checkpoint") == 0) return lks_checkpoint_describe(stdout, path);
   return lks_fail(LKS_ERR_DATA,
                   "%s: its format is '%s'; this program reads lockstep-dataset and lockstep-checkpoint", path,

@@ -25,6 +25,7 @@ typedef struct command {
 static const command commands[] = {
     {"import", lks_import_syntax, lks_import_run_all, false, false},
     {"generate", lks_generate_syntax, lks_generate_run_all, false, false},
+    {"corrupt", lks_corrupt_syntax, lks_corrupt_run_all, false, false},
     {"info", lks_info_syntax, lks_info_run_all, false, false},
     {"train", lks_train_syntax, lks_train_run_all, true, true},
     {"evaluate", lks_evaluate_syntax, lks_evaluate_run_all, true, false},

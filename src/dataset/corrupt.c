@@ -1,0 +1,126 @@
+#include "dataset/corrupt.h"
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "dataset/dataset_load.h"
+#include "dataset/dataset_write.h"
+#include "dataset/deviates.h"
+
+enum { NOISE = 6 }; /* "layer" of the purpose, behind those of generate.c and cats.c */
+
+static uint8_t byte_of(double value)
+{
+  return value < 0 ? 0 : value >= 255 ? 255 : (uint8_t)(value + 0.5);
+}
+
+static void contrast(uint8_t *pixel, const lks_layout *layout, double scale)
+{
+  const size_t channels = layout->shape.channels, pixels = lks_layout_width(layout) / channels;
+  for (size_t c = 0; c < channels; c++) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < pixels; i++) sum += pixel[i * channels + c];
+    const double mean = (double)sum / (double)pixels;
+    for (size_t i = 0; i < pixels; i++) {
+      uint8_t *x = &pixel[i * channels + c];
+      *x = byte_of(mean + scale * (*x - mean));
+    }
+  }
+}
+
+static void change_pixels(uint8_t *pixel, const lks_layout *layout, const lks_corruption *how,
+                          const double *deviate)
+{
+  const size_t width = lks_layout_width(layout);
+  if (how->kind == LKS_CORRUPTION_CONTRAST) contrast(pixel, layout, how->scale);
+  for (size_t i = 0; i < width; i++) {
+    if (how->kind == LKS_CORRUPTION_AFFINE) pixel[i] = byte_of(how->scale * pixel[i] + how->shift);
+    if (how->kind == LKS_CORRUPTION_NOISE) pixel[i] = byte_of(pixel[i] + 255 * how->scale * deviate[i]);
+    if (how->kind == LKS_CORRUPTION_INVERT) pixel[i] = (uint8_t)(255 - pixel[i]);
+  }
+}
+
+static void change_features(float *feature, const lks_layout *layout, const lks_corruption *how,
+                            const double *deviate)
+{
+  const size_t width = lks_layout_width(layout);
+  for (size_t i = 0; i < width; i++) {
+    if (how->kind == LKS_CORRUPTION_AFFINE)
+      feature[i] = (float)(how->scale * (double)feature[i] + how->shift);
+    if (how->kind == LKS_CORRUPTION_NOISE) feature[i] = (float)((double)feature[i] + how->scale * deviate[i]);
+  }
+}
+
+static void change_split(void *values, int32_t *label, const lks_layout *layout, const lks_corruption *how,
+                         lks_split split, double *deviate)
+{
+  const size_t width = lks_layout_width(layout), bytes = width * lks_layout_value_bytes(layout);
+  for (size_t i = 0; i < layout->count[split]; i++) {
+    void *sample = (char *)values + i * bytes;
+    const lks_random_key key =
+        lks_random_key_make(how->seed, LKS_RANDOM_GENERATE, NOISE, (uint32_t)split, (uint32_t)i);
+    if (how->kind == LKS_CORRUPTION_NOISE) lks_deviates(deviate, width, &key);
+    if (layout->features)
+      change_features(sample, layout, how, deviate);
+    else
+      change_pixels(sample, layout, how, deviate);
+    if (how->label) label[i] = how->label[label[i]];
+  }
+}
+
+static lks_status check_labels(const lks_corruption *how, size_t classes, const char *input)
+{
+  if (!how->label) return LKS_OK;
+  if (how->labels != classes)
+    return lks_fail(LKS_ERR_USAGE, "%s has %zu classes, and %zu are to be relabelled", input, classes,
+                    how->labels);
+  bool *taken = lks_new(classes, sizeof *taken);
+  if (!taken) return LKS_ERR_RANK;
+  lks_status status = LKS_OK;
+  for (size_t c = 0; c < classes && !status; c++) {
+    const int32_t to = how->label[c];
+    if (to < 0 || (size_t)to >= classes)
+      status = lks_fail(LKS_ERR_USAGE, "label %d is to become %d; %s has the labels 0 to %zu", (int)c,
+                        (int)to, input, classes - 1);
+    else if (taken[to])
+      status = lks_fail(LKS_ERR_USAGE, "two labels are to become %d; write A:B,B:A to exchange two", (int)to);
+    else
+      taken[to] = true;
+  }
+  lks_free(taken);
+  return status;
+}
+
+static lks_status check(const lks_corruption *how, const lks_layout *layout, const char *input)
+{
+  const bool pictures = how->kind == LKS_CORRUPTION_CONTRAST || how->kind == LKS_CORRUPTION_INVERT;
+  if (layout->features && pictures)
+    return lks_fail(LKS_ERR_USAGE,
+                    "%s holds features: contrast and invert are for images; affine and noise are for both",
+                    input);
+  return check_labels(how, layout->classes, input);
+}
+
+lks_status lks_corrupt(const char *output, const char *input, const lks_corruption *corruption, bool force)
+{
+  lks_contents contents;
+  lks_section section[LKS_SECTIONS];
+  void *block = NULL;
+  double *deviate = NULL;
+  lks_status status = lks_dataset_may_write(output, force);
+  if (!status) status = lks_dataset_load(&block, &contents, input);
+  if (!status) status = check(corruption, &contents.layout, input);
+  if (!status && !(deviate = lks_new(lks_layout_width(&contents.layout), sizeof *deviate)))
+    status = LKS_ERR_RANK;
+  if (!status) {
+    lks_layout_sections(section, &contents.layout);
+    for (int split = 0; split < LKS_SPLITS; split++)
+      if (corruption->split[split])
+        change_split((char *)block + section[2 * split].offset,
+                     (int32_t *)((char *)block + section[2 * split + 1].offset), &contents.layout, corruption,
+                     (lks_split)split, deviate);
+    status = lks_dataset_write(output, &contents, force);
+  }
+  lks_free(deviate);
+  lks_free(block);
+  return status;
+}
