@@ -1,0 +1,120 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/png_write.h"
+#include "dataset/contact_sheet.h"
+
+/* PNG files taken apart as the specification has it. */
+
+static char path[64];
+
+static uint32_t number_at(const char *at)
+{
+  const uint8_t *b = (const uint8_t *)at;
+  return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/* *rows: the unpacked picture, a filter of 0 in front of each row; freed with lks_free. */
+static void take_apart(uint8_t **rows, uint32_t *height, uint32_t *width)
+{
+  static const char *const names[] = {"IHDR", "IDAT", "IEND"};
+  char *file;
+  size_t bytes, at = 8;
+  assert_int_equal(lks_file_read(&file, &bytes, path), LKS_OK);
+  assert_memory_equal(file, "\x89PNG\r\n\x1a\n", 8);
+  for (int i = 0; i < 3; i++) {
+    const uint32_t length = number_at(file + at);
+    const char *data = file + at + 8;
+    assert_memory_equal(file + at + 4, names[i], 4);
+    assert_int_equal(number_at(data + length), crc32(0, (const Bytef *)file + at + 4, length + 4));
+    if (i == 0) {
+      *width = number_at(data);
+      *height = number_at(data + 4);
+      assert_memory_equal(data + 8, "\x08\x02\0\0\0", 5);
+    }
+    uLongf size = (uLongf)*height * (3UL * *width + 1);
+    if (i == 1) {
+      *rows = lks_new(size, 1);
+      assert_int_equal(uncompress(*rows, &size, (const Bytef *)data, length), Z_OK);
+      assert_int_equal(size, (uLongf)*height * (3UL * *width + 1));
+    }
+    at += 12 + length;
+  }
+  assert_int_equal(at, bytes);
+  lks_free(file);
+}
+
+static void test_png(void **state)
+{
+  (void)state;
+  enum { HEIGHT = 5, WIDTH = 7 };
+  uint8_t rgb[HEIGHT][WIDTH][3], *rows;
+  uint32_t height, width;
+  for (size_t i = 0; i < sizeof rgb; i++) ((uint8_t *)rgb)[i] = (uint8_t)(i * 37);
+  assert_int_equal(lks_png_write(path, (const uint8_t *)rgb, HEIGHT, WIDTH), LKS_OK);
+  take_apart(&rows, &height, &width);
+  assert_true(height == HEIGHT && width == WIDTH);
+  for (size_t y = 0; y < HEIGHT; y++) {
+    assert_int_equal(rows[y * (3 * WIDTH + 1)], 0);
+    assert_memory_equal(rows + y * (3 * WIDTH + 1) + 1, rgb[y], 3 * WIDTH);
+  }
+  lks_free(rows);
+  assert_int_equal(lks_png_write(path, (const uint8_t *)rgb, 0, WIDTH), LKS_ERR_USAGE);
+  assert_int_equal(lks_png_write("/nowhere/there.png", (const uint8_t *)rgb, HEIGHT, WIDTH), LKS_ERR_IO);
+}
+
+/* Grey pictures of 2 x 2 in columns of three, 32-fold, with a red frame around the second one. */
+static void test_sheet(void **state)
+{
+  (void)state;
+  static const uint8_t pixels[] = {10, 20, 30, 40, 50, 60, 70, 80};
+  static const uint32_t sample[] = {1, 0, UINT32_MAX, 1}, frame[] = {0xffffff, 0xff0000, 0, 0};
+  const lks_contact_sheet sheet = {pixels, {2, 2, 1}, sample, 4, 3, frame};
+  uint8_t *rows;
+  uint32_t height, width;
+  assert_int_equal(lks_contact_sheet_write(path, &sheet), LKS_OK);
+  take_apart(&rows, &height, &width);
+  const size_t step = 64 + 6 + 3, line = 3 * width + 1;
+  assert_true(height == 2 * step + 3 && width == 3 * step + 3);
+  const uint8_t *first = rows + 6 * line + 1 + 6 * 3, *second = first + step * 3;
+  assert_true(first[0] == 50 && first[1] == 50 && first[32 * 3] == 60 && first[33 * line] == 70);
+  assert_true(second[0] == 10 && second[-3] == 255 && second[-2] == 0 && second[-1] == 0);
+  assert_true(first[2 * step * 3] == 255 && first[step * line] == 50); /* an empty place; the second row */
+  lks_free(rows);
+}
+
+static void test_refuses_features(void **state)
+{
+  (void)state;
+  static const float feature[4];
+  static const int32_t label[2];
+  const lks_contents contents = {.layout = {{1, 1, 2}, true, 1, {2, 2}},
+                                 .split = {{2, NULL, feature, label}, {2, NULL, feature, label}}};
+  const lks_contact_sheet sheet = {(const uint8_t *)"", {1, 1, 2}, NULL, 0, 1, NULL};
+  assert_int_equal(lks_contact_sheet_of_classes(path, &contents, LKS_SPLIT_TEST), LKS_ERR_USAGE);
+  assert_int_equal(lks_contact_sheet_write(path, &sheet), LKS_ERR_USAGE);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_png),
+      cmocka_unit_test(test_sheet),
+      cmocka_unit_test(test_refuses_features),
+  };
+  snprintf(path, sizeof path, "/tmp/lockstep-test-%d-sheet.png", (int)getpid());
+  const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  unlink(path);
+  return failed;
+}
