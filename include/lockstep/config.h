@@ -12,6 +12,15 @@ LKS_PUBLIC_BEGIN
 
 enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
 
+/** What can be measured inside training: bits of a set, in the order of the option's words. */
+typedef enum lks_probe {
+  LKS_PROBE_ACTIVATIONS = 1,
+  LKS_PROBE_DRIFT = 2,
+  LKS_PROBE_GRADIENTS = 4,
+  LKS_PROBE_LANDSCAPE = 8,
+  LKS_PROBE_NOISE = 16
+} lks_probe;
+
 /** All settings of a training run. Together with the dataset they define every bit of the result; threads,
  * progress, output, data and the like only say how it is executed. */
 typedef struct lks_config {
@@ -39,6 +48,7 @@ typedef struct lks_config {
   size_t crop; /* pixels */
   bool flip;
   bool normalize_input;
+  double bn_disturb; /* of each batch norm's output in training, a channel and step; 0: not */
   uint64_t seed;
   size_t threads;           /* 0: the node's cores divided by its ranks */
   char cache[LKS_TEXT_MAX]; /* folder of each node's disk that holds the samples; "": memory does */
@@ -47,10 +57,16 @@ typedef struct lks_config {
   lks_reduce reduce;
   char output[LKS_TEXT_MAX]; /* run directory; "": runs/MODEL-bnBN-seedN, -2, -3 ... when taken */
   bool resume;
-  double max_time;         /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
-  double stop_margin;      /* seconds before the time limit of a batch job at which a run stops */
-  size_t keep;             /* newest checkpoints that are kept; 0: all */
-  bool noise;              /* measure the noise of the normalization batches */
+  double max_time;                /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
+  double stop_margin;             /* seconds before the time limit of a batch job at which a run stops */
+  size_t keep;                    /* newest checkpoints that are kept; 0: all */
+  bool noise;                     /* measure the noise of the normalization batches */
+  size_t log_every;               /* steps between the rows of steps.csv; 0: none */
+  bool log_test;                  /* with an evaluation on the test samples at each */
+  double stop_at;                 /* logged test accuracy at which the run ends; 0: none */
+  unsigned probes;                /* lks_probe, one bit each: what is measured inside training */
+  char probe_layer[LKS_TEXT_MAX]; /* the layer whose input is looked at; "": the third linear one */
+  size_t probe_samples, probe_every, probe_draws;
   size_t checkpoint_every; /* steps; 0: at the end of each epoch */
   lks_display progress;
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */
@@ -60,6 +76,7 @@ typedef struct lks_config {
 typedef enum lks_option_type {
   LKS_OPTION_TEXT,
   LKS_OPTION_CHOICE, /* an enum: its values number the choices */
+  LKS_OPTION_SET,    /* an unsigned: bit number i is the i-th choice; words separated by commas, or none */
   LKS_OPTION_NORM,   /* an lks_norm */
   LKS_OPTION_SIZE,
   LKS_OPTION_REAL,

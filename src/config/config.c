@@ -158,6 +158,20 @@ static lks_status check_optimizer(const lks_config *config)
   return LKS_OK;
 }
 
+static lks_status check_measurements(const lks_config *config)
+{
+  if (config->log_test && !config->log_every)
+    return lks_fail(LKS_ERR_USAGE, "log-test has no effect without log-every; add --log-every STEPS");
+  if (config->stop_at > 0 && !config->log_test)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "stop-at = %g looks at the test accuracies of steps.csv; add --log-every STEPS and --log-test",
+        config->stop_at);
+  if ((config->probes & LKS_PROBE_NOISE) && config->bn.kind == LKS_NORM_NONE)
+    return lks_fail(LKS_ERR_USAGE, "probe noise measures what batch norm does, and bn = none has none");
+  return LKS_OK;
+}
+
 lks_status lks_config_check(lks_config *config)
 {
   if (config->data[0] == '\0')
@@ -169,5 +183,6 @@ lks_status lks_config_check(lks_config *config)
                     config->label_smoothing);
   lks_status status = check_norm(config);
   if (!status) status = check_optimizer(config);
+  if (!status) status = check_measurements(config);
   return status ? status : check_batch(config);
 }

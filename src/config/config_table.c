@@ -25,6 +25,8 @@ static const lks_option table[] = {
      "number added to the variance inside the square root of batch norm"},
     {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",
      "weight of the newest mini-batch in the running statistics"},
+    {"bn-disturb", "X", LKS_OPTION_REAL, AT(bn_disturb), "0", NULL, 0, 10, "Batch norm",
+     "in training, multiply each batch norm's output by 1 + X n and add X n', n and n' fresh normal deviates for each channel and step: an experiment on moving distributions; 0: off"},
 
     {"batch-size", "N", LKS_OPTION_SIZE, AT(batch_size), "128", NULL, 1, MANY, "Training",
      "samples of a mini-batch, over all ranks"},
@@ -99,6 +101,24 @@ static const lks_option table[] = {
      "measure what smaller normalization batches do to the statistics of each batch norm: noise.csv"},
     {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
      "Run directory", "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
+
+    {"log-every", "STEPS", LKS_OPTION_SIZE, AT(log_every), "0", NULL, 0, MANY, "Measurements",
+     "write loss and accuracy of the mini-batch every so many steps: steps.csv; 0: never"},
+    {"log-test", NULL, LKS_OPTION_SWITCH, AT(log_test), "off", NULL, 0, 0, "Measurements",
+     "evaluate on the test samples at each row of steps.csv"},
+    {"stop-at", "ACCURACY", LKS_OPTION_REAL, AT(stop_at), "0", NULL, 0, 1, "Measurements",
+     "end the run well at the first test accuracy in steps.csv that is at least this, from 0 to 1; needs log-every and log-test; 0: go through all epochs"},
+    {"probe", "LIST", LKS_OPTION_SET, AT(probes), "", "activations|drift|gradients|landscape|noise", 0, 0,
+     "Measurements",
+     "measure inside training, separated by commas: activations, drift, gradients, landscape, noise (at the end): probe-NAME.csv; changes no bit of the result"},
+    {"probe-layer", "NAME", LKS_OPTION_TEXT, AT(probe_layer), "", NULL, 0, 0, "Measurements",
+     "convolution or dense layer whose input is looked at; empty: the third one of the model, or the last if it has fewer"},
+    {"probe-samples", "N", LKS_OPTION_SIZE, AT(probe_samples), "1000", NULL, 2, 1e6, "Measurements",
+     "training samples that activations and drift are measured on, the first ones of each class in proportion"},
+    {"probe-every", "STEPS", LKS_OPTION_SIZE, AT(probe_every), "1", NULL, 1, MANY, "Measurements",
+     "steps between two measurements of the probes"},
+    {"probe-draws", "N", LKS_OPTION_SIZE, AT(probe_draws), "200000", NULL, 1000, 1e9, "Measurements",
+     "samples that probe noise draws for each size of mini-batch, of which it makes at least 300"},
 };
 _Static_assert(sizeof table / sizeof *table <= LKS_OPTIONS_MAX, "callers keep arrays of LKS_OPTIONS_MAX");
 
@@ -110,9 +130,10 @@ const lks_option *lks_config_options(size_t *count)
 
 bool lks_config_is_execution(const char *name)
 {
-  static const char *const names[] = {"output",   "resume",      "threads", "max-time", "checkpoint-every",
-                                      "progress", "stall-limit", "keep",    "noise",    "stop-margin",
-                                      "cache",    NULL};
+  static const char *const names[] = {
+      "output", "resume",      "threads",       "max-time",    "checkpoint-every", "progress", "stall-limit",
+      "keep",   "noise",       "stop-margin",   "cache",       "log-every",        "log-test", "stop-at",
+      "probe",  "probe-layer", "probe-samples", "probe-every", "probe-draws",      NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

@@ -113,6 +113,39 @@ static void print_choice(char text[LKS_VALUE_MAX], const char *choices, int numb
   snprintf(text, LKS_VALUE_MAX, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
+static lks_status read_set(unsigned *field, const lks_option *option, const char *text)
+{
+  unsigned set = 0;
+  for (const char *word = text; *text; word++) {
+    char one[32];
+    size_t length = strcspn(word, ",");
+    snprintf(one, sizeof one, "%.*s", (int)(length < sizeof one ? length : sizeof one - 1), word);
+    int number = choice_number(option->choices, one);
+    if (number < 0) {
+      char wanted[128];
+      snprintf(wanted, sizeof wanted, "a list of %s, separated by commas", option->choices);
+      return refuse(option, text, wanted);
+    }
+    set |= 1u << number;
+    word += length;
+    if (*word == '\0') break;
+  }
+  *field = set;
+  return LKS_OK;
+}
+
+static void print_set(char text[LKS_VALUE_MAX], const char *choices, unsigned set)
+{
+  size_t length = 0;
+  text[0] = '\0';
+  for (int number = 0; set >> number != 0; number++) {
+    char word[LKS_VALUE_MAX];
+    if (!(set >> number & 1)) continue;
+    print_choice(word, choices, number);
+    length += (size_t)snprintf(text + length, LKS_VALUE_MAX - length, "%s%s", length ? "," : "", word);
+  }
+}
+
 /* An INI file keeps neither line ends nor blanks at the ends of a value. */
 static bool fits_a_line(const char *text)
 {
@@ -169,6 +202,7 @@ lks_status lks_config_value_read(void *settings, const lks_option *option, const
   switch (option->type) {
   case LKS_OPTION_TEXT: return read_text(field, option, text);
   case LKS_OPTION_CHOICE: return read_choice(field, option, text);
+  case LKS_OPTION_SET: return read_set(field, option, text);
   case LKS_OPTION_NORM: {
     const lks_status status = lks_norm_parse(field, text);
     return status ? lks_fail_in(status, "%s: ", option->name) : LKS_OK;
@@ -205,6 +239,7 @@ void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, cons
   switch (option->type) {
   case LKS_OPTION_TEXT: snprintf(text, LKS_VALUE_MAX, "%s", (const char *)field); break;
   case LKS_OPTION_CHOICE: print_choice(text, option->choices, *(const int *)field); break;
+  case LKS_OPTION_SET: print_set(text, option->choices, *(const unsigned *)field); break;
   case LKS_OPTION_NORM:
     snprintf(text, LKS_VALUE_MAX, "%s", lks_norm_text(*(const lks_norm *)field).text);
     break;

@@ -1,20 +1,14 @@
 #include "train/metrics.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/csv.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/printed.h"
 #include "lockstep/network.h"
+#include "train/table_file.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
 
@@ -56,46 +50,12 @@ static void print_json(FILE *out, const lks_metrics_row *row)
   lks_json_close(&json);
 }
 
-static bool write_whole(int fd, const char *text)
-{
-  size_t left = strlen(text);
-  while (left > 0) {
-    const ssize_t written = write(fd, text, left);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text += written;
-    left -= (size_t)written;
-  }
-  return true;
-}
-
-/** Adds a line, behind the heading in a new file, or takes back what was written of it. Returns 0 or an
- * errno. */
-static int append_or_undo(int fd, const char *heading, const char *line)
-{
-  struct stat before;
-  if (fstat(fd, &before) != 0) return errno;
-  if ((before.st_size > 0 || write_whole(fd, heading)) && write_whole(fd, line) && fsync(fd) == 0) return 0;
-  const int cause = errno;
-  return ftruncate(fd, before.st_size) == 0 ? cause : errno;
-}
-
-static lks_status append_line(const char *path, const char *heading, const char *line)
-{
-  const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return lks_fail(LKS_ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
-  int cause = append_or_undo(fd, heading, line);
-  if (close(fd) != 0 && cause == 0) cause = errno;
-  if (cause != 0) return lks_fail(LKS_ERR_IO, "%s: writing failed: %s", path, strerror(cause));
-  return LKS_OK;
-}
-
 lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
 {
   char path[PATH_SIZE], line[LINE_SIZE];
   snprintf(path, sizeof path, "%s/metrics.csv", directory);
   print_csv(line, row);
-  lks_status status = append_line(path, csv_heading, line);
+  lks_status status = lks_table_file_append(path, csv_heading, line, true);
   if (status) return status;
   snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
   lks_printed printed;
@@ -104,7 +64,7 @@ lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
   if (status != LKS_OK) return status;
   print_json(printed.stream, row);
   status = lks_printed_text(&text, &printed);
-  if (status == LKS_OK) status = append_line(path, "", text);
+  if (status == LKS_OK) status = lks_table_file_append(path, "", text, true);
   lks_free(text);
   return status;
 }
@@ -118,35 +78,7 @@ lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const l
   snprintf(line, sizeof line, "%zu,%s,%zu,%zu,%zu,%s,%s,%s,%s\n", epoch, noise->layer, noise->channels,
            noise->values, noise->steps, number[0], number[1], number[2], number[3]);
   snprintf(path, sizeof path, "%s/noise.csv", directory);
-  return append_line(path, LKS_NOISE_HEADING, line);
-}
-
-/** The first number of a line is its epoch, in both formats; the heading of the CSV file has none. */
-static bool keeps(const char *line, bool first, size_t epoch)
-{
-  const char *digits = line + strcspn(line, "0123456789,\n");
-  if (*digits < '0' || *digits > '9') return first;
-  return strtoull(digits, NULL, 10) <= epoch;
-}
-
-static lks_status truncate_file(const char *path, size_t epoch)
-{
-  if (!lks_file_exists(path)) return LKS_OK;
-  char *text = NULL;
-  size_t bytes = 0;
-  lks_status status = lks_file_read(&text, &bytes, path);
-  if (status) return status;
-  size_t kept = 0;
-  for (char *line = text, *end; (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
-       line = end + 1) {
-    const size_t length = (size_t)(end + 1 - line);
-    if (!keeps(line, line == text, epoch)) continue;
-    memmove(text + kept, line, length);
-    kept += length;
-  }
-  if (kept < bytes) status = lks_file_write(path, text, kept);
-  lks_free(text);
-  return status;
+  return lks_table_file_append(path, LKS_NOISE_HEADING, line, true);
 }
 
 lks_status lks_metrics_truncate(const char *directory, size_t epoch)
@@ -156,7 +88,7 @@ lks_status lks_metrics_truncate(const char *directory, size_t epoch)
   lks_status status = LKS_OK;
   for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
     snprintf(path, sizeof path, "%s/%s", directory, files[i]);
-    status = truncate_file(path, epoch);
+    status = lks_table_file_truncate(path, epoch);
   }
   return status;
 }

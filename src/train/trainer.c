@@ -1,14 +1,18 @@
 #include "train/trainer_parts.h"
 
+#include "base/arena.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
 #include "train/job.h"
 #include "train/run_directory.h"
+#include "train/step_log.h"
 #include "train/stop.h"
 #include "train/time_table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A run from the command to the fingerprint. What happens depends on the configuration, the dataset and the
@@ -62,6 +66,33 @@ static bool next_batch(lks_trainer *t, lks_loader *loader, lks_batch *batch)
   return more;
 }
 
+/* The row of a step that is due: its mini-batch's figures, and those on the test samples if they are wanted. */
+static lks_status log_step_all(lks_trainer *t, const lks_pass_result *result)
+{
+  const lks_config *c = &t->config;
+  const lks_run_state *state = &t->state;
+  if (!c->log_every || state->step % c->log_every) return LKS_OK;
+  lks_evaluation test = {.loss = NAN, .accuracy = NAN};
+  lks_status status =
+      c->log_test ? lks_evaluate_loader_all(&test, t->setup, t->test, LKS_PASS_RUNNING) : LKS_OK;
+  if (status) return status;
+  const double samples = (double)result->samples;
+  const lks_step_row row = {state->step,
+                            state->epoch + 1,
+                            t->lr[state->epoch_step - 1],
+                            result->loss / samples,
+                            (double)result->correct / samples,
+                            test.loss,
+                            test.accuracy};
+  t->reached = c->stop_at > 0 && test.accuracy >= c->stop_at;
+  if (t->reached) {
+    t->row.test_loss = test.loss;
+    t->row.test_accuracy = test.accuracy;
+  }
+  bool root = lks_comm_rank(t->comm) == 0;
+  return lks_comm_agree_all(t->comm, root ? lks_step_log_append(c->output, &row) : LKS_OK);
+}
+
 static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 {
   lks_pass_result result;
@@ -82,7 +113,7 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   lks_progress_step(t->progress, state->step, batch->total, mean_loss);
   if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
-  return LKS_OK;
+  return log_step_all(t, &result);
 }
 
 static bool is_due(const lks_trainer *t)
@@ -90,7 +121,7 @@ static bool is_due(const lks_trainer *t)
   return t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
 }
 
-/* The mini-batches that an epoch has left. LKS_STOPPED after the step in which a rank asked for it. */
+/* The mini-batches that an epoch has left, up to the accuracy to stop at. LKS_STOPPED after the step in which a rank asked for it. */
 static lks_status train_epoch_all(lks_trainer *t)
 {
   lks_batch batch;
@@ -98,7 +129,7 @@ static lks_status train_epoch_all(lks_trainer *t)
   size_t images = t->images;
   lks_status status = share_schedule_all(t);
   lks_loader_seek(t->train, t->state.epoch, t->state.epoch_step);
-  while (!status && next_batch(t, t->train, &batch)) {
+  while (!status && !t->reached && next_batch(t, t->train, &batch)) {
     bool stop = false;
     status = step_all(t, &batch, &stop);
     if (!status && stop)
@@ -158,24 +189,64 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->epoch_step = 0;
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
-  bool at_epochs = !t->config.checkpoint_every || state->epoch == t->config.epochs;
+  bool at_epochs = !t->config.checkpoint_every || state->epoch == t->config.epochs || t->reached;
   return at_epochs || is_due(t) ? checkpoint_all(t) : LKS_OK;
+}
+
+/* The epoch under way stays open: without stop-at, a resumed run goes on in it. */
+static lks_status finish_early_all(lks_trainer *t)
+{
+  const lks_run_state *state = &t->state;
+  t->row.train_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
+  t->row.train_accuracy = (double)state->correct / (double)state->samples;
+  return checkpoint_all(t);
+}
+
+static void say_reached(const lks_trainer *t)
+{
+  lks_progress_line(t->progress, "test accuracy %.4f reached after step %zu, in epoch %zu: the run ends",
+                    t->config.stop_at, t->state.step, t->state.epoch + (t->state.epoch_step > 0));
+}
+
+/* Rank 0. Takes back the rows that will be written again; *reached: one of those before says that the run is
+ * over. */
+static lks_status reopen_tables(bool *reached, const lks_trainer *t)
+{
+  const char *folder = t->config.output;
+  char path[LKS_TEXT_MAX + 16];
+  lks_step_row *row = NULL;
+  size_t rows = 0, step;
+  lks_status status = lks_metrics_truncate(folder, t->state.epoch);
+  if (!status) status = lks_step_log_truncate(folder, t->state.step);
+  snprintf(path, sizeof path, "%s/steps.csv", folder);
+  if (status || t->config.stop_at <= 0 || !lks_file_exists(path)) return status;
+  status = lks_step_log_read(&row, &rows, folder);
+  *reached = !status && lks_step_log_reached(&step, row, rows, t->config.stop_at);
+  lks_free(row);
+  return status;
+}
+
+static lks_status reopen_tables_all(lks_trainer *t)
+{
+  bool root = lks_comm_rank(t->comm) == 0;
+  lks_status status = lks_comm_agree_all(t->comm, root ? reopen_tables(&t->reached, t) : LKS_OK);
+  return status ? status : lks_comm_broadcast_all(t->comm, &t->reached, sizeof t->reached, 0);
 }
 
 static lks_status run_epochs_all(lks_trainer *t)
 {
   bool root = lks_comm_rank(t->comm) == 0;
-  lks_status status = LKS_OK;
-  if (t->config.resume && root) status = lks_metrics_truncate(t->config.output, t->state.epoch);
-  status = lks_comm_agree_all(t->comm, status);
+  lks_status status = t->config.resume ? reopen_tables_all(t) : LKS_OK;
   if (root && !t->hooks.quiet)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
   if (!status && !t->config.epochs) status = checkpoint_all(t);
-  while (!status && t->state.epoch < t->config.epochs) {
+  while (!status && !t->reached && t->state.epoch < t->config.epochs) {
     status = train_epoch_all(t);
-    if (!status) status = finish_epoch_all(t);
+    bool whole = t->state.epoch_step == lks_loader_steps(t->train);
+    if (!status) status = whole ? finish_epoch_all(t) : finish_early_all(t);
   }
+  if (!status && t->reached) say_reached(t);
   lks_progress_destroy(&t->progress);
   return status;
 }

@@ -29,6 +29,7 @@ typedef struct lks_trainer {
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
   double training_seconds;
   lks_metrics_row row; /* of the last epoch */
+  bool reached;        /* the accuracy to stop at */
 } lks_trainer;
 
 /** Collective. Everything that a run stands on; continues from the checkpoint `resume_from` unless that is

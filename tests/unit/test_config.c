@@ -71,7 +71,8 @@ static void defaults_are_those_documented(void **state)
     if (lks_config_set(&config, option[i].name, option[i].standard) != LKS_OK) fail_msg("%s", lks_message());
     assert_true(strlen(option[i].help) > 0 && strlen(option[i].group) > 0);
     assert_true((option[i].value == NULL) == (option[i].type == LKS_OPTION_SWITCH));
-    assert_true((option[i].choices != NULL) == (option[i].type == LKS_OPTION_CHOICE));
+    assert_true((option[i].choices != NULL) ==
+                (option[i].type == LKS_OPTION_CHOICE || option[i].type == LKS_OPTION_SET));
   }
   assert_string_equal(config.model, "cnn");
   assert_int_equal(config.bn.kind, LKS_NORM_SYNC);
@@ -97,6 +98,7 @@ static void every_setting_survives_printing(void **state)
       {"bn", "rank:4"},
       {"bn-epsilon", "0.001"},
       {"bn-momentum", "0.30000000000000004"},
+      {"bn-disturb", "0.3"},
       {"batch-size", "2147483647"},
       {"microbatch", "16"},
       {"epochs", "0"},
@@ -131,6 +133,14 @@ static void every_setting_survives_printing(void **state)
       {"keep", "2"},
       {"noise", "on"},
       {"progress", "plain"},
+      {"log-every", "5"},
+      {"log-test", "on"},
+      {"stop-at", "0.85"},
+      {"probe", "drift,noise"},
+      {"probe-layer", "fc3"},
+      {"probe-samples", "500"},
+      {"probe-every", "10"},
+      {"probe-draws", "2000"},
   };
   size_t count;
   const lks_option *option = lks_config_options(&count);
