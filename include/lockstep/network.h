@@ -32,6 +32,7 @@ typedef struct lks_network_options {
   uint64_t seed;
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */
+  double disturb;     /* of each batch norm's output in training: times 1 + disturb n, plus disturb n' */
 } lks_network_options;
 
 /** Which statistics batch norm uses, and what a pass does. */
@@ -40,8 +41,9 @@ typedef enum lks_pass {
                    */
   LKS_PASS_RUNNING, /* running statistics */
   LKS_PASS_BATCH,   /* the mini-batch's own (grouped as in training), nothing updated */
-  LKS_PASS_PRECISE  /* as BATCH, and the pooled sums of every batch norm are added up for
+  LKS_PASS_PRECISE, /* as BATCH, and the pooled sums of every batch norm are added up for
                        lks_network_precise_set_all */
+  LKS_PASS_PROBE    /* as BATCH, with outputs of batch norm disturbed as in TRAIN of that step */
 } lks_pass;
 
 /** Exact over the whole mini-batch, equal on all ranks. */
@@ -191,6 +193,23 @@ enum { LKS_NOISE_NORMS_MAX = 256, LKS_NOISE_STATE_MAX = 3 + 3 * LKS_NOISE_NORMS_
 size_t lks_network_noise_save(const lks_network *network, double state[LKS_NOISE_STATE_MAX]);
 /** Logically collective. Takes them back; does nothing if `count` is not this network's. */
 void lks_network_noise_restore(lks_network *network, const double *state, size_t count);
+
+/* Values on their way: src/model/tap.c */
+
+/** What goes into a layer, or comes out of it. Of a batch norm it comes out with the add, the relu and the max
+ * pool that follow it, as the next layer takes it. */
+typedef enum lks_tap_side { LKS_TAP_INPUT, LKS_TAP_OUTPUT } lks_tap_side;
+
+/** Local. The shape of a sample there. LKS_ERR_USAGE when no convolution, dense layer, batch norm or other
+ * layer that works alone has that name. */
+lks_status lks_network_tap_shape(lks_shape *shape, const lks_network *network, const char *layer,
+                                 lks_tap_side side);
+
+/** Local. From now on each pass copies them to values [batch->samples, height, width, channels], this rank's
+ * shard in order; borrowed. NULL: no more. There may be taps at several layers. Errors as above. */
+lks_status lks_network_tap(lks_network *network, const char *layer, lks_tap_side side, float *values);
+/** Local. Ends all of them: passes are as fast again as without. */
+void lks_network_taps_end(lks_network *network);
 
 /** Local. Books the time of the parts of a pass there; NULL: nowhere. Borrowed. */
 void lks_network_profile(lks_network *network, lks_profile *profile);

@@ -10,7 +10,9 @@ typedef enum lks_random_purpose {
   LKS_RANDOM_AUGMENT,
   LKS_RANDOM_DROPOUT,
   LKS_RANDOM_WEIGHTS,
-  LKS_RANDOM_GENERATE
+  LKS_RANDOM_GENERATE,
+  LKS_RANDOM_DISTURB,
+  LKS_RANDOM_PROBE
 } lks_random_purpose;
 
 /** Where in a run random bits are drawn: never the rank, never the thread. */

@@ -6,6 +6,7 @@
 #include "kernels/loss.h"
 #include "model/input.h"
 #include "model/norm.h"
+#include "model/tap.h"
 
 /* The operators of one stage for one microbatch, forwards. A microbatch always has
  * network->options.microbatch rows of samples; those past the end of the mini-batch begin as zeros and go
@@ -180,6 +181,7 @@ lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microb
     lks_status status = op_forward(context, o, microbatch, thread);
     lks_op_times_book(times, thread, o, LKS_WORK_FORWARD, begin);
     if (status) return status;
+    if (context->network->tap && context->network->tap[o]) lks_tap_take(context, o, microbatch);
     if (context->pass != LKS_PASS_RUNNING) norm_sums(context, o, microbatch, thread);
   }
   if (context->stage == stages->stages - 1) loss_forward(context, microbatch);

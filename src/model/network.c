@@ -111,6 +111,8 @@ static size_t reserve_norms(lks_network *network)
     lks_arena_reserve(network->arena, &unit->pooled_forward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->pooled_backward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->precise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
+    lks_arena_reserve(network->arena, &unit->disturbance, network->options.disturb > 0 ? 2 * columns : 0,
+                      sizeof(float));
     lks_arena_reserve(network->arena, &unit->noise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     for (size_t g = 0; g < network->groups_max; g++) reserve_form(network, &unit->form[g], unit->channels);
     reserve_form(network, &unit->running, unit->channels);
@@ -383,6 +385,7 @@ void lks_network_destroy_all(lks_network **network)
   for (int u = 0; n->pool && u < n->stages->units[LKS_OP_POOL]; u++) lks_pool_destroy(&n->pool[u].pool);
   for (int u = 0; n->unit_norm && u < n->stages->units[LKS_OP_NORM]; u++) lks_free(n->unit_norm[u].form);
   for (int p = 0; p < n->plans; p++) lks_batch_plan_destroy(&n->plan[p]);
+  lks_network_taps_end(n);
   lks_free(n->tensor);
   lks_free(n->linear);
   lks_free(n->unit_norm);

@@ -15,8 +15,8 @@
 /* The inside of a network, which these files share: network.c (making and freeing), parameters.c (tensors and
  * initial weights), pass.c (one mini-batch from end to end), microbatches.c (the threads), input.c (scaling
  * and augmentation), forward.c, backward.c, norm.c (statistics of batch norm), noise.c (how much they
- * scatter), op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c and
- * noise.c. */
+ * scatter), disturbance.c (batch norm that is disturbed on purpose), tap.c (values for whoever measures them),
+ * op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c, noise.c and tap.c. */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {
@@ -48,6 +48,7 @@ typedef struct lks_norm_unit {
   double *moments; /* [2*channels]: mean and biased variance of the whole mini-batch, once known */
   lks_batch_norm_form running; /* for LKS_PASS_RUNNING */
   int64_t *precise;            /* a set, over the mini-batches of LKS_PASS_PRECISE */
+  float *disturbance;          /* [4*channels] of this step, see disturbance.h */
   int64_t *noise;              /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
   double noise_steps, mean_noise, variance_noise; /* sums over steps */
 } lks_norm_unit;
@@ -73,6 +74,7 @@ struct lks_network {
   lks_network_memory memory; /* what is reserved in the arena */
   lks_profile *profile;
   lks_op_times *op_times;
+  float **tap; /* [operators] where the output of each is copied to, or NULL; NULL: of none */
   size_t classes;
 
   size_t tensors;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "model/disturbance.h"
 #include "model/noise.h"
 
 /* Batch norm between two stages: from the sums that the segments made to the statistics of every group, and
@@ -107,6 +108,7 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
 {
   lks_network *network = context->network;
   const float *gamma = network->parameters + unit->gamma, *beta = network->parameters + unit->beta;
+  if (lks_disturbed(context)) lks_disturbance_apply(&gamma, &beta, network, unit);
   for (size_t g = 0; g < context->plan->local_groups; g++) {
     double n = group_count(context, unit, g), *moments = unit->moments;
     if (!lks_norm_pooled_known(context->plan)) {
@@ -190,6 +192,7 @@ void lks_norm_gradients(const lks_pass_context *context)
       network->gradients[unit->beta + c] = (float)lks_exact_sum_value(dbeta + c * LKS_EXACT_LIMBS);
       network->gradients[unit->gamma + c] = (float)lks_exact_sum_value(dgamma + c * LKS_EXACT_LIMBS);
     }
+    if (lks_disturbed(context)) lks_disturbance_gradients(network, unit);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/integers.h"
 #include "model/backward.h"
+#include "model/disturbance.h"
 #include "model/forward.h"
 #include "model/microbatches.h"
 #include "model/noise.h"
@@ -246,7 +247,8 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   lks_pass_context context = {network, pass, plan, batch, scaling, step, 0};
   bool train = pass == LKS_PASS_TRAIN;
 
-  status = forward_all(&context);
+  if (lks_disturbed(&context)) status = lks_disturbance_draw_all(&context);
+  if (!status) status = forward_all(&context);
   if (!status && train) status = backward_all(&context);
   if (!status) status = last_reduction_all(&context, stop);
   if (!status && train) lks_norm_gradients(&context);

@@ -73,6 +73,7 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .crop = (int)config->crop,
                                .flip = config->flip,
                                .measure_noise = config->noise,
+                               .disturb = config->bn_disturb,
                                .seed = config->seed,
                                .threads = threads};
 }

@@ -53,12 +53,14 @@ naive_network *naive_network_create(const lks_model *model, lks_network *network
   n->gradient = lks_new(lks_network_parameter_count(network), sizeof *n->gradient);
   n->updated = lks_new(lks_network_running_count(network) + 1, sizeof *n->updated);
   bool ok = n->layer && n->gradient && n->updated;
-  uint32_t dropouts = 0;
+  uint32_t dropouts = 0, norms = 0;
   for (; ok && n->layers < lks_model_layers(model); n->layers++) {
     naive_layer *l = &n->layer[n->layers];
     ok = describe(n, l, lks_model_layer(model, n->layers));
     l->dropout = dropouts;
+    l->norm = norms;
     dropouts += l->layer->kind == LKS_LAYER_DROPOUT;
+    norms += l->layer->kind == LKS_LAYER_BATCH_NORM;
   }
   if (ok) n->logits = n->layer[n->layers - 1].y;
   if (!ok) naive_network_destroy(&n);
@@ -165,6 +167,15 @@ static void update(naive_network *n, const naive_layer *l, const double *x, size
   }
 }
 
+/* What a disturbed batch norm's output is multiplied with, and what is added to it. */
+static void disturbance(double *factor, double *summand, const naive_layer *l, size_t c,
+                        const naive_settings *set)
+{
+  const naive_key key = {set->seed, NAIVE_DISTURB, l->norm, set->step, 0};
+  *factor = set->disturb > 0 ? 1 + set->disturb * naive_random_normal(key, c) : 1;
+  *summand = set->disturb > 0 ? set->disturb * naive_random_normal(key, l->out + c) : 0;
+}
+
 static void norm_forward(naive_network *n, naive_layer *l, const double *x, size_t samples,
                          const naive_settings *set)
 {
@@ -172,13 +183,14 @@ static void norm_forward(naive_network *n, naive_layer *l, const double *x, size
   const size_t whole[2] = {0, samples}, *bound = set->running ? whole : set->bound;
   for (size_t g = 0; g < (set->running ? 1 : set->groups); g++)
     for (size_t c = 0; c < l->out; c++) {
-      double mean = running[l->mean + c], variance = running[l->variance + c];
+      double mean = running[l->mean + c], variance = running[l->variance + c], factor, summand;
+      disturbance(&factor, &summand, l, c, set);
       const size_t begin = bound[g] * l->pixels, end = bound[g + 1] * l->pixels;
       if (!set->running) moments(&mean, &variance, x + c, begin, end, l->out, 0);
       const double deviation = l->deviation[g * l->out + c] = sqrt(variance + set->epsilon);
       for (size_t at = begin * l->out + c; at < end * l->out; at += l->out) {
         l->x_hat[at] = (x[at] - mean) / deviation;
-        l->y[at] = w[l->first + c] * l->x_hat[at] + w[l->second + c];
+        l->y[at] = factor * (w[l->first + c] * l->x_hat[at] + w[l->second + c]) + summand;
       }
     }
   update(n, l, x, samples * l->pixels, set->momentum);
@@ -194,14 +206,15 @@ static void norm_backward(naive_network *n, const naive_layer *l, double *dx, co
       const size_t begin = set->bound[g] * l->pixels * l->out + c,
                    end = set->bound[g + 1] * l->pixels * l->out;
       const double rows = (double)((set->bound[g + 1] - set->bound[g]) * l->pixels);
-      double sum = 0, dot = 0;
+      double sum = 0, dot = 0, factor, summand;
+      disturbance(&factor, &summand, l, c, set);
       for (size_t at = begin; at < end; at += l->out) {
-        sum += l->dy[at];
-        dot += l->dy[at] * l->x_hat[at];
+        sum += factor * l->dy[at];
+        dot += factor * l->dy[at] * l->x_hat[at];
       }
       for (size_t at = begin; at < end; at += l->out)
         dx[at] += w[l->first + c] / l->deviation[g * l->out + c] *
-                  (l->dy[at] - sum / rows - l->x_hat[at] * dot / rows);
+                  (factor * l->dy[at] - sum / rows - l->x_hat[at] * dot / rows);
       n->gradient[l->first + c] += dot;
       n->gradient[l->second + c] += sum;
     }

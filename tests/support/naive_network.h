@@ -19,6 +19,7 @@ typedef struct naive_settings {
   bool dropout, flip;
   int crop;
   double epsilon, momentum, smoothing;
+  double disturb; /* of the outputs of batch norms; 0: they are not */
   uint64_t seed;
   uint32_t step;
 } naive_settings;
@@ -28,7 +29,7 @@ typedef struct naive_layer {
   size_t pixels, in, out;           /* a dense layer has one pixel */
   size_t first, second;             /* where weight and bias, or gamma and beta, lie among the parameters */
   size_t mean, variance;            /* where the running statistics lie */
-  uint32_t dropout;                 /* its number among the dropouts */
+  uint32_t dropout, norm;           /* its number among the dropouts, and among the batch norms */
   double *y, *dy;                   /* [samples, pixels, out] and the gradient of it */
   double *x_hat, *deviation;        /* of a batch norm: normalized inputs; by group and channel */
   long double *sum, *square, count; /* of a batch norm: its inputs since the last naive_network_forget */

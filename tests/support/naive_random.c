@@ -1,5 +1,7 @@
 #include "naive_random.h"
 
+#include <math.h>
+
 void naive_random_words(uint32_t words[4], naive_key key, uint32_t block)
 {
   uint32_t counter[4] = {block, key.sample, key.step, key.purpose + 256 * key.layer};
@@ -39,6 +41,15 @@ bool naive_random_keeps(naive_key key, size_t element, double rate)
   uint32_t words[4];
   naive_random_words(words, key, (uint32_t)(element / 4));
   return words[element % 4] * 0x1p-32 >= rate;
+}
+
+double naive_random_normal(naive_key key, size_t element)
+{
+  uint32_t words[4];
+  naive_random_words(words, key, (uint32_t)(element / 4));
+  const size_t pair = element % 4 / 2 * 2;
+  const double u = (words[pair] + 0.5) / 4294967296, v = (words[pair + 1] + 0.5) / 4294967296;
+  return sqrt(-2 * log(u)) * (element % 2 ? sin(2 * acos(-1) * v) : cos(2 * acos(-1) * v));
 }
 
 naive_move naive_random_move(uint64_t seed, uint32_t step, uint32_t sample, int crop, bool flip)

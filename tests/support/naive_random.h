@@ -8,7 +8,7 @@
 /* Random draws from the published algorithms alone: what seed, step and sample have to give. All are local.
  */
 
-enum { NAIVE_SHUFFLE = 1, NAIVE_AUGMENT = 2, NAIVE_DROPOUT = 3 };
+enum { NAIVE_SHUFFLE = 1, NAIVE_AUGMENT = 2, NAIVE_DROPOUT = 3, NAIVE_DISTURB = 6, NAIVE_PROBE = 7 };
 
 typedef struct naive_key {
   uint64_t seed;
@@ -27,6 +27,9 @@ void naive_random_order(uint32_t *order, size_t count, naive_key key);
 
 /** Whether dropout keeps an element of a sample. */
 bool naive_random_keeps(naive_key key, size_t element, double rate);
+
+/** The element-th normal deviate of a key: Box and Muller's, of the words in pairs. */
+double naive_random_normal(naive_key key, size_t element);
 
 /** How a picture is moved and mirrored (0 or 1) in training. */
 typedef struct naive_move {
