@@ -24,7 +24,8 @@ LKS_PUBLIC_BEGIN
  * It also holds /optimizer/MOMENT/NAME in the same layouts, /state, and as attributes of the file the
  * settings ("config", an INI text), the model text, the dataset's hash, mean and standard deviation, and the
  * fingerprint of its content, and the job that wrote it with its instruction set ("isa"). Every array is one
- * chunk with a checksum, and reading recomputes the fingerprint, so that damage never goes unnoticed. */
+ * chunk with a checksum, attributes that may be large have one in "header_hash", and reading recomputes the
+ * fingerprint, so that damage never goes unnoticed. */
 
 /** Where a run stands: what --resume needs beside parameters and moments. */
 typedef struct lks_run_state {

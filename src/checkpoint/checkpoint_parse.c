@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint_check.h"
 #include "checkpoint/checkpoint_tensors.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/header_hash.h"
 
 static lks_status check_format(lks_attributes *s)
 {
@@ -105,6 +106,22 @@ static lks_status parse_state(lks_checkpoint_header *header, int64_t *batches_tr
   return root.status;
 }
 
+/* Files of earlier versions have none. */
+static lks_status check_hash(const lks_checkpoint_header *header, const char *config, hid_t file)
+{
+  lks_attributes root = {.at = file, .group = ""};
+  char there[33], here[33];
+  if (H5Aexists(file, "header_hash") <= 0) return LKS_OK;
+  lks_attributes_word(&root, "header_hash", there, sizeof there);
+  if (root.status) return root.status;
+  lks_header_hash(here, header, config);
+  if (strcmp(there, here) == 0) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_DATA,
+      "one of its attributes config, model, input_mean, input_std and state/noise is not as it was written: %s",
+      lks_checkpoint_advice);
+}
+
 static lks_status parse_header(lks_checkpoint_header *header, int64_t *batches_tracked, hid_t file)
 {
   lks_attributes root = {.at = file, .group = ""};
@@ -116,8 +133,10 @@ static lks_status parse_header(lks_checkpoint_header *header, int64_t *batches_t
   status = root.status;
   if (!status) status = lks_config_parse(&header->config, config, "config");
   if (status == LKS_ERR_USAGE) status = lks_fail_in(LKS_ERR_DATA, "its attribute ");
+  if (!status) status = parse_state(header, batches_tracked, file);
+  if (!status) status = check_hash(header, config, file);
   lks_free(config);
-  return status ? status : parse_state(header, batches_tracked, file);
+  return status;
 }
 
 static hid_t open_image(const char *image, size_t bytes)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/header_hash.h"
 #include "hdf5/hdf5_image.h"
 
 /* Each function below returns whether it succeeded. Handles that could not be made are negative; HDF5 refuses
@@ -144,6 +145,8 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
 {
   const int64_t shape[3] = {(int64_t)header->input.height, (int64_t)header->input.width,
                             (int64_t)header->input.channels};
+  char hash[33];
+  lks_header_hash(hash, header, config);
   return put_text(file, "format", LKS_CHECKPOINT_FORMAT) &&
          put_count(file, "format_version", LKS_CHECKPOINT_VERSION) &&
          put_text(file, "creator", "lockstep " LKS_VERSION) &&
@@ -157,7 +160,8 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_numbers(file, "input_std", H5T_NATIVE_DOUBLE, header->std, header->statistics) &&
          put_count(file, "classes", header->classes) &&
          put_number(file, "parameters", H5T_NATIVE_INT64, &header->parameters) &&
-         put_text(file, "job", header->state.job) && put_text(file, "isa", header->state.isa);
+         put_text(file, "job", header->state.job) && put_text(file, "isa", header->state.isa) &&
+         put_text(file, "header_hash", hash);
 }
 
 static lks_status fill(lks_hdf5_image *image, const lks_checkpoint_header *header,

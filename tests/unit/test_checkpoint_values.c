@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "checkpoint/checkpoint_read.h"
 #include "support/damaged_checkpoint.h"
+#include "support/hdf5_edit.h"
 
 typedef struct subject {
   lks_checkpoint_header header;
@@ -351,6 +352,46 @@ static void test_as_many_moments_as_there_can_be(void **state)
   try(&list, 1, false);
 }
 
+static bool another_model(hid_t file)
+{
+  return edit_text(file, "model", "dense classes #", 16);
+}
+static bool another_setting(hid_t file)
+{
+  return edit_text(file, "config", "[Training]\nseed = 18446744073709551615\n", 40);
+}
+static bool another_mean(hid_t file)
+{
+  return edit_numbers(file, "input_mean", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){2}, (double[]){0.25, 0.75});
+}
+static bool another_std(hid_t file)
+{
+  return edit_numbers(file, "input_std", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){2}, (double[]){0.25, 0.75});
+}
+static bool another_noise(hid_t file)
+{
+  const double noise[] = {1, 2, 3};
+  const hid_t group = H5Gopen2(file, "state", H5P_DEFAULT);
+  const bool ok = edit_whole(group, "noises", 3) &&
+                  edit_numbers(group, "noise", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){3}, noise);
+  H5Gclose(group);
+  return ok;
+}
+
+/** HDF5 keeps attributes of more than 4 KiB without a checksum: the hash of the header is theirs. */
+static void test_what_may_be_large_has_a_hash(void **state)
+{
+  (void)state;
+  static const char refused[] =
+      "one of its attributes config, model, input_mean, input_std and state/noise is";
+  static const damage list[] = {
+      {"model", another_model, refused}, {"config", another_setting, refused},
+      {"mean", another_mean, refused},   {"std", another_std, refused},
+      {"noise", another_noise, refused},
+  };
+  damage_try(list, sizeof list / sizeof *list, true);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_teardown(function, damage_nothing_left)
@@ -360,6 +401,7 @@ int main(void)
       TEST(test_places),
       TEST(test_counts),
       TEST(test_as_many_moments_as_there_can_be),
+      TEST(test_what_may_be_large_has_a_hash),
   };
   return cmocka_run_group_tests(tests, damage_set_up, damage_tear_down);
 }
