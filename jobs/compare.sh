@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Submits a whole comparison to Slurm: a job array with one arm and seed a task, and the report that waits for all of them;
 # with --tune-lr, an array that chooses the learning rates comes first. Prints the job ids.
-# usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 --bn ARM,ARM,... -o DIR [OPTION OF COMPARE]...
+# usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 [--bn ARM,ARM,...] [--arm NAME:KEY=VALUE,...]... -o DIR [OPTION OF COMPARE]...
 # CONCURRENT (default 10) tasks run at a time.
 set -euo pipefail
 
@@ -20,16 +20,26 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   options+=("$1")
   shift
 done
-[ $# -gt 1 ] || fail "usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 --bn ARM,ARM,... -o DIR [OPTION OF COMPARE]..."
+[ $# -gt 1 ] || fail "usage: jobs/compare.sh [SBATCH OPTION]... -- DATA.h5 --bn ARM,ARM,... | --arm NAME:KEY=VALUE,... -o DIR [OPTION OF COMPARE]..."
 shift
 
-arms='' output='' seeds=5 first=1 tuned=''
+# name_of ARM: the name before the colon; one with a colon of its own stands in quotation marks.
+name_of() {
+  case $1 in
+    \"*) printf '%s\n' "$1" | sed 's/^"\([^"]*\)".*/\1/' ;;
+    *) printf '%s\n' "${1%%:*}" | sed 's/^ *//; s/ *$//' ;;
+  esac
+}
+
+arm=() norms='' output='' seeds=5 first=1 tuned=''
 arguments=("$@")
 for ((i = 0; i < ${#arguments[@]}; i++)); do
   word=${arguments[i]} value=${arguments[i + 1]:-}
-  case $word in *=*) value=${word#*=} word=${word%%=*} ;; esac
+  case $word in --*=*) value=${word#*=} word=${word%%=*} ;; esac
   case $word in
-    --bn) arms=$value ;;
+    --bn) norms=$value ;;
+    --arm) arm+=("$(name_of "$value")") ;;
+    --config) while IFS= read -r name; do arm+=("$name"); done < <(sed -n 's/^ *\[Arm  *\(.*\)\].*/\1/Ip' "$value") ;;
     --seeds) seeds=$value ;;
     --seed) first=$value ;;
     --tune-lr) tuned=yes ;;
@@ -37,11 +47,12 @@ for ((i = 0; i < ${#arguments[@]}; i++)); do
     --only) fail "--only is chosen for each task of the array" ;;
   esac
 done
-[ -n "$arms" ] || fail "which arms? --bn sync,rank:4,32"
+IFS=, read -ra norm <<<"$norms"
+arm=("${norm[@]}" "${arm[@]}")
+[ "${#arm[@]}" -gt 0 ] || fail "which arms? --bn sync,rank:4,32 or --arm NAME:KEY=VALUE,..."
 [ -n "$output" ] || fail "where to? -o DIR"
 [[ $seeds =~ ^[0-9]+$ && $first =~ ^[0-9]+$ && $seeds -gt 0 ]] || fail "--seeds $seeds --seed $first: numbers are expected"
 
-IFS=, read -ra arm <<<"$arms"
 runs=() tunings=()
 for name in "${arm[@]}"; do
   tunings+=("$name:tune")

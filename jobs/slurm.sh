@@ -34,6 +34,15 @@ prepare() {
     "${SLURM_JOB_NODELIST:-?} by $LAUNCH"
 }
 
+# add OPTION [VALUE]: to the array `arguments`, unless it is among them already: the program takes an option once.
+add() {
+  local word
+  for word in "${arguments[@]}"; do
+    case $word in "$1" | "$1="*) return ;; esac
+  done
+  arguments+=("$@")
+}
+
 # launcher: the words that start $ranks ranks; the binding is shown in the job's log. A link that is cut ends the job in
 # seconds.
 launcher() {

@@ -78,6 +78,10 @@ refused 2 "unknown option '--xyzzy'; .lockstep help train. lists" train d.h5 --x
 refused 2 "unknown option '-x'" train -x d.h5
 refused_by_all 2 "option '--lr' needs a value: --lr X" train d.h5 --lr
 refused 2 "option '--flip' takes no value" train d.h5 --flip=on
+refused_by_all 2 "option '--lr' stands there twice, with 0.1 and with 0.2; give it once" train d.h5 --lr 0.1 --epochs 2 --lr=0.2
+refused 2 "option '--flip' stands there twice" train d.h5 --flip --no-flip
+refused 2 "option '--output' stands there twice, with a and with b" train d.h5 -o a --output b
+refused 2 "option '--model' stands there twice" bench --model mlp --model mlp
 refused_by_all 2 "--lr: '0.1x' is not a number" train d.h5 --lr 0.1x
 refused 2 "--batch-size: '0' is not a whole number from 1" train d.h5 --batch-size 0
 refused 2 "'e.h5' is one argument too many" train d.h5 e.h5

@@ -66,7 +66,7 @@ many_jobs() {
   local arm seed
   for seed in 1 2; do
     for arm in ${arms//,/ }; do
-      compare "array-$arm-$seed" 2 --output array --bn "$arms" --seeds 2 --only "$arm:$seed"
+      run "array-$arm-$seed" 2 compare "${settings[@]}" --output array --bn "$arms" --seeds 2 --only "$arm:$seed"
       ended "array-$arm-$seed" 0
     done
   done

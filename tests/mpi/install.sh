@@ -160,6 +160,10 @@ PATH=$PWD/fake:$PATH "$jobs/compare.sh" -- DATA --bn sync,8 -o DIR >compare.out 
 for name in compare report; do
   grep -q "^$prefix/share/lockstep .* $jobs/$name.sbatch" sbatch.out || complain "$name.sbatch is not submitted" sbatch.out
 done
+printf '[Arm of file]\nlr = 1\n' >arms.ini
+PATH=$PWD/fake:$PATH "$jobs/compare.sh" -- DATA --bn 8 --config arms.ini --arm 'a b:lr=0.5' --arm='"rank:4":bn=rank:4' --seeds 1 -o DIR \
+  >compare.out 2>&1 || complain "compare.sh with arms" compare.out
+grep -q "compare.sbatch 8:1,of file:1,a b:1,rank:4:1 DATA" sbatch.out || complain "compare.sh takes other arms" sbatch.out
 echo "localhost slots=2" >hosts
 MPIRUN=$PWD/fake/mpirun "$jobs/hosts.sh" hosts train DATA >hosts.out 2>&1 || complain "hosts.sh" hosts.out
 grep -q " $prefix/bin/lockstep train DATA$" hosts.out || complain "hosts.sh does not start the program" hosts.out

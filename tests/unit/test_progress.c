@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pty.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
@@ -34,9 +35,8 @@ enum { OUTPUT_SIZE = 65536 };
 static const char end_of_output = '\004';
 
 /** 3 epochs of 4 steps of 10 samples, a step a second, with a line after each epoch. */
-static noreturn void run(lks_display display)
+static void run_one(lks_display display)
 {
-  clock_now = 1000.0;
   lks_progress *progress = lks_progress_create(display, 3, 4, 0);
   for (size_t step = 1; progress && step <= 12; step++) {
     clock_now += 1.0;
@@ -44,6 +44,30 @@ static noreturn void run(lks_display display)
     if (step % 4 == 0) lks_progress_line(progress, "epoch %zu done", step / 4);
   }
   lks_progress_destroy(&progress);
+}
+
+/** 2 epochs of 4 steps, then 3 of 5: 23 seconds in all. */
+static void run_two(lks_display display)
+{
+  lks_progress *progress = lks_progress_create(display, 23, 1, 0);
+  for (size_t step = 1; progress && step <= 23; step++) {
+    if (step == 1) lks_progress_run(progress, "first", 0, 2, 4);
+    if (step == 9) lks_progress_run(progress, "second", 8, 3, 5);
+    clock_now += 1.0;
+    lks_progress_step(progress, step, 10, 1.0);
+  }
+  lks_progress_destroy(&progress);
+}
+
+static bool two_runs;
+
+static noreturn void run(lks_display display)
+{
+  clock_now = 1000.0;
+  if (two_runs)
+    run_two(display);
+  else
+    run_one(display);
   fputc(end_of_output, stdout);
   fflush(stdout);
   lks_leave(lks_allocations_open() == 0 ? 0 : 1);
@@ -147,6 +171,21 @@ static void test_eta(void **state)
       output, "epoch 1/3 [=======>                      ]  1/4  loss 1.0000  10.0 images/s  ETA 0:11"));
 }
 
+static void test_runs_of_different_steps(void **state)
+{
+  (void)state;
+  two_runs = true;
+  run_in_terminal(output, 100, LKS_DISPLAY_BAR);
+  two_runs = false;
+  static const char *const frames[] = {
+      "\rfirst  epoch 1/2 [=======>                      ]  1/4  loss 1.0000  10.0 images/s  ETA 0:22",
+      "\rfirst  epoch 2/2 [==============================]  4/4  loss 1.0000  10.0 images/s  ETA 0:15",
+      "\rsecond  epoch 1/3 [======>                       ]  1/5  loss 1.0000  10.0 images/s  ETA 0:14",
+      "\rsecond  epoch 3/3 [==============================]  5/5  loss 1.0000  10.0 images/s  ETA 0:00"};
+  for (size_t i = 0; i < sizeof frames / sizeof *frames; i++)
+    if (strstr(output, frames[i]) == NULL) fail_msg("'%s' was not shown in %s", frames[i] + 1, output);
+}
+
 static void test_plain_without_control_characters(void **state)
 {
   (void)state;
@@ -207,6 +246,7 @@ int main(void)
       cmocka_unit_test(test_bar),
       cmocka_unit_test(test_bar_fits_the_terminal),
       cmocka_unit_test(test_eta),
+      cmocka_unit_test(test_runs_of_different_steps),
       cmocka_unit_test(test_plain_without_control_characters),
       cmocka_unit_test(test_plain_interval),
       cmocka_unit_test(test_none),
