@@ -97,12 +97,6 @@ static lks_status take_anywhere(void *user, const char *section, const char *key
   return key == NULL ? LKS_OK : w->take(w->user, key, value);
 }
 
-lks_status lks_ini_parse(const char *text, const char *where, lks_ini_take take, void *user, lks_status wrong)
-{
-  without_sections w = {take, user};
-  return lks_ini_parse_sections(text, where, take_anywhere, &w, wrong);
-}
-
 lks_status lks_ini_read(const char *path, lks_ini_take take, void *user, lks_status wrong)
 {
   without_sections w = {take, user};

@@ -1,4 +1,4 @@
-/* Arms of any settings: their text, their file, the command that makes them again, and what pairs share. */
+/* Arms of any settings: their text, their file, and the command that makes them again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -455,66 +455,13 @@ static void test_open_another(void **state)
   assert_string_equal(back.arm[2].settings, "bn=none");
 }
 
-static void assert_pairing(const char *settings, const char *expected)
-{
-  char text[LKS_TEXT_MAX];
-  lks_comparison c = without_arms();
-  add(&c, "base", "");
-  add(&c, "other", settings);
-  c.reference = 0;
-  lks_comparison_pairing(text, &c, 1);
-  assert_string_equal(text, expected);
-}
-
-static void test_pairing(void **state)
-{
-  (void)state;
-#define SHARE "Runs with the same seed share "
-  assert_pairing("bn=32,weight-decay=0", SHARE "initial weights, mini-batches and learning rate.");
-  assert_pairing("lr=0.5",
-                 SHARE "initial weights and mini-batches. The learning rate differs (lr = 0.5, not 0.1).");
-  assert_pairing(
-      "epochs=3",
-      SHARE "initial weights and mini-batches. The course of the learning rate differs (epochs = 3, not 7).");
-  assert_pairing(
-      "model=mlp", SHARE
-      "mini-batches and learning rate. Initial weights are the same in the n-th dense layer or convolution of both where its shape and the activation behind it are (model = mlp, not cnn).");
-  assert_pairing(
-      "batch-size=512", SHARE
-      "initial weights. Samples come in the same order, cut into other mini-batches (batch-size = 512, not 128). The course of the learning rate differs (batch-size = 512, not 128).");
-  assert_pairing(
-      "train-samples=100,schedule=constant", SHARE
-      "initial weights. Mini-batches differ (train-samples = 100, not 0). The learning rate's schedule differs (schedule = constant, not cosine).");
-  assert_pairing(
-      "flip=on",
-      SHARE "initial weights, mini-batches and learning rate. Augmentation differs (flip = on, not off).");
-  char text[LKS_TEXT_MAX];
-  lks_comparison c = without_arms();
-  c.base.crop = 2;
-  add(&c, "base", "");
-  add(&c, "other", "bn=8");
-  assert_int_equal(lks_comparison_rates(&c, "0.1,0.3"), LKS_OK);
-  lks_comparison_pairing(text, &c, 1);
-  assert_string_equal(
-      text,
-      SHARE "initial weights, mini-batches and augmentation. The learning rate was chosen for each arm.");
-  c = without_arms();
-  c.base.schedule = LKS_SCHEDULE_CONSTANT; /* which has no course that epochs or steps could change */
-  add(&c, "base", "");
-  add(&c, "other", "epochs=2,batch-size=64");
-  lks_comparison_pairing(text, &c, 1);
-  assert_string_equal(
-      text, SHARE
-      "initial weights and learning rate. Samples come in the same order, cut into other mini-batches (batch-size = 64, not 128).");
-}
-
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       TEST(test_settings), TEST(test_microbatch),   TEST(test_bad_settings),    TEST(test_reference),
       TEST(test_tuned),    TEST(test_comes_back),   TEST(test_random_settings), TEST(test_sections),
-      TEST(test_command),  TEST(test_open_another), TEST(test_pairing),
+      TEST(test_command),  TEST(test_open_another),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
