@@ -70,10 +70,10 @@ static void say_verdict(lks_comparing *c, const lks_question *question, size_t t
   c->verdict = lks_verdict_write(text, sizeof text, question, &c->learned.pair, c->learned.holm, tests,
                                  c->learned.same);
   if (c->learned.pair.count == 0) {
-    add(c->sentence, size, "No pair without a failed run is left");
+    add(c->sentence, size, "%so pair without a failed run is left", c->sentence[0] == ' ' ? "n" : "N");
   } else if (c->sentence[0] != '\0') {
-    add(c->sentence, size, "Without failed runs, %zu pair%s: %s", c->learned.pair.count,
-        c->learned.pair.count == 1 ? "" : "s", text);
+    add(c->sentence, size, "%sithout failed runs, %zu pair%s: %s", c->sentence[0] == ' ' ? "w" : "W",
+        c->learned.pair.count, c->learned.pair.count == 1 ? "" : "s", text);
   } else {
     add(c->sentence, size, "%s", text);
   }

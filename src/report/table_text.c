@@ -13,7 +13,7 @@ static const size_t order[] = {LKS_CELL_GROUP,      LKS_CELL_RANKS,        LKS_C
                                LKS_CELL_TRAIN_LOSS, LKS_CELL_TEST_LOSS,    LKS_CELL_TEST_ACCURACY,
                                LKS_CELL_GAP,        LKS_CELL_PRECISE_LOSS, LKS_CELL_PRECISE_ACCURACY,
                                LKS_CELL_SPEED,      LKS_CELL_BN_SHARE};
-enum { COLUMNS = sizeof order / sizeof *order };
+enum { MAIN_COLUMNS = 7, COLUMNS = sizeof order / sizeof *order };
 
 static void find_widths(size_t width[LKS_CELLS], const lks_table *table, size_t seeds)
 {
@@ -53,19 +53,33 @@ static void print_block(FILE *stream, const lks_table *table, const size_t *widt
   }
 }
 
-/* As many columns as fit a line, and the arms' names again before the others. */
+static size_t width_of(const size_t *width, size_t first, size_t end)
+{
+  size_t all = width[LKS_CELL_ARM];
+  for (size_t i = first; i < end; i++) all += APART + width[order[i]];
+  return all;
+}
+
+/* Where the block that begins at `first` ends: what is left if that fits a line, else at the figures that are not
+ * needed at once, or where the line is full. */
+static size_t block_end(const size_t *width, size_t first)
+{
+  size_t end = COLUMNS;
+  if (width_of(width, first, end) <= LINE_WIDTH) return end;
+  while (end > first + 1 && width_of(width, first, end) > LINE_WIDTH) end--;
+  return first < MAIN_COLUMNS && end > MAIN_COLUMNS ? MAIN_COLUMNS : end;
+}
+
+/* The arms' names stand before every block. */
 static void print_table(FILE *stream, const lks_table *table, const lks_comparison *comparison)
 {
   size_t width[LKS_CELLS], shown[LKS_CELLS];
-  const bool norms = lks_table_shown(shown, comparison, 0, LKS_CELLS) == LKS_CELLS;
+  const size_t begin = lks_table_shown(shown, comparison, 0, LKS_CELLS) == LKS_CELLS ? 0 : 2;
   find_widths(width, table, comparison->seeds);
-  for (size_t next = norms ? 0 : 2; next < COLUMNS;) {
-    const size_t first = next;
-    size_t used = width[LKS_CELL_ARM];
-    while (next < COLUMNS && (next == first || used + APART + width[order[next]] <= LINE_WIDTH))
-      used += APART + width[order[next++]];
-    if (first > 2) fputc('\n', stream);
-    print_block(stream, table, width, order + first, next - first, comparison->seeds);
+  for (size_t first = begin, end; first < COLUMNS; first = end) {
+    end = block_end(width, first);
+    if (first > begin) fputc('\n', stream);
+    print_block(stream, table, width, order + first, end - first, comparison->seeds);
   }
 }
 

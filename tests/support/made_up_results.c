@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/random.h"
@@ -17,18 +18,19 @@ static double deviate(size_t seed, size_t what)
   return out[0];
 }
 
-static void make_rows(lks_run *run, const made_up_plan *from, size_t group, size_t seed)
+/* Named arms differ by their places, 0.1 points each. */
+static void make_rows(lks_run *run, const made_up_plan *from, size_t group, size_t place, size_t seed)
 {
   const double best = group > 0 ? log2((double)group / 32) : 3; /* distance in octaves */
-  const double luck = deviate(seed, 1), own = deviate(seed, 100 + group);
+  const double luck = deviate(seed, 1), own = deviate(seed, 100 + group + 10000 * place);
   run->epochs = from->epochs;
   run->row = lks_new(from->epochs, sizeof *run->row);
   for (size_t e = 0; run->row != NULL && e < from->epochs; e++) {
     const double wobble = deviate(seed, 1000 * (1 + e) + group),
                  progress = (double)(e + 1) / (double)from->epochs;
     const double slow = exp(-(group > 0 ? 9 : 6) * progress);
-    const double error =
-        11.2 + 0.09 * best * best + from->spread * (0.8 * luck + 0.5 * own + 0.15 * wobble) + 40 * slow;
+    const double error = 11.2 + 0.1 * (double)place + 0.09 * best * best +
+                         from->spread * (0.8 * luck + 0.5 * own + 0.15 * wobble) + 40 * slow;
     const double loss =
         0.02 + (group > 0 ? 1.6 / (double)group : 0.03) + 1.2 * slow * (1 + 0.05 * from->spread * own);
     run->row[e] = (lks_metrics_row){.epoch = e + 1,
@@ -62,7 +64,7 @@ static void make_noise(lks_run *run, const made_up_plan *from, size_t group, siz
   }
 }
 
-static void make_run(lks_run *run, const made_up_plan *from, const lks_arm *arm, size_t seed)
+static void make_run(lks_run *run, const made_up_plan *from, const lks_arm *arm, size_t place, size_t seed)
 {
   run->done = true;
   run->result = (lks_run_result){.lr = 0.1,
@@ -71,8 +73,9 @@ static void make_run(lks_run *run, const made_up_plan *from, const lks_arm *arm,
                                  .ranks = 2,
                                  .threads = 1,
                                  .hosts = 1};
-  snprintf(run->result.fingerprint, sizeof run->result.fingerprint, "%032zx", arm->group * 1000 + seed);
-  make_rows(run, from, arm->group, seed);
+  snprintf(run->result.fingerprint, sizeof run->result.fingerprint, "%032zx",
+           arm->group * 1000 + 1000000 * place + seed);
+  make_rows(run, from, arm->group, place, seed);
   make_noise(run, from, arm->group, seed);
   if (run->row == NULL || run->epochs == 0) return;
   const lks_metrics_row *last = &run->row[run->epochs - 1];
@@ -91,7 +94,28 @@ static lks_status make_comparison(lks_comparison *comparison, const made_up_plan
   comparison->seeds = from->seeds;
   comparison->margin = LKS_MARGIN;
   lks_status status = lks_config_check(&comparison->base);
-  return status ? status : lks_comparison_arms(comparison, from->arms, 4);
+  if (status || strchr(from->arms, '|') == NULL)
+    return status ? status : lks_comparison_arms(comparison, from->arms, 4);
+  for (const char *arm = from->arms; *arm != '\0' && !status; arm = strchr(arm, '|') + 1) {
+    char name[LKS_ARM_NAME], settings[LKS_TEXT_MAX];
+    const size_t length = strcspn(arm, ":");
+    snprintf(name, sizeof name, "%.*s", (int)length, arm);
+    snprintf(settings, sizeof settings, "%.*s", (int)strcspn(arm + length + 1, "|"), arm + length + 1);
+    status = lks_comparison_arm_add(comparison, name, settings, 4);
+  }
+  return status;
+}
+
+void made_up_failure(lks_results *results, size_t arm, size_t seed, bool diverges)
+{
+  lks_run *run = &results->run[arm * results->comparison.seeds + seed];
+  run->diverged = diverges;
+  if (diverges) run->epochs--;
+  for (size_t e = 0; e < run->epochs; e++) {
+    run->row[e].train_loss = run->row[e].test_loss = 2.3026 + 0.001 * (double)(e % 3);
+    run->row[e].train_accuracy = run->row[e].test_accuracy = 0.1;
+  }
+  snprintf(run->result.fingerprint, sizeof run->result.fingerprint, "%032zx", arm * 1000000 + seed);
 }
 
 lks_results *made_up_results(const made_up_plan *from)
@@ -99,11 +123,13 @@ lks_results *made_up_results(const made_up_plan *from)
   lks_results *results = lks_new(1, sizeof *results);
   if (results == NULL) return NULL;
   lks_comparison *comparison = &results->comparison;
+  results->chance = (lks_chance){360, 0.1, log(10)};
   if (make_comparison(comparison, from) == LKS_OK)
     results->run = lks_new(comparison->arms * comparison->seeds, sizeof *results->run);
   if (results->run == NULL) lks_results_destroy(&results);
   for (size_t i = 0; results != NULL && i < comparison->arms * comparison->seeds; i++)
     make_run(&results->run[i], from, &comparison->arm[i / comparison->seeds],
+             strchr(from->arms, '|') != NULL ? i / comparison->seeds : 0,
              comparison->first_seed + i % comparison->seeds);
   return results;
 }

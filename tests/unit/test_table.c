@@ -260,7 +260,7 @@ static void test_csv_contents(void **state)
   const int read = row == NULL ? 0 : sscanf(row, "\n32,32,bn1,16,64,8,%lf,%lf,", &mean, &theory);
   const bool whole = strstr(table, "\n32,32,4,8,8,0.1,") && strstr(table, ",\"better by 1.00 points") &&
                      strstr(table, "\nnone,0,0,3,3,0.1,") && strstr(runs, "\nsync,1,0.1,") &&
-                     strstr(runs, ",00000000000000000000000000000000,1000,0.125,1,1,1,7\n") &&
+                     strstr(runs, ",00000000000000000000000000000000,,1000,0.125,1,1,1,7\n") &&
                      !strstr(runs, "\nnone,4,");
   lks_free(noise);
   lks_free(table);
