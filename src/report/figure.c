@@ -12,7 +12,7 @@
 #include "report/gnuplot.h"
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64 };
-enum { TITLE_LETTERS = 52, TITLE_LINE = 23, NOTE_LETTERS = 70, NOTE_LINE = 19 };
+enum { TITLE_LETTERS = 50, TITLE_LINE = 23, NOTE_LETTERS = 72, NOTE_LINE = 19 };
 enum { TITLE_LABEL = 101, NOTE_LABEL = 201 };
 
 void lks_plot_text(FILE *script, const char *text)
@@ -65,29 +65,38 @@ size_t lks_plot_head(const lks_canvas *canvas)
   return TITLE_LINE * titles + NOTE_LINE * notes + (titles + notes > 0 ? 12 : 0);
 }
 
+/* In gnuplot's "quoted text" that is evaluated later, where a text stands in single quotes. */
+static void print_letter(FILE *script, char c)
+{
+  if (c == '"' || c == '\\') fputc('\\', script);
+  fputs(c == '\'' ? "''" : (char[]){c, '\0'}, script);
+}
+
 /* Labels from a number on, a line each; *from is the middle of the first one, pixels below the edge. */
 static void print_lines(FILE *script, int label, const char *text, size_t letters, const char *look,
                         double *from, double apart, double height)
 {
   for (; text != NULL && *text != '\0'; label++, *from += apart) {
-    char line[4 * NOTE_LETTERS + 1];
     const size_t length = line_length(text, letters);
-    snprintf(line, sizeof line, "%.*s", (int)length, text);
+    fprintf(script, "set label %d '", label);
+    for (size_t i = 0; i < length; i++) print_letter(script, text[i]);
+    fprintf(script, "' at screen 0.02, screen %.4f left %s; ", 1 - *from / height, look);
     text += length;
     text += strspn(text, " ");
-    fprintf(script, "set label %d ", label);
-    lks_plot_text(script, line);
-    fprintf(script, " at screen 0.02, screen %.4f left %s\n", 1 - *from / height, look);
   }
 }
 
+/* Title and note. In an SVG a bold font would be one of a name that nobody has: there the title is larger. */
 static void print_head(FILE *script, const lks_canvas *canvas)
 {
   const double height = (double)lks_plot_height(canvas);
   double from = 16;
-  print_lines(script, TITLE_LABEL, canvas->title, TITLE_LETTERS, "font ':Bold'", &from, TITLE_LINE, height);
+  fputs("head = \"", script);
+  print_lines(script, TITLE_LABEL, canvas->title, TITLE_LETTERS, "font (format eq 'svg' ? ',18' : ':Bold')",
+              &from, TITLE_LINE, height);
   print_lines(script, NOTE_LABEL, canvas->note, NOTE_LETTERS, "font ',13' tc rgb '#505050'", &from, NOTE_LINE,
               height);
+  fputs("\"\n", script);
 }
 
 void lks_plot_head_end(FILE *script, const lks_canvas *canvas)
@@ -190,6 +199,7 @@ void lks_plot_draw(FILE *script, const char *name)
           "do for [format in 'svg png'] {\n"
           "eval('set terminal ' . value(format))\n"
           "set output '%s.' . format\n"
+          "eval(head)\n"
           "set key width (format eq 'svg' ? svg_key_width : 0.5 * svg_key_width)\n",
           name);
 }

@@ -68,6 +68,7 @@ static const char *const style =
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}\n"
     "th,td{padding:.35rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
     "thead th{vertical-align:bottom;white-space:normal;font-size:.85rem;line-height:1.25}\n"
+    "table:has(td.text) th{text-align:left}\n"
     "td.text{white-space:normal;text-align:left;min-width:14rem;overflow-wrap:anywhere}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     "th{background:var(--soft)}\n"

@@ -156,7 +156,7 @@ static void print_begin(FILE *script, const lks_forest *forest, const lks_table 
                              .left = beside ? 20 + 10 * longest : 20,
                              .top = 8,
                              .keys = count_keys(forest),
-                             .key_letters = 22};
+                             .key_letters = forest->paired ? 38 : 18};
   lks_plot_begin(script, forest->name, 0, &canvas);
   lks_range_print(script, "y", (lks_range){0.4, (double)forest->rows + 0.5});
   print_names(script, forest, &results->comparison, beside);
@@ -178,15 +178,16 @@ static void print_dots(FILE *script, const lks_forest *forest)
   fprintf(script, "data index 1 using 4:2 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
                   "  data index 0 using 4:2:5:6 with xerrorbars pt 0 lw 2.5 lc rgb '#0072b2' notitle");
   if (forest->open > 0)
-    fprintf(script,
-            ", \\\n  %s with points pt 7 ps 1.1 lc rgb '#ffffff' notitle, \\\n"
-            "  %s with points pt 6 ps 1 lw 2 lc rgb '#0072b2' title 'mean, 95%% interval'",
-            open, open);
+    fprintf(
+        script,
+        ", \\\n  %s with points pt 7 ps 1.1 lc rgb '#ffffff' notitle, \\\n"
+        "  %s with points pt 6 ps 1 lw 2 lc rgb '#0072b2' title 'mean, 95%% interval: no difference shown'",
+        open, open);
   if (forest->standing > 0)
     fprintf(
         script,
         ", \\\n  data index 0 using ($7 == 1 ? $4 : NaN):2 with points pt 7 ps 1 lc rgb '#0072b2' title '%s'",
-        forest->paired ? "the same, and it stands" : "mean, 95% interval");
+        forest->paired ? "mean, 95% interval: beyond chance" : "mean, 95% interval");
   fprintf(script, "\n");
 }
 

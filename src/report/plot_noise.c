@@ -123,7 +123,7 @@ static void print_script(FILE *script, const char *note, const lks_noise_plot *p
   const size_t batch = plot->results->comparison.base.batch_size;
   const lks_canvas canvas = {.title = "Noise of the normalization batch",
                              .note = note,
-                             .up = "noise of the mean (share of the variance)",
+                             .up = "noise of the mean",
                              .across = "normalization batch (samples)",
                              .height = 300,
                              .left = 70,
@@ -152,7 +152,7 @@ bool lks_plot_noise(FILE *data, FILE *script, const void *context)
 {
   const lks_results *results = ((const lks_pictured *)context)->results;
   const lks_run *run = noisy_run(results);
-  char note[LKS_WORDS_MAX];
+  char note[LKS_WORDS_MAX], whole[LKS_WORDS_MAX + 128];
   lks_noise_plot plot = {.results = results, .x = lks_range_none(), .y = lks_range_none()};
   if (run == NULL || !lks_comparison_of_norms(&results->comparison)) return false;
   plot.arms = lks_arms_by_group(plot.order, results);
@@ -164,6 +164,8 @@ bool lks_plot_noise(FILE *data, FILE *script, const void *context)
     print_layers(data, &plot, run->noise);
   if (plot.series == 0) return false;
   lks_words_note(note, ((const lks_pictured *)context)->table, results);
-  print_script(script, note, &plot, median);
+  snprintf(whole, sizeof whole, "%s. Noise: variance of the batches' means, in shares of that of the values",
+           note);
+  print_script(script, whole, &plot, median);
   return true;
 }

@@ -62,24 +62,31 @@ static void say_failures(char *text, size_t size, const lks_table_row *row, cons
   if (here + there > 0) add(text, size, ". ");
 }
 
-/* The verdict of the pairs that learned; and, where others are left out, the difference with these. */
+/* The verdict of the pairs that learned; and, where others are left out, the difference with these. Runs that are
+ * the same computation are that whether they learned or not. */
 static void say_verdict(lks_comparing *c, const lks_question *question, size_t tests)
 {
   const size_t size = sizeof c->sentence, left_out = c->all.pair.count - c->learned.pair.count;
+  const bool begun = c->sentence[0] != '\0', same = c->all.same && c->all.pair.mean == 0;
+  const lks_difference *d = same ? &c->all : &c->learned;
   char text[LKS_VERDICT_BYTES];
-  c->verdict = lks_verdict_write(text, sizeof text, question, &c->learned.pair, c->learned.holm, tests,
-                                 c->learned.same);
-  if (c->learned.pair.count == 0) {
-    add(c->sentence, size, "%so pair without a failed run is left", c->sentence[0] == ' ' ? "n" : "N");
-  } else if (c->sentence[0] != '\0') {
+  c->verdict = lks_verdict_write(text, sizeof text, question, &d->pair, d->holm, tests, d->same);
+  if (same) {
+    add(c->sentence, size, begun && c->sentence[0] != ' ' ? "It is %s" : "%s", text);
+    return;
+  }
+  if (c->learned.pair.count == 0)
+    add(c->sentence, size, "%so pair without a failed run is left",
+        begun && c->sentence[0] == ' ' ? "n" : "N");
+  else if (begun)
     add(c->sentence, size, "%sithout failed runs, %zu pair%s: %s", c->sentence[0] == ' ' ? "w" : "W",
         c->learned.pair.count, c->learned.pair.count == 1 ? "" : "s", text);
-  } else {
+  else
     add(c->sentence, size, "%s", text);
-  }
   if (left_out == 0) return;
   lks_difference_write(text, sizeof text, question, &c->all.pair);
-  add(c->sentence, size, ". With %s, %zu pairs: %s", left_out == 1 ? "it" : "them", c->all.pair.count, text);
+  add(c->sentence, size, ". With %s, %zu pair%s: %s", left_out == 1 ? "it" : "them", c->all.pair.count,
+      c->all.pair.count == 1 ? "" : "s", text);
 }
 
 static void say(lks_table *table, lks_table_row *row, const lks_results *results)

@@ -211,6 +211,12 @@ static void measure_nothing(lks_results *results)
       results->run[i].row[epoch].test_accuracy = results->run[i].row[epoch].test_loss = NAN;
 }
 
+static void fail_some(lks_results *results)
+{
+  made_up_failure(results, 0, 1, false);
+  for (size_t seed = 0; seed < results->comparison.seeds; seed++) made_up_failure(results, 2, seed, seed > 0);
+}
+
 /* Scripts in the folder; each must have drawn both pictures, and gnuplot must have nothing to say about it.
  */
 static size_t assert_drawn_well(const char *shape)
@@ -250,6 +256,7 @@ static void any_shape_can_be_drawn(void **state)
       {"8,4,2", 1, 5, 0, 0.3, NULL, 5},
       {"sync,256,128,64,32,16,8,4,2,rank:3,rank:7,none", 2, 5, 2, 0.2, NULL, 6},
       {"sync,32,8", 4, 6, 1, 0.2, leave_half_undone, 6},
+      {"base:|two words:lr=0.2|none:bn=none|", 3, 4, 1, 0.2, fail_some, 5},
       {"sync,32", 2, 3, 1, 0.2, measure_nothing, 0},
       {"sync,32", 2, 0, 0, 0.2, NULL, 0},
   };

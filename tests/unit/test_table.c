@@ -106,13 +106,17 @@ static void test_differences(void **state)
   const double half = 2.364624251592785 * 0.125 / sqrt(7);
   assert_true(fabs(planted->accuracy.all.pair.high - (1 + half)) < 1e-8);
   assert_true(fabs(planted->accuracy.all.pair.low - (1 - half)) < 1e-8);
-  assert_true(planted->accuracy.all.sign_flip == 2. / 256 && planted->accuracy.all.holm >= planted->accuracy.all.pair.p);
-  assert_true(planted->accuracy.all.equivalence.low > planted->accuracy.all.pair.low && !planted->accuracy.all.equivalence.equivalent);
+  assert_true(planted->accuracy.all.sign_flip == 2. / 256 &&
+              planted->accuracy.all.holm >= planted->accuracy.all.pair.p);
+  assert_true(planted->accuracy.all.equivalence.low > planted->accuracy.all.pair.low &&
+              !planted->accuracy.all.equivalence.equivalent);
   assert_non_null(strstr(planted->accuracy.sentence, "better by 1.00 points [0.89, 1.11]"));
-  assert_true(same->accuracy.all.pair.mean == 0 && same->accuracy.all.pair.low == 0 && same->accuracy.all.pair.high == 0);
+  assert_true(same->accuracy.all.pair.mean == 0 && same->accuracy.all.pair.low == 0 &&
+              same->accuracy.all.pair.high == 0);
   assert_non_null(strstr(same->accuracy.sentence, "same computation"));
   assert_int_equal(sync->accuracy.all.pair.count, 0);
-  assert_true(isnan(sync->accuracy.all.pair.mean) && isnan(sync->accuracy.all.holm) && isnan(sync->accuracy.all.sign_flip));
+  assert_true(isnan(sync->accuracy.all.pair.mean) && isnan(sync->accuracy.all.holm) &&
+              isnan(sync->accuracy.all.sign_flip));
   assert_non_null(strstr(sync->accuracy.sentence, "reference"));
   lks_results_destroy(&results);
 }

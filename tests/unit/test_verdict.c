@@ -35,9 +35,9 @@ static void expect(const lks_paired *pair, double factor, lks_verdict verdict, c
 {
   char text[LKS_VERDICT_BYTES];
   const lks_question question = lks_question_accuracy(margin);
-  assert_int_equal(lks_verdict_write(text, sizeof text, &question, pair, fmin(1, factor * pair->p),
-                                     (size_t)factor, false),
-                   verdict);
+  assert_int_equal(
+      lks_verdict_write(text, sizeof text, &question, pair, fmin(1, factor * pair->p), (size_t)factor, false),
+      verdict);
   assert_string_equal(text, sentence);
 }
 
@@ -74,9 +74,12 @@ static void test_undecided(void **state)
   lks_paired hopeless = pair_of(5, 10, 80), by_holm = pair_of(20, 0.14, 0.12);
   expect(&wide, 1, LKS_VERDICT_UNDECIDED, "undecided: 21 seeds would resolve 0.15 points");
   expect(&near_margin, 1, LKS_VERDICT_UNDECIDED, "undecided: 12 seeds would resolve 0.12 points");
-  expect(&many, 5, LKS_VERDICT_UNDECIDED, "undecided: +0.40 points [+0.05, +0.75]: the interval alone leaves out 0, but corrected for 5 comparisons it does not stand (p = 0.15)");
-  expect(&by_holm, 5, LKS_VERDICT_UNDECIDED,
-         "undecided: +0.14 points [+0.02, +0.26]: the interval alone leaves out 0, but corrected for 5 comparisons it does not stand (p = 0.12)");
+  expect(
+      &many, 5, LKS_VERDICT_UNDECIDED,
+      "undecided: +0.40 points [+0.05, +0.75]: the interval alone leaves out 0, but corrected for 5 comparisons it does not stand (p = 0.15)");
+  expect(
+      &by_holm, 5, LKS_VERDICT_UNDECIDED,
+      "undecided: +0.14 points [+0.02, +0.26]: the interval alone leaves out 0, but corrected for 5 comparisons it does not stand (p = 0.12)");
   expect(&hopeless, 1, LKS_VERDICT_UNDECIDED,
          "undecided: no fewer than 100000 seeds would resolve 0.15 points");
 }
@@ -103,7 +106,8 @@ static void test_the_same_computation(void **state)
   const lks_question question = lks_question_accuracy(margin);
   for (size_t count = 1; count <= 3; count++) { /* the same bits need no seeds */
     lks_paired same = lks_paired_compare(values, values, count);
-    assert_int_equal(lks_verdict_write(text, sizeof text, &question, &same, same.p, 1, true), LKS_VERDICT_SAME);
+    assert_int_equal(lks_verdict_write(text, sizeof text, &question, &same, same.p, 1, true),
+                     LKS_VERDICT_SAME);
     assert_string_equal(text, "the same computation: the difference is exactly 0");
   }
   lks_paired other = lks_paired_compare(others, values, 3); /* a claim that the numbers contradict */
@@ -160,8 +164,7 @@ static void test_intervals_and_sentences_agree(void **state)
       const lks_question *question = mean % 2 ? &accuracy : &loss;
       const double p = fmin(1, (double)tests * pair.p);
       char text[LKS_VERDICT_BYTES];
-      const lks_verdict verdict =
-          lks_verdict_write(text, sizeof text, question, &pair, p, tests, false);
+      const lks_verdict verdict = lks_verdict_write(text, sizeof text, question, &pair, p, tests, false);
       const bool leaves_out_0 = pair.low > 0 || pair.high < 0,
                  stands = verdict == LKS_VERDICT_BETTER || verdict == LKS_VERDICT_WORSE,
                  said = strstr(text, "the interval alone leaves out 0") != NULL;
