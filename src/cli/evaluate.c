@@ -98,9 +98,11 @@ static void print_text(const lks_evaluation *result, const settings *s)
           result->samples, statistics_names[s->statistics]);
   if (s->repeat)
     lks_say("%zu mini-batches of one sample repeated %zu times", result->batches, s->repeat);
+  else if (s->batch_size && s->statistics == LKS_STATISTICS_BATCH && result->last_batch == s->batch_size)
+    lks_say("%zu mini-batches of %zu, each with statistics of its own", result->batches, s->batch_size);
   else if (s->batch_size && s->statistics == LKS_STATISTICS_BATCH)
-    lks_say("%zu mini-batches of %zu, the last one of %zu, each with statistics of its own", result->batches,
-            s->batch_size, result->last_batch);
+    lks_say("%zu mini-batches of up to %zu, the last one of %zu, each with statistics of its own",
+            result->batches, s->batch_size, result->last_batch);
 }
 
 static bool print_predictions(FILE *stream, const int32_t *predictions, const lks_samples *test)

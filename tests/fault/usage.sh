@@ -95,6 +95,16 @@ refused_by_all 2 "--statistics: 'all' is not one of" evaluate c.h5 d.h5 --statis
 refused 2 "lockstep predict" predict c.h5
 refused 2 "unknown format .mnist." import mnist -o d.h5
 refused 2 "--train-labels is missing" import idx --train-images f -o d.h5
+refused_by_all 2 "--order: 'random' is not one of" evaluate c.h5 d.h5 --order random
+refused 2 "'dogs' is nothing that can be generated" generate dogs -o d.h5
+refused 2 "--shape is not for cats" generate cats -o d.h5 --shape 8x8x1
+refused 2 "--black-cats is for" generate -o d.h5 --black-cats 1
+refused 2 "--black-cats: '2' is not a number from 0 to 1" generate cats -o d.h5 --black-cats 2
+refused 2 "no output given; usage: lockstep generate" generate cats
+refused 2 "nothing to change" corrupt d.h5 -o o.h5
+refused 2 "exclude each other" corrupt d.h5 -o o.h5 --invert --noise 0.3
+refused 2 "is not two numbers such as" corrupt d.h5 -o o.h5 --affine 0.5
+refused 4 "none.h5" corrupt none.h5 -o o.h5 --invert
 refused 2 "neither HxWxC" generate -o d.h5 --shape 8x8
 refused 4 "none.h5" info none.h5
 refused_when "env -u HOME" 4 "none.h5" info none.h5
