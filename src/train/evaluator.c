@@ -88,7 +88,8 @@ static lks_status check_options(const lks_evaluator *e, const lks_evaluate_optio
                     "repeat and batch-size exclude each other: a repeated sample is its own mini-batch");
   if (!precise && (o->statistics_from || o->statistics_data || o->statistics_samples ||
                    o->statistics_split != LKS_SPLIT_TRAIN))
-    return lks_fail(LKS_ERR_USAGE, "statistics are recomputed from samples only when statistics is precise");
+    return lks_fail(LKS_ERR_USAGE,
+                    "statistics-from, statistics-split and statistics-samples are for statistics = precise");
   if (o->statistics_samples == 1)
     return lks_fail(LKS_ERR_USAGE,
                     "statistics-samples = 1: a variance takes at least 2 samples; 0 takes all");
