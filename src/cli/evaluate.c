@@ -167,7 +167,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                   .samples = s.samples,
                                   .repeat = s.repeat,
                                   .input_from = given(s.input_from)};
-  lks_evaluation result;
+  lks_evaluation result = {0};
   lks_evaluator *evaluator = NULL;
   lks_dataset *data = NULL;
   status = lks_evaluator_create_all(&evaluator, comm, arguments.argument[0], &options);

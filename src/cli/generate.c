@@ -23,8 +23,10 @@ typedef struct settings {
 static const lks_option option[] = {
     {"output", "FILE", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, NULL, "dataset to be written"},
     {"force", NULL, LKS_OPTION_SWITCH, AT(force), "off", NULL, 0, 0, NULL, "replace a file that is there"},
-    {"train", "N", LKS_OPTION_SIZE, AT(train), "1000", NULL, 1, 1e9, NULL, "training samples; of cats 4000 if not said"},
-    {"test", "N", LKS_OPTION_SIZE, AT(test), "200", NULL, 1, 1e9, NULL, "test samples; of cats 1000 if not said"},
+    {"train", "N", LKS_OPTION_SIZE, AT(train), "1000", NULL, 1, 1e9, NULL,
+     "training samples; of cats 4000 if not said"},
+    {"test", "N", LKS_OPTION_SIZE, AT(test), "200", NULL, 1, 1e9, NULL,
+     "test samples; of cats 1000 if not said"},
     {"seed", "N", LKS_OPTION_SEED, AT(seed), "1", NULL, 0, 0, NULL, "seed of all that is drawn by chance"},
     {"sheet", "FILE.png", LKS_OPTION_TEXT, AT(sheet), "", NULL, 0, 0, NULL,
      "contact sheet to be written too: pictures of each class; replaced if it is there"},

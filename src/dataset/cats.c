@@ -121,7 +121,7 @@ static void draw_background(picture *p, const lks_cats_options *options, lks_spl
     *end[i] = options->light ? draw_colour(&d, 0, 0.25, 0.6, 1) : draw_colour(&d, 0, 0.9, 0.2, 1);
 }
 
-/* So that any stretch of numbers has its share. In millionths, for 0.29 is a little less than that in binary. */
+/* So that the first numbers have their share as well as all. In millionths, for 0.29 is less in binary. */
 static bool is_black(double share, size_t number)
 {
   const uint64_t part = (uint64_t)(share * 1e6 + 0.5);
@@ -185,7 +185,8 @@ static colour pixel(const picture *p, size_t row, size_t column)
 {
   colour sum = {{0, 0, 0}};
   for (int k = 0; k < FINE * FINE; k++) {
-    const double x = (double)column + (k % FINE + 0.5) / FINE, y = (double)row + (k / FINE + 0.5) / FINE;
+    const int down = k / FINE, right = k % FINE;
+    const double x = (double)column + (right + 0.5) / FINE, y = (double)row + (down + 0.5) / FINE;
     const colour *front = on_head(p, x, y);
     const colour c = front ? *front : behind(p, x, y);
     for (int i = 0; i < 3; i++) sum.rgb[i] += c.rgb[i] / (FINE * FINE);

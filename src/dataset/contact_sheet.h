@@ -15,12 +15,12 @@ typedef struct lks_contact_sheet {
   const uint32_t *frame; /* [count] 0xRRGGBB, or NULL: white, which is no frame; borrowed */
 } lks_contact_sheet;
 
-/** Local. Writes it as PNG; small pictures are enlarged by whole numbers. LKS_ERR_USAGE for pictures of other than 1
- * or 3 channels; errors as lks_file_write. */
+/** Local. Writes it as PNG; small pictures are enlarged by whole numbers. LKS_ERR_USAGE for pictures of other
+ * than 1 or 3 channels; errors as lks_file_write. */
 lks_status lks_contact_sheet_write(const char *path, const lks_contact_sheet *sheet);
 
-/** Local. The first pictures of each class of a split, those of a class in rows of their own; of the first 20 classes.
- * LKS_ERR_USAGE for features. */
+/** Local. The first pictures of each class of a split, those of a class in rows of their own; of the first 20
+ * classes. LKS_ERR_USAGE for features. */
 lks_status lks_contact_sheet_of_classes(const char *path, const lks_contents *contents, lks_split split);
 
 /** Local. The same of a dataset file, which is read and checked as a whole. */

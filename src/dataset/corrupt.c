@@ -10,7 +10,8 @@ enum { NOISE = 6 }; /* "layer" of the purpose, behind those of generate.c and ca
 
 static uint8_t byte_of(double value)
 {
-  return value < 0 ? 0 : value >= 255 ? 255 : (uint8_t)(value + 0.5);
+  const double raised = value + 0.5;
+  return raised < 0 ? 0 : raised >= 256 ? 255 : (uint8_t)raised;
 }
 
 static void contrast(uint8_t *pixel, const lks_layout *layout, double scale)

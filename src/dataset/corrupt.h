@@ -26,10 +26,10 @@ typedef struct lks_corruption {
   size_t labels;        /* must be the classes of the dataset */
 } lks_corruption;
 
-/** Local. Writes the dataset file `output` with the samples of `input`, changed. Its mean and standard deviation are,
- * as always, those of its own training split: a network that was trained before scales its inputs with those of its
- * checkpoint, and so sees the change. LKS_ERR_USAGE when the change is not for such samples; errors as
- * lks_dataset_load and lks_dataset_write. */
+/** Local. Writes the dataset file `output` with the samples of `input`, changed. Its mean and standard
+ * deviation are, as always, those of its own training split: a network that was trained before scales its
+ * inputs with those of its checkpoint, and so sees the change. LKS_ERR_USAGE when the change is not for such
+ * samples; errors as lks_dataset_load and lks_dataset_write. */
 lks_status lks_corrupt(const char *output, const char *input, const lks_corruption *corruption, bool force);
 
 #endif

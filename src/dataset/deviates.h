@@ -6,8 +6,8 @@
 
 #include "base/random.h"
 
-/* Numbers by chance for data that must be the same bits on any machine: of additions, multiplications, divisions and
- * square roots alone, which IEEE 754 rounds in one way; no function of libm. */
+/* Numbers by chance for data that must be the same bits on any machine: of additions, multiplications,
+ * divisions and square roots alone, which IEEE 754 rounds in one way; no function of libm. */
 
 /** Local. Sine and cosine of an angle counted in turns, 0 to 1; the error is below 1e-15. */
 void lks_turn(double *sine, double *cosine, double turns);

@@ -10,8 +10,8 @@
 lks_status lks_evaluate_loader_all(lks_evaluation *evaluation, lks_setup *setup, lks_loader *loader,
                                    lks_pass pass);
 
-/** Collective. The same; predictions [samples of the split] in/out, or NULL: this rank's shards write the class
- * with the largest logit at each of their samples' places. */
+/** Collective. The same; predictions [samples of the split] in/out, or NULL: this rank's shards write the
+ * class with the largest logit at each of their samples' places. */
 lks_status lks_evaluate_predicting_all(lks_evaluation *evaluation, int32_t *predictions, lks_setup *setup,
                                        lks_loader *loader, lks_pass pass);
 

@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-/* A trained network at rest. The network as trained recomputes statistics and answers by default; another one with
- * the same weights, whose normalization batch is the whole mini-batch, takes test mini-batches of other sizes. Both
- * have the microbatch of training, so that kernels have the same shape and a sample's bits don't depend on the
- * mini-batch it is in. */
+/* A trained network at rest. The network as trained recomputes statistics and answers by default; another one
+ * with the same weights, whose normalization batch is the whole mini-batch, takes test mini-batches of other
+ * sizes. Both have the microbatch of training, so that kernels have the same shape and a sample's bits don't
+ * depend on the mini-batch it is in. */
 struct lks_evaluator {
   lks_comm *comm;
   char *checkpoint, *cache;
@@ -238,9 +238,14 @@ static lks_status recompute_all(lks_evaluator *e, const job *j)
 /* Each sample is known to one rank, and -1 to the others. */
 static lks_status share_predictions_all(int32_t *predictions, lks_comm *comm, size_t count)
 {
-  int32_t *of_rank = lks_new(2 * count, sizeof *of_rank), *mine = of_rank + count;
+  int32_t *of_rank = lks_new(2 * count, sizeof *of_rank);
   lks_status status = lks_comm_agree_all(comm, of_rank ? LKS_OK : LKS_ERR_RANK);
-  if (!status) memcpy(mine, predictions, count * sizeof *mine);
+  if (status || !of_rank) {
+    lks_free(of_rank);
+    return status;
+  }
+  int32_t *mine = of_rank + count;
+  memcpy(mine, predictions, count * sizeof *mine);
   for (int rank = 0; rank < lks_comm_size(comm) && !status; rank++) {
     memcpy(of_rank, mine, count * sizeof *mine);
     status = lks_comm_broadcast_all(comm, of_rank, count * sizeof *of_rank, rank);

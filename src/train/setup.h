@@ -28,7 +28,8 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                                 const lks_setup_input *input);
 void lks_setup_destroy_all(lks_setup **setup);
 
-/** Local. scale, offset [channels] out: how a network's inputs are scaled with the mean and std of `input`. */
+/** Local. scale, offset [channels] out: how a network's inputs are scaled with the mean and std of `input`.
+ * */
 void lks_setup_scale(float *scale, float *offset, const lks_setup_input *input, bool normalize);
 
 /** Local. The part of a configuration that a network is made with; its strings are borrowed. threads: of a

@@ -13,8 +13,8 @@
 #include "support/naive_random.h"
 #include "train/setup.h"
 
-/* Evaluations of a checkpoint with other statistics, mini-batches, orders and inputs, against a network in double that
- * knows neither ranks nor microbatches; and the same bits however they are executed. */
+/* Evaluations of a checkpoint with other statistics, mini-batches, orders and inputs, against a network in
+ * double that knows neither ranks nor microbatches; and the same bits however they are executed. */
 
 enum {
   BATCH = 16,
@@ -280,7 +280,8 @@ static void test_statistics_of_any_mini_batch(lks_comm *comm)
   lks_assert_all(comm, ok);
 }
 
-/* A sample in company of its own copies: as alone, but for the order of sums; not as with running statistics. */
+/* A sample in company of its own copies: as alone, but for the order of sums; not as with running statistics.
+ * */
 static void test_copies_of_one_sample(lks_comm *comm)
 {
   bench b;

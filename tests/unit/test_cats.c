@@ -97,8 +97,8 @@ static void test_shares_are_exact(void **state)
   }
 }
 
-/* The same head on the same noise: what differs by the fur's colour is the head alone, and by the background all
- * else. The head has about the area that its axes give. */
+/* The same head on the same noise: what differs by the fur's colour is the head alone, and by the background
+ * all else. The head has about the area that its axes give. */
 static void test_shape_knows_no_colour(void **state)
 {
   (void)state;

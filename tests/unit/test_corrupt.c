@@ -69,9 +69,9 @@ static void expect_pixels(const lks_corruption *how, double (*value)(double x, d
     const lks_samples *old = &before.contents.split[split], *new = &after.contents.split[split];
     assert_memory_equal(old->label, new->label, old->count * sizeof *old->label);
     for (size_t i = 0; i < old->count * WIDTH; i++) {
+      const size_t first = i / WIDTH * WIDTH + i % 3;
       double mean = 0;
-      for (size_t p = 0; p < PIXELS; p++)
-        mean += old->pixels[i / WIDTH * WIDTH + 3 * p + i % 3] / (double)PIXELS;
+      for (size_t p = 0; p < PIXELS; p++) mean += old->pixels[first + 3 * p] / (double)PIXELS;
       const double x = old->pixels[i], exact = value(x, mean);
       const int got = new->pixels[i];
       const bool tie = fabs(exact + 0.5 - rint(exact + 0.5)) < 1e-9; /* means are rounded here and there */
