@@ -93,6 +93,18 @@ static lks_status log_step_all(lks_trainer *t, const lks_pass_result *result)
   return lks_comm_agree_all(t->comm, root ? lks_step_log_append(c->output, &row) : LKS_OK);
 }
 
+/* The passes of the probes are no training: their time is that of an evaluation. */
+static lks_status probe_step_all(lks_trainer *t, const lks_batch *batch, const lks_pass_result *result,
+                                 double lr)
+{
+  lks_profile_enter(&t->profile, LKS_PART_EVALUATION);
+  lks_network_profile(t->setup->network, NULL);
+  lks_status status = lks_probes_after_all(t->probes, batch, result, lr, t->state.step);
+  lks_network_profile(t->setup->network, &t->profile);
+  lks_profile_leave(&t->profile);
+  return status;
+}
+
 static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 {
   lks_pass_result result;
@@ -100,8 +112,11 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   lks_status status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch,
                                            &t->setup->scaling, (uint32_t)state->step, wants_to_stop(t));
   if (status) return status;
+  const double lr = t->lr[state->epoch_step];
+  const bool probed = lks_probes_due(t->probes, state->step + 1);
+  if (probed) lks_probes_before(t->probes);
   lks_profile_enter(&t->profile, LKS_PART_OPTIMIZER);
-  lks_optimizer_step(t->optimizer, t->lr[state->epoch_step]);
+  lks_optimizer_step(t->optimizer, lr);
   lks_profile_leave(&t->profile);
   lks_exact_sum_merge(state->loss_limbs, result.loss_limbs, 1);
   state->correct += result.correct;
@@ -113,7 +128,8 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   lks_progress_step(t->progress, state->step, batch->total, mean_loss);
   if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
-  return log_step_all(t, &result);
+  if (probed) status = probe_step_all(t, batch, &result, lr);
+  return status ? status : log_step_all(t, &result);
 }
 
 static bool is_due(const lks_trainer *t)
@@ -233,10 +249,17 @@ static lks_status reopen_tables_all(lks_trainer *t)
   return status ? status : lks_comm_broadcast_all(t->comm, &t->reached, sizeof t->reached, 0);
 }
 
+static lks_status begin_probes_all(lks_trainer *t)
+{
+  bool over = t->reached || t->state.epoch >= t->config.epochs;
+  return over || !t->probes ? LKS_OK : lks_probes_begin_all(t->probes, t->state.step);
+}
+
 static lks_status run_epochs_all(lks_trainer *t)
 {
   bool root = lks_comm_rank(t->comm) == 0;
   lks_status status = t->config.resume ? reopen_tables_all(t) : LKS_OK;
+  if (!status) status = begin_probes_all(t);
   if (root && !t->hooks.quiet)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
@@ -247,6 +270,7 @@ static lks_status run_epochs_all(lks_trainer *t)
     if (!status) status = whole ? finish_epoch_all(t) : finish_early_all(t);
   }
   if (!status && t->reached) say_reached(t);
+  if (!status) status = lks_probes_end_all(t->probes);
   lks_progress_destroy(&t->progress);
   return status;
 }

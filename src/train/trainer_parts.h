@@ -6,6 +6,7 @@
 #include "lockstep/trainer.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
+#include "train/probe.h"
 #include "train/progress.h"
 
 /* The inside of a training run, shared by trainer.c (the run) and trainer_prepare.c (what it stands on). */
@@ -21,6 +22,7 @@ typedef struct lks_trainer {
   lks_optimizer *optimizer;
   lks_loader *train, *test;
   lks_progress *progress; /* rank 0 */
+  lks_probes *probes;     /* NULL: none are asked for */
   lks_profile profile;
   lks_run_state state;
   double *lr;                   /* [steps of an epoch] */

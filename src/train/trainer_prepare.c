@@ -151,6 +151,9 @@ lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
   if (!status && resume)
     status = lks_checkpoint_load_all(t->comm, resume_from, t->setup->network, t->optimizer);
   if (!status && resume) status = lks_comm_agree_all(t->comm, check_place(t, resume_from));
+  if (!status)
+    status = lks_probes_create_all(&t->probes, t->comm, &t->config, t->setup, t->dataset,
+                                   lks_loader_samples(t->train));
   if (!status) lks_network_noise_restore(t->setup->network, t->state.noise, t->state.noises);
   if (!status) lks_network_profile(t->setup->network, &t->profile);
   return status;
@@ -198,6 +201,7 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
 
 void lks_trainer_release_all(lks_trainer *t)
 {
+  lks_probes_destroy(&t->probes);
   lks_loader_destroy(&t->train);
   lks_loader_destroy(&t->test);
   lks_selection_destroy(&t->selection);

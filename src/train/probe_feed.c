@@ -1,0 +1,117 @@
+#include "train/probe_feed.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/integers.h"
+
+lks_status lks_probe_feed_create(lks_probe_feed *feed, lks_comm *comm, const lks_setup *setup,
+                                 const lks_dataset *dataset, size_t batch_size)
+{
+  const lks_shape shape = lks_dataset_shape(dataset);
+  size_t first, room;
+  lks_network_shard(setup->network, batch_size, &first, &room);
+  *feed = (lks_probe_feed){.comm = comm,
+                           .setup = setup,
+                           .split = lks_dataset_split(dataset, LKS_SPLIT_TRAIN),
+                           .batch_size = batch_size,
+                           .sample_values = shape.height * shape.width * shape.channels};
+  room++; /* shards of smaller mini-batches are no larger, but none is of no size at all */
+  if (feed->split.pixels)
+    feed->pixels = lks_new(room * feed->sample_values, 1);
+  else
+    feed->features = lks_new(room * feed->sample_values, sizeof *feed->features);
+  feed->label = lks_new(room, sizeof *feed->label);
+  feed->sample = lks_new(room, sizeof *feed->sample);
+  return (feed->pixels || feed->features) && feed->label && feed->sample ? LKS_OK : LKS_ERR_RANK;
+}
+
+void lks_probe_feed_clear(lks_probe_feed *feed)
+{
+  lks_free(feed->pixels);
+  lks_free(feed->features);
+  lks_free(feed->label);
+  lks_free(feed->sample);
+  *feed = (lks_probe_feed){0};
+}
+
+lks_batch lks_probe_feed_batch(lks_probe_feed *feed, const uint32_t *sample, size_t total)
+{
+  const size_t values = feed->sample_values;
+  size_t first, count;
+  lks_network_shard(feed->setup->network, total, &first, &count);
+  for (size_t i = 0; i < count; i++) {
+    const size_t from = sample[first + i];
+    if (feed->pixels)
+      memcpy(feed->pixels + i * values, feed->split.pixels + from * values, values);
+    else
+      memcpy(feed->features + i * values, feed->split.features + from * values,
+             values * sizeof *feed->features);
+    feed->label[i] = feed->split.label[from];
+    feed->sample[i] = sample[first + i];
+  }
+  return (lks_batch){.samples = count,
+                     .total = total,
+                     .pixels = feed->pixels,
+                     .features = feed->features,
+                     .label = feed->label,
+                     .sample = feed->sample};
+}
+
+/* counts, begins [ranks]: work space of rank 0. */
+static lks_status gather_shards_all(float *all, const float *mine, size_t count, int *counts, int *begins,
+                                    lks_comm *comm)
+{
+  const int own = (int)count, size = lks_comm_size(comm);
+  const MPI_Comm handle = lks_comm_handle(comm);
+  int code = MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, handle);
+  for (int r = 0, at = 0; r < size && lks_comm_rank(comm) == 0; at += counts[r++]) begins[r] = at;
+  if (code == MPI_SUCCESS)
+    code = MPI_Gatherv(mine, own, MPI_FLOAT, all, counts, begins, MPI_FLOAT, 0, handle);
+  return code == MPI_SUCCESS
+             ? LKS_OK
+             : lks_fail(LKS_ERR_RANK, "a probe cannot bring its values together: MPI_Gatherv failed");
+}
+
+static lks_status pass_and_gather_all(float *values, lks_probe_feed *feed, const float *mine, size_t elements,
+                                      int *counts, lks_pass pass, uint32_t step, const uint32_t *sample,
+                                      size_t count)
+{
+  lks_network *network = feed->setup->network;
+  lks_status status = LKS_OK;
+  for (size_t begin = 0; begin < count && !status; begin += feed->batch_size) {
+    lks_pass_result result;
+    const lks_batch batch =
+        lks_probe_feed_batch(feed, sample + begin, lks_min(count - begin, feed->batch_size));
+    status = lks_network_pass_all(network, &result, pass, &batch, &feed->setup->scaling, step, false);
+    if (!status)
+      status = gather_shards_all(values ? values + begin * elements : NULL, mine, batch.samples * elements,
+                                 counts, counts + lks_comm_size(feed->comm), feed->comm);
+  }
+  return status;
+}
+
+lks_status lks_probe_feed_gather_all(float *values, lks_probe_feed *feed, const char *layer, lks_pass pass,
+                                     uint32_t step, const uint32_t *sample, size_t count)
+{
+  lks_network *network = feed->setup->network;
+  lks_shape shape = {0};
+  size_t first, room;
+  lks_status status = lks_network_tap_shape(&shape, network, layer, LKS_TAP_INPUT);
+  const size_t elements = shape.height * shape.width * shape.channels;
+  lks_network_shard(network, feed->batch_size, &first, &room);
+  if (!status && feed->batch_size * elements > INT_MAX)
+    status =
+        lks_fail(LKS_ERR_USAGE, "layer %.64s is too large to be probed: take a smaller batch-size", layer);
+  float *mine = status ? NULL : lks_new(room * elements + 1, sizeof *mine);
+  int *counts = lks_new(2 * (size_t)lks_comm_size(feed->comm), sizeof *counts);
+  if (!status && (!mine || !counts)) status = LKS_ERR_RANK;
+  if (!status) status = lks_network_tap(network, layer, LKS_TAP_INPUT, mine);
+  status = lks_comm_agree_all(feed->comm, status);
+  if (!status) status = pass_and_gather_all(values, feed, mine, elements, counts, pass, step, sample, count);
+  lks_network_taps_end(network);
+  lks_free(mine);
+  lks_free(counts);
+  return status;
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# What probes measure is the same at any rank and thread count and after an interruption, and changes no bit of the result.
+# usage: probes.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+printf 'dense 19\nbatchnorm\nrelu\ndropout 0.2\ndense 17\nbatchnorm\nrelu\ndense classes\n' >small.model
+# 4 steps an epoch, the last one of 15 samples, which is two microbatches
+small=("$LOCKSTEP_SOURCE/data/digits.h5" --train-samples 150 --model small.model --batch-size 45 --epochs 2 --noise
+  --progress none --crop 1)
+probes=(--probe "activations,drift,gradients,landscape" --probe-samples 70)
+tables='activations drift gradients landscape'
+
+same_tables() {
+  local table
+  for table in $tables; do
+    cmp "$1/probe-$table.csv" "$2/probe-$table.csv" >difference || complain "$2 has another probe-$table.csv than $1" difference
+  done
+}
+
+no_bit_changes() {
+  train plain 1 "${small[@]}" --threads 1
+  train one 1 "${small[@]}" "${probes[@]}" --threads 1
+  ended one 0
+  same plain one
+  cmp plain/noise.csv one/noise.csv >difference || complain "probes changed noise.csv" difference
+  train two 2 "${small[@]}" "${probes[@]}" --threads 2
+  same plain two
+  same_tables one two
+  train seven 7 "${small[@]}" "${probes[@]}" --threads 1 # a rank without samples in the last mini-batch of an epoch
+  same plain seven
+  same_tables one seven
+  compgen -G 'plain/probe-*' >/dev/null && complain "probes that nobody asked for"
+  train other 1 "${small[@]}" "${probes[@]}" --threads 1 --lr 0.2
+  ! cmp -s one/probe-drift.csv other/probe-drift.csv || complain "another learning rate has the same drift"
+}
+
+goes_on() {
+  train cut 3 "${small[@]}" "${probes[@]}" --checkpoint-every 3
+  ln -sf checkpoint-3.h5 cut/last.h5
+  run cut 1 train --resume --output cut
+  ended cut 0
+  same plain cut
+  same_tables one cut
+}
+
+frozen_weights_do_not_drift() {
+  train frozen 1 "${small[@]}" --probe drift,gradients --lr 0
+  [ "$(cut -d, -f2 frozen/probe-drift.csv | sort -u | tr '\n' ' ')" = " 0 drift " ] || complain "they do" frozen/probe-drift.csv
+  [ "$(awk -F, 'NR > 1 { print $3 + 0 }' frozen/probe-gradients.csv | sort -u)" = 0 ] || complain "their gradients shift" frozen/probe-gradients.csv
+}
+
+wrong_layers_are_named() {
+  train nowhere 2 "${small[@]}" --probe drift --probe-layer conv7
+  ended nowhere 2
+  says nowhere 'no convolution or dense layer of that name; its last one is dense3'
+  [ ! -e nowhere ] || complain "a folder for a run that did not begin"
+}
+
+no_bit_changes
+goes_on
+frozen_weights_do_not_drift
+wrong_layers_are_named
+finish
