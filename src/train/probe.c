@@ -85,7 +85,7 @@ lks_status lks_probes_create_all(lks_probes **probes, lks_comm *comm, const lks_
   lks_probes *p = *probes = lks_new(1, sizeof *p);
   lks_status status = LKS_ERR_RANK;
   if (p) {
-    *p = (lks_probes){.comm = comm, .config = config, .setup = setup, .dataset = dataset};
+    *p = (lks_probes){.comm = comm, .config = config, .setup = setup, .dataset = dataset, .trained = trained};
     status = make(p, trained);
   }
   status = lks_comm_agree_all(comm, status);

@@ -13,6 +13,7 @@ struct lks_probes {
   const lks_dataset *dataset;
   char layer[LKS_NAME_MAX]; /* whose input and weight gradient are looked at */
   lks_probe_feed feed;
+  size_t trained;           /* samples that the run learns from */
   lks_selection *selection; /* probe samples, of which activations and drift are measured */
 
   /* Activations and drift, on rank 0. */
