@@ -1,0 +1,127 @@
+#include "study/plan.h"
+
+#include <libgen.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+
+lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *study,
+                            const lks_study_options *options)
+{
+  if (strlen(options->directory) + strlen(study->name) + 2 > LKS_STUDY_FOLDER_MAX)
+    return lks_fail(LKS_ERR_USAGE, "%.60s...: too long for the folder of a study; take a shorter --output",
+                    options->directory);
+  snprintf(folder, LKS_STUDY_FOLDER_MAX, "%s/%s", options->directory, study->name);
+  return LKS_OK;
+}
+
+/* The program's own folder: where it was built, or installed. */
+static bool find_program(char path[LKS_TEXT_MAX])
+{
+  const ssize_t length = readlink("/proc/self/exe", path, LKS_TEXT_MAX - 1);
+  if (length <= 0) return false;
+  path[length] = '\0';
+  dirname(path);
+  return true;
+}
+
+lks_status lks_study_digits(char path[LKS_TEXT_MAX])
+{
+  static const char *const places[] = {"../data/digits.h5", "../share/lockstep/digits.h5"};
+  char program[LKS_TEXT_MAX], candidate[2 * LKS_TEXT_MAX];
+  strcpy(path, "data/digits.h5");
+  if (lks_file_exists(path)) return LKS_OK;
+  for (size_t i = 0; i < sizeof places / sizeof *places && find_program(program); i++) {
+    snprintf(candidate, sizeof candidate, "%s/%s", program, places[i]);
+    if (strlen(candidate) >= LKS_TEXT_MAX || !lks_file_exists(candidate)) continue;
+    strcpy(path, candidate);
+    return LKS_OK;
+  }
+  return lks_fail(LKS_ERR_USAGE, "there is no data/digits.h5 here nor beside the program; name a dataset: --data FILE");
+}
+
+/* Takes the next key=value of a list with commas; *text moves behind it. */
+static lks_status set_next(lks_config *config, const char **text)
+{
+  char word[LKS_TEXT_MAX];
+  const size_t length = strcspn(*text, ",");
+  snprintf(word, sizeof word, "%.*s", (int)length, *text);
+  *text += length + ((*text)[length] == ',');
+  char *value = strchr(word, '=');
+  if (value == NULL) return lks_fail(LKS_ERR_USAGE, "'%.80s' is not KEY=VALUE", word);
+  *value++ = '\0';
+  return lks_config_set(config, word, value);
+}
+
+static lks_status configure(lks_config *config, const lks_study_plan *plan, const char *settings)
+{
+  const lks_study_options *options = &plan->options;
+  lks_status status = LKS_OK;
+  lks_config_default(config);
+  strcpy(config->data, plan->data);
+  while (*settings != '\0' && !status) status = set_next(config, &settings);
+  if (options->epochs > 0) config->epochs = options->epochs;
+  config->threads = options->threads;
+  config->progress = options->progress;
+  config->max_time = options->max_time;
+  config->isa = options->isa;
+  return status ? status : lks_config_check(config);
+}
+
+lks_status lks_study_part_add(lks_comparison **comparison, lks_study_plan *plan, const char *name,
+                              const char *settings)
+{
+  *comparison = NULL;
+  if (plan->parts == LKS_STUDY_PARTS_MAX)
+    return lks_fail(LKS_ERR_USAGE, "a study has at most %d comparisons", LKS_STUDY_PARTS_MAX);
+  lks_comparison *part = lks_new(1, sizeof *part);
+  if (part == NULL) return LKS_ERR_RANK;
+  plan->part[plan->parts++] = part;
+  const bool first = name[0] == '\0';
+  snprintf(part->directory, sizeof part->directory, "%s%s%s", plan->folder, first ? "" : "/", name);
+  part->first_seed = plan->options.first_seed;
+  part->seeds = plan->options.seeds;
+  part->margin = LKS_MARGIN;
+  *comparison = part;
+  return configure(&part->base, plan, settings);
+}
+
+lks_status lks_study_arms_add(lks_comparison *comparison, const lks_study_plan *plan,
+                              const lks_study_arm *arms, size_t count)
+{
+  lks_status status = LKS_OK;
+  for (size_t i = 0; i < count && !status; i++)
+    status = lks_comparison_arm_add(comparison, arms[i].name, arms[i].settings, plan->ranks);
+  if (!status) comparison->reference = 0;
+  return status;
+}
+
+lks_status lks_study_plan_create(lks_study_plan **plan, const lks_study *study,
+                                 const lks_study_options *options, const char *folder, const char *data,
+                                 int ranks)
+{
+  lks_status status = LKS_OK;
+  lks_study_plan *made = *plan = lks_new(1, sizeof *made);
+  if (made == NULL) return LKS_ERR_RANK;
+  made->study = study;
+  made->options = *options;
+  made->ranks = ranks;
+  snprintf(made->data, sizeof made->data, "%s", data);
+  if (folder == NULL)
+    status = lks_study_folder(made->folder, study, options);
+  else
+    snprintf(made->folder, sizeof made->folder, "%s", folder);
+  if (!status) status = study->plan(made);
+  if (status) lks_study_plan_destroy(plan);
+  return status;
+}
+
+void lks_study_plan_destroy(lks_study_plan **plan)
+{
+  if (*plan == NULL) return;
+  for (size_t i = 0; i < (*plan)->parts; i++) lks_free((*plan)->part[i]);
+  lks_free(*plan);
+  *plan = NULL;
+}
