@@ -15,6 +15,7 @@ const lks_syntax *lks_corrupt_syntax(void);
 const lks_syntax *lks_info_syntax(void);
 const lks_syntax *lks_compare_syntax(void);
 const lks_syntax *lks_report_syntax(void);
+const lks_syntax *lks_study_syntax(void);
 const lks_syntax *lks_plan_syntax(void);
 const lks_syntax *lks_bench_syntax(void);
 
@@ -28,6 +29,7 @@ lks_status lks_corrupt_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv);
+lks_status lks_study_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv);
 lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv);
 

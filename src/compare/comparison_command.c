@@ -6,23 +6,9 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/printed.h"
+#include "base/shell_word.h"
 #include "compare/arm_settings.h"
 #include "compare/comparison.h"
-
-/** In quotes when the shell would not take it as it stands. */
-static void print_word(FILE *stream, const char *word)
-{
-  bool plain = *word != '\0';
-  for (const char *c = word; *c != '\0'; c++)
-    plain = plain && (isalnum((unsigned char)*c) || strchr("_./:,=+-@%", *c));
-  if (plain) {
-    fputs(word, stream);
-    return;
-  }
-  fputc('\'', stream);
-  for (const char *c = word; *c != '\0'; c++) fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stream);
-  fputc('\'', stream);
-}
 
 static lks_status print_arm(FILE *stream, const lks_comparison *comparison, const lks_arm *arm)
 {
@@ -38,7 +24,7 @@ static lks_status print_arm(FILE *stream, const lks_comparison *comparison, cons
   status = lks_printed_text(&text, &printed);
   if (status) return status;
   fputs(" --arm ", stream);
-  print_word(stream, text);
+  lks_shell_word_print(stream, text);
   lks_free(text);
   return LKS_OK;
 }
@@ -55,7 +41,7 @@ static lks_status print_arms(FILE *stream, const lks_comparison *comparison)
   }
   if (comparison->reference != lks_comparison_reference_default(comparison)) {
     fputs(" --reference ", stream);
-    print_word(stream, comparison->arm[comparison->reference].name);
+    lks_shell_word_print(stream, comparison->arm[comparison->reference].name);
   }
   return status;
 }
@@ -97,7 +83,7 @@ static void print_train_options(FILE *stream, const lks_comparison *comparison)
       fprintf(stream, " --%s%s", strcmp(value, "on") == 0 ? "" : "no-", option[i].name);
     } else {
       fprintf(stream, " --%s ", option[i].name);
-      print_word(stream, value);
+      lks_shell_word_print(stream, value);
     }
   }
 }
@@ -109,7 +95,7 @@ lks_status lks_comparison_command(char **text, const lks_comparison *comparison)
   lks_status status = lks_printed_begin(&printed);
   if (status) return status;
   fputs("lockstep compare ", printed.stream);
-  print_word(printed.stream, comparison->base.data);
+  lks_shell_word_print(printed.stream, comparison->base.data);
   status = print_arms(printed.stream, comparison);
   print_own_options(printed.stream, comparison);
   print_train_options(printed.stream, comparison);

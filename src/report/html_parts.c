@@ -73,6 +73,8 @@ static const char *const style =
     "tbody tr:last-child>*{border-bottom:0}\n"
     "th{background:var(--soft)}\n"
     "th:first-child{position:sticky;left:0;text-align:left;border-right:1px solid var(--line)}\n"
+    ".text th,.text td{white-space:normal;text-align:left;vertical-align:top;min-width:7rem}\n"
+    ".text th:first-child{position:static;min-width:9rem}\n"
     ".figures{columns:28rem;column-gap:1.5rem}\n"
     "figure{margin:0 0 1.5rem;border:1px solid var(--line);border-radius:.25rem;padding:.5rem}\n"
     "figure{break-inside:avoid}\n"

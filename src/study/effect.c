@@ -36,8 +36,8 @@ static void pair_of(double *first, double *second, const lks_effect *e, const lk
   const char *arm = e->reference != NULL ? e->reference : e->arm;
   const char *quantity = e->reference_quantity != NULL ? e->reference_quantity : e->quantity;
   *first = scale * lks_readings_value(readings, e->arm, seed, e->quantity);
-  *second = e->kind == LKS_EFFECT_VALUE ? e->against
-                                        : scale * lks_readings_value(readings, arm, seed, quantity);
+  *second =
+      e->kind == LKS_EFFECT_VALUE ? e->against : scale * lks_readings_value(readings, arm, seed, quantity);
   if (e->kind != LKS_EFFECT_RATIO) return;
   *first = log(*first);
   *second = log(*second);

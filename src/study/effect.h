@@ -9,8 +9,8 @@
 
 typedef enum lks_effect_kind {
   LKS_EFFECT_DIFFERENCE, /* of two readings of a seed */
-  LKS_EFFECT_RATIO,      /* first over second, both above 0; its mean and interval are those of the logarithms */
-  LKS_EFFECT_VALUE       /* a reading less a number that is known: `against` */
+  LKS_EFFECT_RATIO, /* first over second, both above 0; its mean and interval are those of the logarithms */
+  LKS_EFFECT_VALUE  /* a reading less a number that is known: `against` */
 } lks_effect_kind;
 
 /** An effect as a study declares it: what is compared with what. */
@@ -29,11 +29,11 @@ enum { LKS_EFFECT_SENTENCE = 200 };
 
 /** What the seeds say about it. */
 typedef struct lks_finding {
-  lks_paired pair;  /* in the printed unit; of logarithms for ratios */
-  double mean, low, high; /* as printed: of ratios the ratio itself */
-  size_t missing;   /* seeds without one of the two readings */
-  double p;         /* corrected for the number of effects of the study (Holm) */
-  lks_verdict verdict; /* BETTER: the first is larger, WORSE: it is smaller, beyond chance */
+  lks_paired pair;                    /* in the printed unit; of logarithms for ratios */
+  double mean, low, high;             /* as printed: of ratios the ratio itself */
+  size_t missing;                     /* seeds without one of the two readings */
+  double p;                           /* corrected for the number of effects of the study (Holm) */
+  lks_verdict verdict;                /* BETTER: the first is larger, WORSE: it is smaller, beyond chance */
   char sentence[LKS_EFFECT_SENTENCE]; /* "lower by 0.085 [0.060, 0.110]" */
 } lks_finding;
 

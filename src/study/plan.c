@@ -6,14 +6,15 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "compare/arm_settings.h"
 
 lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *study,
                             const lks_study_options *options)
 {
-  if (strlen(options->directory) + strlen(study->name) + 2 > LKS_STUDY_FOLDER_MAX)
+  if (strlen(options->directory) > LKS_STUDY_FOLDER_MAX - 40)
     return lks_fail(LKS_ERR_USAGE, "%.60s...: too long for the folder of a study; take a shorter --output",
                     options->directory);
-  snprintf(folder, LKS_STUDY_FOLDER_MAX, "%s/%s", options->directory, study->name);
+  snprintf(folder, LKS_STUDY_FOLDER_MAX, "%.*s/%.31s", LKS_STUDY_FOLDER_MAX - 40, options->directory, study->name);
   return LKS_OK;
 }
 
@@ -39,29 +40,28 @@ lks_status lks_study_digits(char path[LKS_TEXT_MAX])
     strcpy(path, candidate);
     return LKS_OK;
   }
-  return lks_fail(LKS_ERR_USAGE, "there is no data/digits.h5 here nor beside the program; name a dataset: --data FILE");
+  return lks_fail(LKS_ERR_USAGE,
+                  "there is no data/digits.h5 here nor beside the program; name a dataset: --data FILE");
 }
 
-/* Takes the next key=value of a list with commas; *text moves behind it. */
-static lks_status set_next(lks_config *config, const char **text)
+static lks_status set_all(lks_config *config, const char *settings)
 {
-  char word[LKS_TEXT_MAX];
-  const size_t length = strcspn(*text, ",");
-  snprintf(word, sizeof word, "%.*s", (int)length, *text);
-  *text += length + ((*text)[length] == ',');
-  char *value = strchr(word, '=');
-  if (value == NULL) return lks_fail(LKS_ERR_USAGE, "'%.80s' is not KEY=VALUE", word);
-  *value++ = '\0';
-  return lks_config_set(config, word, value);
+  bool more = true;
+  lks_status status = LKS_OK;
+  while (more && !status) {
+    char key[LKS_KEY_MAX], value[LKS_VALUE_MAX];
+    status = lks_arm_setting_next(&more, key, value, &settings);
+    if (more && !status) status = lks_config_set(config, key, value);
+  }
+  return status;
 }
 
 static lks_status configure(lks_config *config, const lks_study_plan *plan, const char *settings)
 {
   const lks_study_options *options = &plan->options;
-  lks_status status = LKS_OK;
   lks_config_default(config);
   strcpy(config->data, plan->data);
-  while (*settings != '\0' && !status) status = set_next(config, &settings);
+  const lks_status status = set_all(config, settings);
   if (options->epochs > 0) config->epochs = options->epochs;
   config->threads = options->threads;
   config->progress = options->progress;

@@ -9,6 +9,8 @@
 lks_status lks_study_plan_create(lks_study_plan **plan, const lks_study *study,
                                  const lks_study_options *options, const char *folder, const char *data,
                                  int ranks);
+/** Local. The same from what a study's folder says of itself. */
+lks_status lks_study_plan_of_folder(lks_study_plan **plan, const char *folder);
 void lks_study_plan_destroy(lks_study_plan **plan);
 
 /** Local. Where a study's files are: DIRECTORY/NAME. LKS_ERR_USAGE when that is too long. */

@@ -60,8 +60,7 @@ static lks_status take(void *user, char *const *field)
   double value;
   char *end;
   const uint64_t seed = strtoull(field[1], &end, 10);
-  if (field[1][0] == '\0' || *end != '\0')
-    return lks_fail(LKS_ERR_DATA, "'%.40s' is no seed", field[1]);
+  if (field[1][0] == '\0' || *end != '\0') return lks_fail(LKS_ERR_DATA, "'%.40s' is no seed", field[1]);
   const lks_status status = lks_number_read(&value, field[3]);
   return status ? status : lks_readings_add(user, field[0], seed, field[2], value);
 }

@@ -37,7 +37,7 @@ typedef struct lks_study_plan {
   const lks_study *study;
   lks_study_options options;
   char folder[LKS_STUDY_FOLDER_MAX]; /* DIRECTORY/NAME */
-  char data[LKS_TEXT_MAX];           /* dataset of the comparisons, unless a part's settings name another one */
+  char data[LKS_TEXT_MAX]; /* dataset of the comparisons, unless a part's settings name another one */
   int ranks;
   size_t parts;
   lks_comparison *part[LKS_STUDY_PARTS_MAX]; /* the first one in `folder`, others in folders in it; owned */
@@ -61,9 +61,9 @@ typedef struct lks_study_run {
   const lks_study_plan *plan;
   size_t part, arm, seed; /* seed from 0 */
   const char *arm_name;
-  lks_config config;                 /* its settings; its folder is config.output */
+  lks_config config;                  /* its settings; its folder is config.output */
   char checkpoint[LKS_TEXT_MAX + 16]; /* of its last step */
-  const lks_dataset *data;           /* of the part; NULL in `read` */
+  const lks_dataset *data;            /* of the part; NULL in `read` */
 } lks_study_run;
 
 /** Local. Adds a reading of this run. */
@@ -74,8 +74,8 @@ lks_status lks_study_read_off(lks_readings *readings, const lks_study_run *run, 
 typedef struct lks_study_outcome {
   const lks_study_plan *plan; /* borrowed; its comparisons as they are on disk */
   lks_readings readings;
-  size_t seeds, runs, finished, failed; /* failed: diverged */
-  char failures[LKS_TEXT_MAX];          /* "ARM seed 3, ARM seed 5" */
+  size_t seeds, runs, finished, failed;       /* failed: diverged */
+  char failures[LKS_TEXT_MAX];                /* "ARM seed 3, ARM seed 5" */
   lks_finding finding[LKS_STUDY_EFFECTS_MAX]; /* of the study's effects, in their order */
   int claim;                                  /* lks_claim */
   char verdict[1024];
@@ -83,7 +83,7 @@ typedef struct lks_study_outcome {
 
 /** What became of the lecture's sentence. */
 typedef enum lks_claim {
-  LKS_CLAIM_UNDECIDED,    /* these seeds do not tell */
+  LKS_CLAIM_UNDECIDED, /* these seeds do not tell */
   LKS_CLAIM_SHOWN,
   LKS_CLAIM_PARTLY,       /* one half of it, or less than it says */
   LKS_CLAIM_NOT_SHOWN,    /* no effect as large as would matter */
@@ -101,7 +101,7 @@ typedef struct lks_study_figure {
 /** A line of "published, and here". What stands here is a finding, or a mean over the seeds. */
 typedef struct lks_study_published {
   const char *what, *published, *source;
-  int effect;                /* its number, or -1 */
+  int effect;                 /* its number, or -1 */
   const char *arm, *quantity; /* or of this, times scale (0: 1), with a unit */
   double scale;
   const char *unit;

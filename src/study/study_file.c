@@ -69,15 +69,17 @@ static lks_status same(const lks_study_plan *plan)
   const lks_study *study;
   lks_status status = lks_study_file_read(&study, &there, plan->folder);
   if (!status && study != plan->study)
-    status = lks_fail(LKS_ERR_USAGE, "%s holds the study %s; take another --output", plan->folder, study->name);
+    status =
+        lks_fail(LKS_ERR_USAGE, "%s holds the study %s; take another --output", plan->folder, study->name);
   for (size_t i = 0; i < OPTIONS && !status; i++) {
     char before[LKS_VALUE_MAX], now[LKS_VALUE_MAX];
     lks_config_value_print(before, &there, &option[i]);
     lks_config_value_print(now, &plan->options, &option[i]);
     if (strcmp(before, now) != 0)
-      status = lks_fail(LKS_ERR_USAGE,
-                        "%s/study.ini has %s = %.200s, not %.200s; give the same options, or another --output",
-                        plan->folder, option[i].name, before, now);
+      status =
+          lks_fail(LKS_ERR_USAGE,
+                   "%s/study.ini has %s = %.200s, not %.200s; give the same options, or another --output",
+                   plan->folder, option[i].name, before, now);
   }
   return status;
 }
