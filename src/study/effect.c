@@ -116,9 +116,9 @@ static void print_decided(FILE *out, const lks_finding *f, const lks_effect *e)
     size.high = ratio ? 1 / f->low : -f->low;
   }
   const int digits = digits_of(&size);
+  const char *word = more ? (e->more != NULL ? e->more : "as large") : e->less != NULL ? e->less : "smaller";
   if (ratio)
-    fprintf(out, "%.*f times %s [%.*f, %.*f]", digits, size.mean, more ? "as large" : "smaller", digits,
-            size.low, digits, size.high);
+    fprintf(out, "%.*f times %s [%.*f, %.*f]", digits, size.mean, word, digits, size.low, digits, size.high);
   else
     fprintf(out, "%s by %.*f%s%s [%.*f, %.*f]", more ? "higher" : "lower", digits, size.mean,
             e->unit != NULL && e->unit[0] != '\0' ? " " : "", e->unit != NULL ? e->unit : "", digits,

@@ -1,6 +1,7 @@
 #ifndef LKS_STUDY_EFFECT_H
 #define LKS_STUDY_EFFECT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "statistics/statistics.h"
@@ -23,6 +24,8 @@ typedef struct lks_effect {
   double scale;     /* readings times this are printed; 0: 1; 100 makes points of shares */
   const char *unit; /* "points", or "" */
   double margin;    /* of equivalence, in what is printed; 0: none is asked for */
+  bool full;        /* of the long version alone */
+  const char *more, *less; /* of a ratio: "3 times MORE", "3 times LESS"; NULL: as large, smaller */
 } lks_effect;
 
 enum { LKS_EFFECT_SENTENCE = 200 };

@@ -34,14 +34,17 @@ static void print_verdict(FILE *out, const lks_study_outcome *outcome)
           outcome->seeds == 1 ? "" : "s", outcome->runs);
   lks_html_escape(out, outcome->plan->options.data[0] != '\0' ? outcome->plan->options.data : study->data);
   fputs(".</p>\n", out);
-  if (outcome->failed > 0) {
-    fprintf(out, "<p class=\"note\">%zu of %zu runs diverged: ", outcome->failed, outcome->runs);
+  if (outcome->failed > 0 && !study->failures_count) {
+    fprintf(
+        out,
+        "<p class=\"note\">%zu of %zu runs failed to learn, for they diverged or stayed where guesses are: ",
+        outcome->failed, outcome->runs);
     lks_html_escape(out, outcome->failures);
     fputs(".</p>\n", out);
   }
-  if (outcome->finished + outcome->failed < outcome->runs)
+  if (outcome->finished < outcome->runs)
     fprintf(out, "<p class=\"note\">%zu of %zu runs are finished; what follows stands on these.</p>\n",
-            outcome->finished + outcome->failed, outcome->runs);
+            outcome->finished, outcome->runs);
 }
 
 static lks_status print_figures(FILE *out, const lks_study_outcome *outcome, bool drawn)
@@ -66,32 +69,43 @@ static lks_status print_figures(FILE *out, const lks_study_outcome *outcome, boo
   return status;
 }
 
-static void print_findings(FILE *out, const lks_study_outcome *outcome)
+static void print_finding_table(FILE *out, const lks_study_plan *plan, const lks_finding *finding,
+                                const char *name)
 {
   static const char *const headings[] = {"Effect", "Difference, 95% interval", "p (Holm)", "Seeds"};
-  const lks_study *study = outcome->plan->study;
-  fputs("<h2>What the seeds say</h2>\n", out);
-  fputs("<div class=\"text\">\n", out);
-  lks_html_table_begin(out, "effects", headings, 4);
-  for (size_t i = 0; i < study->effects; i++) {
+  fputs("<div class=\"words\">\n", out);
+  lks_html_table_begin(out, name, headings, 4);
+  for (size_t i = 0; i < lks_study_effects(plan); i++) {
     lks_cell p;
     char seeds[CELL_MAX];
-    lks_cell_print_p(p, outcome->finding[i].p);
-    snprintf(seeds, sizeof seeds, "%zu", outcome->finding[i].pair.count);
-    lks_html_table_row(out, study->effect[i].name);
-    lks_html_table_cell(out, outcome->finding[i].sentence);
+    lks_cell_print_p(p, finding[i].p);
+    snprintf(seeds, sizeof seeds, "%zu", finding[i].pair.count);
+    lks_html_table_row(out, plan->study->effect[i].name);
+    lks_html_table_cell(out, finding[i].sentence);
     lks_html_table_cell(out, p);
     lks_html_table_cell(out, seeds);
     lks_html_table_row_end(out);
   }
   lks_html_table_end(out);
   fputs("</div>\n", out);
+}
+
+static void print_findings(FILE *out, const lks_study_outcome *outcome)
+{
+  const lks_study *study = outcome->plan->study;
+  fputs("<h2>What the seeds say</h2>\n", out);
+  print_finding_table(out, outcome->plan, outcome->finding, "effects");
+  if (outcome->failed > 0 && !study->failures_count) {
+    fputs("<p>The same with the runs that failed to learn:</p>\n", out);
+    print_finding_table(out, outcome->plan, outcome->with_all, "effects with all runs");
+  }
   fputs(
-      "<details><summary>How the numbers are made</summary>\n<p>A reading of a run is a number with an arm and a "
-      "seed; all of them are in <code>readings.csv</code>. Losses and accuracies are medians of the last five "
-      "epochs, with the running statistics. Effects are paired by seed: mean and 95% interval of Student's t, p "
-      "corrected for the number of effects on this page (Holm). Ratios are compared by their logarithms. “No "
-      "difference” needs two one-sided tests against a margin, not a large p.</p></details>\n",
+      "<details><summary>How the numbers are made</summary>\n<p>"
+      "A reading of a run is a number with an arm and a seed; all of them are in <code>readings.csv</code>. "
+      "Losses and accuracies are medians of the last five epochs, with the running statistics. "
+      "Effects are paired by seed: mean and 95% interval of Student's t, p corrected for the number of effects on this page (Holm). "
+      "Ratios are compared by their logarithms. "
+      "“No difference” needs two one-sided tests against a margin, not a large p.</p></details>\n",
       out);
 }
 
@@ -143,7 +157,7 @@ static void print_published(FILE *out, const lks_study_outcome *outcome)
   const lks_study *study = outcome->plan->study;
   if (study->publisheds == 0) return;
   fputs("<h2>Published, and here</h2>\n", out);
-  fputs("<div class=\"text\">\n", out);
+  fputs("<div class=\"words\">\n", out);
   lks_html_table_begin(out, "published", headings, 4);
   for (size_t i = 0; i < study->publisheds; i++) {
     const lks_study_published *row = &study->published[i];

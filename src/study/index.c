@@ -55,7 +55,7 @@ static lks_status print_page(FILE *out, const char *directory)
       "<p>Each line is a study: networks trained with several seeds, effects paired by seed with 95% intervals. The "
       "sentence leads to its page.</p>\n",
       out);
-  fputs("<div class=\"text\">\n", out);
+  fputs("<div class=\"words\">\n", out);
   lks_html_table_begin(out, "claims", headings, 4);
   for (size_t i = 0; i < count && !status; i++) status = print_study(out, &shown, study[i], directory);
   lks_html_table_end(out);

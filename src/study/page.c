@@ -29,7 +29,7 @@ static void say(const lks_study_outcome *outcome)
 {
   const lks_study *study = outcome->plan->study;
   lks_say("%s: %s", lks_claim_word((lks_claim)outcome->claim), outcome->verdict);
-  for (size_t i = 0; i < study->effects; i++)
+  for (size_t i = 0; i < lks_study_effects(outcome->plan); i++)
     lks_say("  %s: %s", study->effect[i].name, outcome->finding[i].sentence);
   lks_say("page: %s/report.html", outcome->plan->folder);
 }

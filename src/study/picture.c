@@ -165,7 +165,7 @@ static bool print_line_data(FILE *data, const lks_picture *p, const lks_picture_
 
 static void print_x_axis(FILE *script, const lks_picture *p, lks_range x)
 {
-  const lks_range wide = {x.low / 1.15, x.high * 1.15};
+  const lks_range wide = {x.low / 1.3, x.high * 1.3};
   fprintf(script, "set logscale x%s\n", p->octaves ? " 2" : "");
   if (p->octaves)
     lks_range_print_octaves(script, "x", wide);
@@ -197,8 +197,10 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
   print_mark(script, p, false);
   lks_plot_draw(script, p->name);
   for (size_t i = 0; i < lines; i++) {
-    fprintf(script, "%sdata index %zu using 1:2:3:4 with yerrorlines ls %zu title ",
-            i == 0 ? "plot " : ", \\\n  ", i, i + 1);
+    const double aside =
+        pow(1.03, (double)i - ((double)lines - 1) / 2); /* bars of two lines do not hide each other */
+    fprintf(script, "%sdata index %zu using ($1*%.4f):2:3:4 with yerrorlines ls %zu title ",
+            i == 0 ? "plot " : ", \\\n  ", i, aside, i + 1);
     lks_plot_text(script, line[i].label);
   }
   if (p->mark_label != NULL) {

@@ -14,7 +14,8 @@ lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *
   if (strlen(options->directory) > LKS_STUDY_FOLDER_MAX - 40)
     return lks_fail(LKS_ERR_USAGE, "%.60s...: too long for the folder of a study; take a shorter --output",
                     options->directory);
-  snprintf(folder, LKS_STUDY_FOLDER_MAX, "%.*s/%.31s", LKS_STUDY_FOLDER_MAX - 40, options->directory, study->name);
+  snprintf(folder, LKS_STUDY_FOLDER_MAX, "%.*s/%.31s", LKS_STUDY_FOLDER_MAX - 40, options->directory,
+           study->name);
   return LKS_OK;
 }
 

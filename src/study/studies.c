@@ -7,6 +7,7 @@
 
 /* In the order of the lecture: `study list`, the page of all claims and `study all` follow it. */
 static const lks_study *const studies[] = {
+    &lks_study_speed,
     &lks_study_regularization,
     &lks_study_placement,
 };

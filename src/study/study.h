@@ -74,12 +74,18 @@ lks_status lks_study_read_off(lks_readings *readings, const lks_study_run *run, 
 typedef struct lks_study_outcome {
   const lks_study_plan *plan; /* borrowed; its comparisons as they are on disk */
   lks_readings readings;
-  size_t seeds, runs, finished, failed;       /* failed: diverged */
-  char failures[LKS_TEXT_MAX];                /* "ARM seed 3, ARM seed 5" */
-  lks_finding finding[LKS_STUDY_EFFECTS_MAX]; /* of the study's effects, in their order */
-  int claim;                                  /* lks_claim */
+  size_t seeds, runs, finished;
+  size_t failed; /* of the finished ones: to learn, for they diverged or stayed where guesses are */
+  char failures[LKS_TEXT_MAX]; /* "ARM seed 3, ARM seed 5" */
+  lks_finding
+      finding[LKS_STUDY_EFFECTS_MAX]; /* of the study's effects, in their order, without failed runs */
+  lks_finding with_all[LKS_STUDY_EFFECTS_MAX]; /* the same with them, where there are any */
+  int claim;                                   /* lks_claim */
   char verdict[1024];
 } lks_study_outcome;
+
+/** Local. The effects of this version of a study: those of the long one stand last. */
+size_t lks_study_effects(const lks_study_plan *plan);
 
 /** What became of the lecture's sentence. */
 typedef enum lks_claim {
@@ -124,6 +130,7 @@ struct lks_study {
   const char *question; /* what is measured, in one or two sentences */
   const char *time;     /* of the quick version on two cores: "about a minute" */
   const char *data;     /* what it learns from when no --data is given, in words */
+  bool failures_count;  /* that runs fail to learn is an answer of this study, and no accident */
 
   /** Local (rank 0), or NULL. Makes what the comparisons need that is not there yet, as a generated dataset in the
    * plan's folder. */

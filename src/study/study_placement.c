@@ -10,10 +10,10 @@ static const lks_study_arm arms[] = {
 static lks_status plan(lks_study_plan *p)
 {
   lks_comparison *c;
-  lks_status status =
-      lks_study_part_add(&c, p, "",
-                         p->options.full ? "model=mlp3,batch-size=64,epochs=60,warmup=1,lr=0.1,checkpoint-every=100000"
-                                         : "model=mlp3,batch-size=64,epochs=30,warmup=1,lr=0.1,checkpoint-every=100000");
+  lks_status status = lks_study_part_add(
+      &c, p, "",
+      p->options.full ? "model=mlp3,batch-size=64,epochs=60,warmup=1,lr=0.1,checkpoint-every=100000"
+                      : "model=mlp3,batch-size=64,epochs=30,warmup=1,lr=0.1,checkpoint-every=100000");
   return status ? status : lks_study_arms_add(c, p, arms, sizeof arms / sizeof *arms);
 }
 

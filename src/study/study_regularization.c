@@ -28,7 +28,7 @@ static lks_status plan(lks_study_plan *p)
   return status ? status : lks_study_arms_add(c, p, arms, sizeof arms / sizeof *arms);
 }
 
-enum { NOISE, TRAINING, BATCH, GROUP_ALONE, NORM, DROPOUT, BOTH, DECAY, ACCURACY };
+enum { NOISE, TRAINING, BATCH, BATCH_ALONE, GROUP_ALONE, NORM, DROPOUT, BOTH, DECAY, ACCURACY };
 
 static const lks_effect effects[] = {
     [NOISE] = {.name = "Test loss, groups of 16 instead of the whole mini-batch of 256",
@@ -46,6 +46,11 @@ static const lks_effect effects[] = {
                .quantity = "test_loss",
                .reference = "256 whole",
                .margin = 0.01},
+    [BATCH_ALONE] = {.name = "Test loss, mini-batches of 64 instead of 256, groups of 64 in both",
+                     .arm = "64 whole",
+                     .quantity = "test_loss",
+                     .reference = "256 in groups of 64",
+                     .margin = 0.01},
     [GROUP_ALONE] = {.name = "Test loss, mini-batches of 16 instead of 256, groups of 16 in both",
                      .arm = "16 whole",
                      .quantity = "test_loss",
@@ -117,6 +122,10 @@ static lks_claim judge(FILE *out, const lks_study_outcome *o)
         out,
         " A larger mini-batch regularizes less: the test loss with mini-batches of 16 is %s than with 256.",
         batch->sentence);
+  if (lks_finding_less(&o->finding[BATCH_ALONE]))
+    fprintf(out,
+            " That is not its statistics alone: with groups of 64 in both, mini-batches of 64 make it %s.",
+            o->finding[BATCH_ALONE].sentence);
   print_other_methods(out, o);
   return claim;
 }
@@ -137,7 +146,7 @@ static bool print_losses(FILE *data, FILE *script, const void *context)
   };
   const lks_picture picture = {.outcome = context,
                                .name = "losses",
-                               .title = "Smaller normalization batches regularize: lower test loss",
+                               .title = "Test loss by mini-batch and normalization batch",
                                .note = "the mini-batch, and the groups that share mean and variance",
                                .across = "test loss (lower is better)"};
   return lks_picture_rows(data, script, &picture, row, sizeof row / sizeof *row);
@@ -155,7 +164,7 @@ static bool print_groups(FILE *data, FILE *script, const void *context)
       {"mini-batch 256", large, 3}, {"mini-batch 64", middle, 2}, {"mini-batch 16", small, 1}};
   const lks_picture picture = {.outcome = context,
                                .name = "groups",
-                               .title = "It is the group that shares mean and variance, or the mini-batch?",
+                               .title = "Is it the mini-batch, or the samples that share mean and variance?",
                                .up = "test loss",
                                .across = "samples that share mean and variance",
                                .octaves = true};

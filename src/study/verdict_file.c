@@ -70,10 +70,11 @@ static void print_verdict(FILE *out, const lks_study_outcome *outcome, const cha
   lks_json_text(&json, "verdict", outcome->verdict);
   lks_json_print(&json, "seeds", "%zu", outcome->seeds);
   lks_json_print(&json, "runs", "%zu", outcome->runs);
-  lks_json_print(&json, "diverged", "%zu", outcome->failed);
+  lks_json_print(&json, "failed", "%zu", outcome->failed);
   lks_json_text(&json, "command", command);
   lks_json_open(&json, "effects", '[');
-  for (size_t i = 0; i < study->effects; i++) print_effect(&json, &study->effect[i], &outcome->finding[i]);
+  for (size_t i = 0; i < lks_study_effects(outcome->plan); i++)
+    print_effect(&json, &study->effect[i], &outcome->finding[i]);
   lks_json_close(&json);
   lks_json_close(&json);
 }
