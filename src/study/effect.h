@@ -21,10 +21,10 @@ typedef struct lks_effect {
   const char *arm, *quantity;
   const char *reference, *reference_quantity; /* NULL: the same arm, the same quantity */
   double against;
-  double scale;     /* readings times this are printed; 0: 1; 100 makes points of shares */
-  const char *unit; /* "points", or "" */
-  double margin;    /* of equivalence, in what is printed; 0: none is asked for */
-  bool full;        /* of the long version alone */
+  double scale;            /* readings times this are printed; 0: 1; 100 makes points of shares */
+  const char *unit;        /* "points", or "" */
+  double margin;           /* of equivalence, in what is printed; 0: none is asked for */
+  bool full;               /* of the long version alone */
   const char *more, *less; /* of a ratio: "3 times MORE", "3 times LESS"; NULL: as large, smaller */
 } lks_effect;
 

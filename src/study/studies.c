@@ -10,6 +10,7 @@ static const lks_study *const studies[] = {
     &lks_study_speed,
     &lks_study_regularization,
     &lks_study_placement,
+    &lks_study_inference,
 };
 enum { STUDIES = sizeof studies / sizeof *studies };
 

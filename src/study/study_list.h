@@ -8,5 +8,6 @@
 extern const lks_study lks_study_speed;
 extern const lks_study lks_study_regularization;
 extern const lks_study lks_study_placement;
+extern const lks_study lks_study_inference;
 
 #endif

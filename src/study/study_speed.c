@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "study/picture.h"
 #include "study/study_list.h"
 #include "train/step_log.h"
@@ -76,11 +77,20 @@ static double budget_of(const lks_config *config)
   return (double)(config->epochs * ((config->train_samples + config->batch_size - 1) / config->batch_size));
 }
 
+/* A run that diverged before the first row has none. */
+static bool has_log(const lks_study_run *run)
+{
+  char path[LKS_TEXT_MAX + 16];
+  snprintf(path, sizeof path, "%s/steps.csv", run->config.output);
+  return lks_file_exists(path);
+}
+
 static lks_status read_steps(lks_readings *readings, const lks_study_run *run)
 {
   lks_step_row *row = NULL;
   size_t count = 0, step = 0;
-  lks_status status = lks_step_log_read(&row, &count, run->config.output);
+  lks_status status = LKS_OK;
+  if (has_log(run)) status = lks_step_log_read(&row, &count, run->config.output);
   if (status) return status;
   const bool reached = lks_step_log_reached(&step, row, count, target);
   for (size_t i = 0; i < count && !status; i++)
