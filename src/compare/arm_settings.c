@@ -10,25 +10,27 @@
 /* Keys that are not an arm's own, and why. */
 static const struct {
   const char *key, *why;
+  bool counts; /* it changes bits of the result, for all arms */
 } not_own[] = {
-    {"seed", "the arms are paired by seed; --seed is the first one of all arms"},
-    {"output", "the runs lie in the comparison's directory"},
-    {"resume", "an interrupted run is continued by itself"},
-    {"keep", "a comparison keeps the newest checkpoint of each run"},
-    {"noise", "a comparison measures it in each run"},
-    {"cache", "where samples lie changes no result; give it for all arms"},
-    {"threads", "threads change no result; give them for all arms"},
-    {"checkpoint-every", "checkpoints change no result; give it for all arms"},
-    {"progress", "it is shown for the whole comparison"},
-    {"max-time", "it is the time of the whole job"},
-    {"stop-margin", "it is that of the whole job"},
-    {"stall-limit", "it is that of the whole job"},
+    {"seed", "the arms are paired by seed; --seed is the first one of all arms", false},
+    {"isa", "a process computes with one instruction set; give it for all arms", true},
+    {"output", "the runs lie in the comparison's directory", false},
+    {"resume", "an interrupted run is continued by itself", false},
+    {"keep", "a comparison keeps the newest checkpoint of each run", false},
+    {"noise", "a comparison measures it in each run", false},
+    {"cache", "where samples lie changes no result; give it for all arms", false},
+    {"threads", "threads change no result; give them for all arms", false},
+    {"checkpoint-every", "checkpoints change no result; give it for all arms", false},
+    {"progress", "it is shown for the whole comparison", false},
+    {"max-time", "it is the time of the whole job", false},
+    {"stop-margin", "it is that of the whole job", false},
+    {"stall-limit", "it is that of the whole job", false},
 };
 
-bool lks_setting_is_common(const char *key)
+bool lks_setting_is_of_job(const char *key)
 {
   for (size_t i = 0; i < sizeof not_own / sizeof *not_own; i++)
-    if (strcmp(key, not_own[i].key) == 0) return true;
+    if (strcmp(key, not_own[i].key) == 0) return !not_own[i].counts;
   return false;
 }
 

@@ -32,8 +32,8 @@ lks_status lks_arm_settings_apply(lks_config *config, bool *own_rate, const char
 lks_status lks_arm_settings_print(char settings[LKS_TEXT_MAX], const lks_config *config,
                                   const lks_config *base, bool own_rate);
 
-/** Local. Whether a key cannot be an arm's own: the seed, and what only says how the whole job is executed. */
-bool lks_setting_is_common(const char *key);
+/** Local. Whether a key is the seed, or says only how the whole job is executed. */
+bool lks_setting_is_of_job(const char *key);
 
 /** Local. 0 again if that is what the microbatch of checked settings comes from. */
 size_t lks_given_microbatch(const lks_config *config);

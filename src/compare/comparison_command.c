@@ -62,7 +62,7 @@ static void print_own_options(FILE *stream, const lks_comparison *comparison)
 
 static bool is_said_elsewhere(const lks_comparison *comparison, const char *name)
 {
-  return lks_setting_is_common(name) || strcmp(name, "data") == 0 || strcmp(name, "bn") == 0 ||
+  return lks_setting_is_of_job(name) || strcmp(name, "data") == 0 || strcmp(name, "bn") == 0 ||
          (comparison->rates > 0 && strcmp(name, "lr") == 0);
 }
 

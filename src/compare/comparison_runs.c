@@ -340,8 +340,8 @@ static void announce(const driver *d)
   char model[LKS_VALUE_MAX], data[LKS_VALUE_MAX], epochs[LKS_VALUE_MAX], batch[LKS_VALUE_MAX];
   print_common(model, c, "model", "several models");
   print_common(data, c, "data", "several datasets");
-  print_common(epochs, c, "epochs", "different");
-  print_common(batch, c, "batch-size", "different");
+  print_common(epochs, c, "epochs", "different numbers of");
+  print_common(batch, c, "batch-size", "as each arm says");
   lks_say("compare  %zu arms x %zu seeds of %s on %s: %s epochs, batch size %s", c->arms, c->seeds, model,
           data, epochs, batch);
   lks_say("in       %s; what is finished there is not run again", c->directory);

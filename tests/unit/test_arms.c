@@ -127,6 +127,7 @@ static void test_bad_settings(void **state)
       {"x", "output=a", "output cannot be set"},
       {"x", "resume=on", "resume cannot be set"},
       {"x", "threads=2", "threads change no result"},
+      {"x", "isa=sse41", "isa cannot be set in an arm: a process computes with one"},
       {"x", "nesterov=on,momentum=0", "arm x: nesterov needs"},
       {"first", "", "the arm first stands there twice"},
       {"a-b", "", "the same folder a-b; rename one"},
@@ -305,7 +306,9 @@ static bool try_arm(lks_comparison *c, const char *name)
   expected.microbatch = lks_given_microbatch(&c->base);
   for (size_t i = 0, given = 0; i < count; i++) {
     char value[LKS_VALUE_MAX];
-    if (draw(6) > 0 || lks_setting_is_common(option[i].name) || !is_text_or_number(&option[i])) continue;
+    if (draw(6) > 0 || strcmp(option[i].name, "isa") == 0 || lks_setting_is_of_job(option[i].name) ||
+        !is_text_or_number(&option[i]))
+      continue;
     draw_value(value, &option[i]);
     good = lks_config_set(&expected, option[i].name, value) == LKS_OK && good;
     fprintf(stream, "%s%s = ", given++ > 0 ? " , " : "", option[i].name);
@@ -400,12 +403,13 @@ static void test_command(void **state)
   (void)state;
   lks_comparison c = without_arms();
   c.first_seed = 7;
+  c.base.isa = LKS_ISA_CHOICE_AVX2;
   add(&c, "base", "");
   add(&c, "it is", "model=\"it's, here\",lr=0.1");
   add(&c, "rank:4", "bn=rank:4");
   assert_command(
       &c,
-      "lockstep compare digits.h5 --arm base: --arm 'it is:model=\"it'\\''s, here\",lr=0.1' --arm '\"rank:4\":bn=rank:4' --seeds 5 --seed 7 --epochs 7 -o DIR");
+      "lockstep compare digits.h5 --arm base: --arm 'it is:model=\"it'\\''s, here\",lr=0.1' --arm '\"rank:4\":bn=rank:4' --seeds 5 --seed 7 --epochs 7 --isa avx2 -o DIR");
   c.reference = 1;
   c.base.bn = (lks_norm){LKS_NORM_SIZE, 32}; /* out of a file: no option of the command says it */
   c.arms = 0;
@@ -414,7 +418,7 @@ static void test_command(void **state)
   c.reference = 0;
   assert_command(
       &c,
-      "lockstep compare digits.h5 --arm base:bn=32 --arm whole: --reference base --seeds 5 --seed 7 --epochs 7 -o DIR");
+      "lockstep compare digits.h5 --arm base:bn=32 --arm whole: --reference base --seeds 5 --seed 7 --epochs 7 --isa avx2 -o DIR");
 }
 
 static void refuse(const lks_comparison *other, const char *part)
