@@ -55,11 +55,11 @@ const lks_syntax *lks_compare_syntax(void)
       "Trains every arm with every seed, paired, and reports the differences.",
       "All runs go to the directory --output. "
       "The same command goes on where it was interrupted; more --seeds, and more arms behind the others, may be added later.\n\n"
-      "An arm is named and then says in what it differs, with any key of the configuration but seed and what is the whole job's:\n"
-      "  lockstep compare digits.h5 -o DIR --model mlp --arm plain:bn=none --arm bn: --arm 'fast bn:lr=0.5,epochs=5'\n"
-      "NAME: alone is an arm with the settings of all runs. "
-      "A value with a comma stands in quotation marks, 'a:model=\"x, y.model\"'. "
-      "In the file of --config an arm is a section [Arm NAME] with lines key = value. "
+      "An arm has a name, and then the settings in which it differs from those of all runs: any but the seed and what belongs to the whole job. For example\n\n"
+      "  lockstep compare d.h5 -o DIR --arm plain:bn=none --arm bn: --arm fast:lr=0.5\n\n"
+      "where 'bn:' has the settings of all runs. "
+      "A value with a comma stands in quotation marks, as in 'a:model=\"x, y.model\"'. "
+      "In the file of --config an arm is a section [Arm NAME] of lines `key = value`. "
       "--bn sync,32 is short for --arm sync:bn=sync --arm 32:bn=32.",
       option,
       0,

@@ -18,8 +18,9 @@ lks_status lks_comparison_part_parse(lks_comparison_part *part, const lks_compar
                                      const char *text);
 
 /** Collective; comparison and part equal on all ranks. Trains what is not finished yet: runs that were
- * interrupted continue, finished ones are left alone. A run that diverges does not stop the others:
- * LKS_ERR_DIVERGED at the end names the first. LKS_STOPPED after a request to stop. */
+ * interrupted continue, finished ones are left alone. A run that diverges does not stop the others; it is written
+ * down (result.ini) and not tried again, and LKS_ERR_DIVERGED at the end names the first, then as later. Datasets
+ * and models of all arms are looked at before the first run. LKS_STOPPED after a request to stop. */
 lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
                                     const lks_comparison_part *part);
 
