@@ -96,13 +96,14 @@ if [ "${1:-}" = --measure ]; then
 fi
 
 "$LOCKSTEP" generate -o data.h5 --shape 16x16x3 --train 715 --test 61 >/dev/null
-run=(data.h5 --model resnet8 --crop 1 --batch-size 64 --epochs 2 --threads 1)
+run=(data.h5 --model resnet8 --crop 1 --batch-size 64 --threads 1)
+short=("${run[@]}" --epochs 2)
 export OMPI_MCA_mpi_yield_when_idle=1
-"$LOCKSTEP" train "${run[@]}" --output here >here.out 2>&1
+"$LOCKSTEP" train "${short[@]}" --output here >here.out 2>&1
 for hosts in 2 4; do # two of which make one cache of samples, and four of which make one each
   host_file "$hosts" 2
   if [ "$hosts" -eq 2 ]; then cache=cache; else cache=/tmp/cache; fi
-  limited 100 /mnt/project/jobs/hosts.sh "hosts.$hosts" train "${run[@]}" --output "hosts-$hosts" --cache "$cache" \
+  limited 100 /mnt/project/jobs/hosts.sh "hosts.$hosts" train "${short[@]}" --output "hosts-$hosts" --cache "$cache" \
     >"hosts-$hosts.out" 2>&1 || true
   grep -q "$((2 * hosts)) ranks on $hosts hosts" "hosts-$hosts.out" || complain "not $hosts hosts" "hosts-$hosts.out"
   same_fingerprint here.out "hosts-$hosts.out"
@@ -111,7 +112,7 @@ made=$(find cache n?/tmp/cache -name '*.samples' | wc -l)
 [ "$made" -eq 5 ] || complain "$made caches of samples instead of one for two hosts and one on each of four"
 
 # Started, continued, and done: the same line each time.
-line=(hosts.2 train "${run[@]}" --output again --resume)
+line=(hosts.2 train "${short[@]}" --output again --resume)
 code=0
 limited 100 /mnt/project/jobs/hosts.sh "${line[@]}" --max-time 0.01 >again-1.out 2>&1 || code=$?
 [ "$code" -eq 75 ] || complain "a run that stops ends with $code instead of 75" again-1.out

@@ -6,6 +6,8 @@
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 make_long_run
+one_epoch=("${long_run[@]}")
+replaced one_epoch --epochs 1
 
 # in_job COMMAND...: with the environment of task 3 of an array, restarted once.
 in_job() {
@@ -23,33 +25,37 @@ export LOCKSTEP_SQUEUE=$folder/bin/squeue
 job_is_recorded() {
   local line='Slurm 17, task 3 of array 12, restart 1, nodes n\[1-2\]; rank.* 0.* on .*, processors [0-9]'
   squeue_says UNLIMITED
-  in_job train recorded 2 "${long_run[@]}" --epochs 1
+  in_job train recorded 2 "${one_epoch[@]}"
   ended recorded 0
   says recorded "^job      $line"
   [ "$(wc -l <"$folder/calls")" -eq 1 ] || complain "squeue was called other than once"
   run info 0 info recorded/last.h5
   says info "written by     $line"
-  train alone 2 "${long_run[@]}" --epochs 1
+  train alone 2 "${one_epoch[@]}"
   says alone '^job      no batch job; rank'
   same recorded alone
 }
 
 wrong_starts_are_warned_of() {
+  local threads=("${one_epoch[@]}")
   squeue_says UNLIMITED
-  in_job train singleton 0 "${long_run[@]}" --epochs 1
+  in_job train singleton 0 "${one_epoch[@]}"
   says singleton 'Slurm has 2 tasks, but this is a run of 1 rank;'
   ! grep -q 'Slurm has' recorded.err || complain "a start as it should be is warned of" recorded.err
-  train crowded 2 "${long_run[@]}" --epochs 1 --threads "$(nproc)"
+  replaced threads --threads "$(nproc)"
+  train crowded 2 "${threads[@]}"
   [ "$(nproc)" -eq 1 ] || says crowded "2 ranks x $(nproc) threads on"
-  train bound 1 "${long_run[@]}" --epochs 1 --threads 1024
+  replaced threads --threads 1024
+  train bound 1 "${threads[@]}"
   says bound '1024 threads share the'
 }
 
 # stops NAME ARGUMENT...: the run stops by itself, and ends as if it had not.
 stops() {
-  local name=$1
+  local name=$1 many=("${long_run[@]}")
   shift
-  in_job "$@" train "$name" 2 "${long_run[@]}" --epochs 500 --stop-margin 60
+  replaced many --epochs 500
+  in_job "$@" train "$name" 2 "${many[@]}" --stop-margin 60
   ended "$name" 75
   says "$name" '^time     stops by itself in '
   [ "$(newest_step "$name")" -gt 0 ] || complain "$name left no checkpoint"
@@ -60,7 +66,7 @@ time_limit_is_kept() {
   stops squeue
   stops variable end_in 2
   squeue_says 0:02 30
-  in_job train slow 2 "${long_run[@]}" --epochs 1
+  in_job train slow 2 "${one_epoch[@]}"
   ended slow 0
   same slow alone
 }

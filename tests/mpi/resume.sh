@@ -32,8 +32,9 @@ killed_and_resumed_on_other_ranks() {
 # The process is frozen while its newest checkpoint is read. It may be past the point where the step under way asks for
 # signals: then the next step is the last one.
 signal_ends_the_step() {
-  local pid frozen_at last
-  train signalled 0 "${long_run[@]}" --checkpoint-every 1 &
+  local pid frozen_at last each_step=("${long_run[@]}")
+  replaced each_step --checkpoint-every 1
+  train signalled 0 "${each_step[@]}" &
   wait_for signalled/checkpoint-5.h5
   pid=$(ranks_of signalled)
   kill -STOP "$pid"
@@ -93,15 +94,17 @@ due_where_an_epoch_ends() {
 
 never_overwritten() {
   contents_of whole >before
-  train refused 2 "${long_run[@]}" --output whole
+  run refused 2 train "${long_run[@]}" --output whole
   ended refused 2
   says refused "whole already holds a run"
   run other 2 train --resume --output whole --lr 0.3
   ended other 2
   says other "has lr = "
   unchanged whole
-  run first 1 train "${long_run[@]}" --epochs 0
-  run second 1 train "${long_run[@]}" --epochs 0
+  local none=("${long_run[@]}")
+  replaced none --epochs 0
+  run first 1 train "${none[@]}"
+  run second 1 train "${none[@]}"
   [ "$(echo runs/*/last.h5)" = "runs/dropout-bnsync-seed1-2/last.h5 runs/dropout-bnsync-seed1/last.h5" ] ||
     complain "two runs without --output have no folders of their own" first.err second.err
 }

@@ -7,10 +7,11 @@ source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 run data 0 generate -o data.h5 --shape 8x8x3 --train 203 --test 61
 sed 's/^dense classes/leakyrelu 0.1\ndropout 0.3\n&/' "$LOCKSTEP_SOURCE/data/models/resnet8.model" >dropout.model
-common=(data.h5 --batch-size 64 --epochs 2 --lr 0.05)
+common=(data.h5 --batch-size 64 --epochs 2)
+usual=("${common[@]}" --lr 0.05)
 declare -A arguments=(
-  [cnn]="--model cnn --label-smoothing 0.1"
-  [resnet8]="--model dropout.model --crop 1 --flip --nesterov"
+  [cnn]="--model cnn --lr 0.05 --label-smoothing 0.1"
+  [resnet8]="--model dropout.model --lr 0.05 --crop 1 --flip --nesterov"
   [mlp]="--model mlp --optimizer adamw --lr 0.003 --weight-decay 0.05"
 )
 modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
@@ -54,22 +55,22 @@ fi
 # Gradients summed inside nodes of two or three ranks first.
 for size in 4 6; do
   for node in 2 3; do
-    LOCKSTEP_NODE_RANKS=$node start "node-$size-$node" "$size" "${common[@]}" --model resnet8 --bn sync
+    LOCKSTEP_NODE_RANKS=$node start "node-$size-$node" "$size" "${usual[@]}" --model resnet8 --bn sync
   done
 done
-start node-1 1 "${common[@]}" --model resnet8 --bn sync
+start node-1 1 "${usual[@]}" --model resnet8 --bn sync
 
 # Controls: that the bits can differ, and that rank:R is what `rank` does on R ranks.
-even=("${common[@]}" --train-samples 192)
-start rank-2 2 "${common[@]}" --bn rank
-start rank-4 4 "${common[@]}" --bn rank
-start rank:4 1 "${common[@]}" --bn rank:4
+even=("${usual[@]}" --train-samples 192)
+start rank-2 2 "${usual[@]}" --bn rank
+start rank-4 4 "${usual[@]}" --bn rank
+start rank:4 1 "${usual[@]}" --bn rank:4
 start even-rank-4 4 "${even[@]}" --bn rank
 start even-16 1 "${even[@]}" --bn 16
 start even-sync 1 "${even[@]}" --bn sync
-start seed-1 1 "${common[@]}" --seed 1
-start seed-2 1 "${common[@]}" --seed 2
-start mpi 3 "${common[@]}" --reduce mpi
+start seed-1 1 "${usual[@]}" --seed 1
+start seed-2 1 "${usual[@]}" --seed 2
+start mpi 3 "${usual[@]}" --reduce mpi
 wait
 
 for model in cnn resnet8 mlp; do

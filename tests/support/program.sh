@@ -184,6 +184,19 @@ make_long_run() {
   echo "a long run has $epochs epochs"
 }
 
+# replaced ARRAY OPTION VALUE: that array of arguments has the option with this value, where it stood or at its end.
+replaced() {
+  local -n words=$1
+  local i
+  for ((i = 0; i < ${#words[@]}; i++)); do
+    if [ "${words[i]}" = "$2" ]; then
+      words[i + 1]=$3
+      return
+    fi
+  done
+  words+=("$2" "$3")
+}
+
 # newest_step DIRECTORY: of the checkpoint that last.h5 leads to.
 newest_step() {
   readlink "$1/last.h5" | sed -n 's/^checkpoint-\([0-9]*\)\.h5$/\1/p'
