@@ -153,7 +153,7 @@ void lks_words_chance(char text[LKS_WORDS_MAX], const lks_chance *chance)
     return;
   }
   add(text,
-      ", or when it stayed at chance: in none of its last five epochs a test accuracy above %.2f%%, which guesses right with a probability of %.3f (the share of the largest class) exceed once in a thousand tests of %zu samples, and a training loss not below %.3f, 95%% of the entropy of the classes.",
-      100 * lks_chance_most(chance->test_samples, chance->share), chance->share, chance->test_samples,
-      LKS_CHANCE_LOSS * chance->entropy);
+      ", or when it stayed at chance: in none of its last five epochs a test accuracy above %.1f%%, and a training loss not below %.3f, 95%% of the entropy of the classes. The former is a sixth of the way from the share of the largest class, %.1f%%, to all right, or what guessing exceeds once in a thousand tests of %zu samples, if that is more: untrained networks are right more often than guesses.",
+      100 * lks_chance_bound(chance), LKS_CHANCE_LOSS * chance->entropy, 100 * chance->share,
+      chance->test_samples);
 }

@@ -47,12 +47,17 @@ double lks_chance_most(size_t samples, double share)
   return (double)right / (double)samples;
 }
 
+double lks_chance_bound(const lks_chance *chance)
+{
+  return fmax(lks_chance_most(chance->test_samples, chance->share), chance->share + (1 - chance->share) / 6);
+}
+
 bool lks_chance_explains(const lks_chance *chance, const double *accuracy, size_t count, double train_loss)
 {
   enum { LAST = 5 };
   if (chance->test_samples == 0 || count == 0) return false;
   if (train_loss < LKS_CHANCE_LOSS * chance->entropy) return false;
-  const double most = lks_chance_most(chance->test_samples, chance->share);
+  const double most = lks_chance_bound(chance);
   for (size_t i = count > LAST ? count - LAST : 0; i < count; i++)
     if (accuracy[i] > most * (1 + 1e-12)) return false;
   return true;

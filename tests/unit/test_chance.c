@@ -48,9 +48,11 @@ static void test_who_failed(void **state)
 {
   (void)state;
   const lks_chance digits = {360, 0.1, log(10)}, unknown = {0, 0, 0};
-  const double low[] = {0.9, 0.1, 0.1, 55. / 360, 0.11, 0.09}, once[] = {0.1, 0.1, 0.1, 56. / 360, 0.1};
-  assert_true(
-      lks_chance_explains(&digits, low, 6, log(10))); /* what was before the last five does not count */
+  const double low[] = {0.9, 0.1, 0.1, 0.199, 0.11, 0.09}, once[] = {0.1, 0.1, 0.1, 0.251, 0.1};
+  const lks_chance few = {10, 0.5, log(2)}; /* 9 of 10 is what guesses come to, above a sixth of the way */
+  const double lucky[] = {0.9, 0.8}, all[] = {1.0, 0.8};
+  assert_true(fabs(lks_chance_bound(&digits) - 0.25) < 1e-15 && lks_chance_bound(&few) == 0.9);
+  assert_true(lks_chance_explains(&few, lucky, 2, log(2)) && !lks_chance_explains(&few, all, 2, log(2)));
   assert_true(lks_chance_explains(&digits, low + 1, 2, 2.2));
   assert_false(lks_chance_explains(&digits, low, 5, log(10)));
   assert_false(lks_chance_explains(&digits, once, 5, log(10)));
