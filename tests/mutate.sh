@@ -50,6 +50,10 @@ tests_of() {
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
+    src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;
+    src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
+    src/dataset/corrupt.c) echo unit/corrupt ;;
+    src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/*) echo unit/trainer.* mpi/trainer.* mpi/setup mpi/run_directory mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
     *) fail "no tests are known for $1" ;;
