@@ -94,6 +94,26 @@ static void test_sheet(void **state)
   lks_free(rows);
 }
 
+/* Two classes, so that each has four rows of sixteen; the first pictures of each, in order. */
+static void test_rows_of_classes(void **state)
+{
+  (void)state;
+  static const uint8_t pixels[] = {10, 20, 30};
+  static const int32_t label[] = {1, 0, 1};
+  const lks_contents contents = {.layout = {{1, 1, 1}, false, 2, {3, 3}},
+                                 .split = {{3, pixels, NULL, label}, {3, pixels, NULL, label}}};
+  uint8_t *rows;
+  uint32_t height, width;
+  assert_int_equal(lks_contact_sheet_of_classes(path, &contents, LKS_SPLIT_TRAIN), LKS_OK);
+  take_apart(&rows, &height, &width);
+  const size_t step = 64 + 6 + 3, line = 3 * width + 1;
+  assert_true(height == 8 * step + 3 && width == 16 * step + 3);
+  const uint8_t *first = rows + 6 * line + 1 + 6 * 3, *second = first + 4 * step * line;
+  assert_true(first[0] == 20 && first[step * 3] == 255);
+  assert_true(second[0] == 10 && second[step * 3] == 30 && second[2 * step * 3] == 255);
+  lks_free(rows);
+}
+
 static void test_refuses_features(void **state)
 {
   (void)state;
@@ -111,6 +131,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_png),
       cmocka_unit_test(test_sheet),
+      cmocka_unit_test(test_rows_of_classes),
       cmocka_unit_test(test_refuses_features),
   };
   snprintf(path, sizeof path, "/tmp/lockstep-test-%d-sheet.png", (int)getpid());
