@@ -47,7 +47,7 @@ static lks_status choose_layer(lks_probes *p)
 static lks_status make_room_for_moments(lks_probes *p, size_t trained)
 {
   const size_t samples = lks_min(p->config->probe_samples, trained);
-  lks_status status = lks_selection_create(&p->selection, p->dataset, samples, 0);
+  lks_status status = lks_probe_choose(&p->selection, p->dataset, p->config, samples);
   if (status || lks_comm_rank(p->comm) != 0) return status;
   p->values = lks_new(samples * p->elements, sizeof *p->values);
   p->column = lks_new(samples * (p->elements / p->channels), sizeof *p->column);

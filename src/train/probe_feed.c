@@ -6,6 +6,16 @@
 #include "base/arena.h"
 #include "base/integers.h"
 
+/* What is held back of the run's samples leaves those that are wanted. */
+lks_status lks_probe_choose(lks_selection **selection, const lks_dataset *dataset, const lks_config *config,
+                            size_t count)
+{
+  const size_t all =
+      config->train_samples ? config->train_samples : lks_dataset_split(dataset, LKS_SPLIT_TRAIN).count;
+  const size_t trained = all - lks_min(all, config->holdout);
+  return lks_selection_create(selection, dataset, config->train_samples, all - lks_min(count, trained));
+}
+
 lks_status lks_probe_feed_create(lks_probe_feed *feed, lks_comm *comm, const lks_setup *setup,
                                  const lks_dataset *dataset, size_t batch_size)
 {

@@ -1,6 +1,7 @@
 #ifndef LKS_TRAIN_PROBE_FEED_H
 #define LKS_TRAIN_PROBE_FEED_H
 
+#include "lockstep/config.h"
 #include "lockstep/dataset.h"
 #include "train/setup.h"
 
@@ -16,6 +17,11 @@ typedef struct lks_probe_feed {
   int32_t *label;
   uint32_t *sample;
 } lks_probe_feed;
+
+/** Local. `count` of the samples that a run of this configuration trains on, in selection->train: the first ones of each class in
+ * proportion. All of them when it has no more. */
+lks_status lks_probe_choose(lks_selection **selection, const lks_dataset *dataset, const lks_config *config,
+                            size_t count);
 
 /** Local. setup, comm and dataset are borrowed; batch_size: of the network. */
 lks_status lks_probe_feed_create(lks_probe_feed *feed, lks_comm *comm, const lks_setup *setup,

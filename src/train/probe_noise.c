@@ -271,9 +271,9 @@ static lks_status create_setup_all(lks_noise_probe *p, lks_config *config, const
 static lks_status choose_samples(lks_noise_probe *p, const lks_probes *probes)
 {
   const size_t samples = lks_min(probes->trained, LKS_NOISE_POPULATION);
-  lks_status status = lks_selection_create(&p->population, probes->dataset, samples, 0);
+  lks_status status = lks_probe_choose(&p->population, probes->dataset, p->config, samples);
   if (!status)
-    status = lks_selection_create(&p->probe, probes->dataset, lks_min(samples, LKS_NOISE_PROBES), 0);
+    status = lks_probe_choose(&p->probe, probes->dataset, p->config, lks_min(samples, LKS_NOISE_PROBES));
   for (size_t m = LKS_NOISE_FIRST_SIZE; p->sizes < LKS_NOISE_SIZES_MAX && m <= samples; m *= 2)
     p->size[p->sizes++] = m;
   if (!status && !p->sizes)

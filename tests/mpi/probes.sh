@@ -50,6 +50,19 @@ frozen_weights_do_not_drift() {
   [ "$(awk -F, 'NR > 1 { print $3 + 0 }' frozen/probe-gradients.csv | sort -u)" = 0 ] || complain "their gradients shift" frozen/probe-gradients.csv
 }
 
+# Mini-batches of 8 to 128 of 150 samples; their company is drawn, so it is not the run's.
+noise_of_a_fixed_sample() {
+  train quiet 1 "${small[@]}" --threads 2 --probe noise --probe-draws 1000
+  ended quiet 0
+  same plain quiet
+  train quiet3 3 "${small[@]}" --threads 1 --probe noise --probe-draws 1000
+  cmp quiet/probe-noise.csv quiet3/probe-noise.csv >difference || complain "another rank count has another noise" difference
+  [ "$(wc -l <quiet/probe-noise.csv)" -eq 11 ] || complain "not 2 layers x 5 sizes" quiet/probe-noise.csv
+  train without 1 "${small[@]}" --probe noise --bn none
+  ended without 2
+  says without 'probe noise measures what batch norm does, and bn = none has none'
+}
+
 wrong_layers_are_named() {
   train nowhere 2 "${small[@]}" --probe drift --probe-layer conv7
   ended nowhere 2
@@ -60,5 +73,6 @@ wrong_layers_are_named() {
 no_bit_changes
 goes_on
 frozen_weights_do_not_drift
+noise_of_a_fixed_sample
 wrong_layers_are_named
 finish

@@ -67,7 +67,7 @@ static void create(scene *s, lks_comm *comm)
                                  lks_dataset_std(s->dataset)};
   lks_assert_ok_all(comm, lks_setup_create_all(&s->setup, comm, &s->config, &input));
   lks_assert_ok_all(comm, lks_probes_create_all(&s->probes, comm, &s->config, s->setup, s->dataset, 1437));
-  lks_status status = lks_selection_create(&s->selection, s->dataset, PROBES, 0);
+  lks_status status = lks_probe_choose(&s->selection, s->dataset, &s->config, PROBES);
   s->naive = naive_network_create(s->setup->model, s->setup->network, TRAIN);
   s->pixels = lks_new((size_t)TRAIN * 64, 1);
   lks_assert_ok_all(comm, status);
