@@ -6,6 +6,7 @@
 /* The studies, a file each: study_NAME.c. A new one also gets its line in studies.c. */
 
 extern const lks_study lks_study_speed;
+extern const lks_study lks_study_shift;
 extern const lks_study lks_study_regularization;
 extern const lks_study lks_study_placement;
 extern const lks_study lks_study_inference;
