@@ -134,6 +134,21 @@ void shape_add_gaps(shape_list *list)
       }
 }
 
+void shape_add_tens(shape_list *list)
+{
+  static const size_t images[][2] = {{3, 10}, {5, 6}, {6, 15}, {4, 15}, {7, 8}, {9, 9}, {12, 5}, {15, 16}};
+  for (size_t i = 0; i < 8; i++)
+    for (size_t turn = 0; turn < 6; turn++) {
+      shape s = square(1, 1 + (13 * i + 5 * turn) % 40, 1 + (7 * i + 11 * turn) % 40, 1, 1 + turn % 2);
+      s.type = LKS_BF16, s.y_type = turn % 3 ? LKS_BF16 : LKS_FP32;
+      s.window.samples = 1 + (i + turn) % 4;
+      s.window.in_height = images[i][0] * s.window.stride_height;
+      s.window.in_width = images[i][1] * s.window.stride_width;
+      set_out(&s.window);
+      add(list, &s);
+    }
+}
+
 /* What a shape is drawn from: one value of each axis. */
 typedef enum axis {
   KIND,

@@ -22,6 +22,8 @@ void shape_add_strided(shape_list *list);
 void shape_add_rows(shape_list *list);
 /** Kernels of one or two rows, in bf16, with strides that leave rows out. */
 void shape_add_gaps(shape_list *list);
+/** Kernels of 1x1, in bf16, most of them on images of a multiple of 30 pixels. */
+void shape_add_tens(shape_list *list);
 /** Images of a few columns under kernels that are as wide or wider. */
 void shape_add_narrow(shape_list *list);
 

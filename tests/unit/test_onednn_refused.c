@@ -87,6 +87,21 @@ static void test_strides_over_rows_are_refused(void **state)
   assert_false(refused(y, LKS_BF16, amx, &w));
 }
 
+static void test_sums_of_odd_channels_are_refused(void **state)
+{
+  (void)state;
+  const lks_task_kind y = LKS_TASK_CONV_FORWARD, dx = LKS_TASK_CONV_BACKWARD_DATA;
+  const char *name = "jit_bf16_1x1:avx512_core_bf16";
+  lks_window w = {13, 12, 10, 34, 6, 5, 21, 1, 1, 2, 2, 0, 0, 0, 0};
+  assert_true(refused(dx, LKS_BF16, name, &w));
+  assert_false(refused(y, LKS_BF16, name, &w));
+  assert_false(refused(dx, LKS_BF16, "jit_bf16:avx512_core_bf16", &w));
+  assert_false(refused(dx, LKS_FP32, "jit_1x1:avx512_core", &w));
+  w.in_channels = 33, w.out_channels = 22;
+  assert_false(refused(dx, LKS_BF16, name, &w));
+  assert_true(refused(y, LKS_BF16, name, &w));
+}
+
 static void test_a_layer_runs_on_another_implementation(void **state)
 {
   (void)state;
@@ -188,6 +203,7 @@ int main(void)
       cmocka_unit_test(test_strides_over_the_image_are_refused),
       cmocka_unit_test(test_one_column_is_refused),
       cmocka_unit_test(test_strides_over_rows_are_refused),
+      cmocka_unit_test(test_sums_of_odd_channels_are_refused),
       cmocka_unit_test(test_a_layer_runs_on_another_implementation),
       cmocka_unit_test(test_a_right_layer_has_no_faults),
       cmocka_unit_test(test_a_wrong_value_is_a_fault_of_its_pass),

@@ -207,6 +207,7 @@ static bool add_whole(shape_list *list)
   shape_add_narrow(list);
   shape_add_rows(list);
   shape_add_gaps(list);
+  shape_add_tens(list);
   shape_add_sample(list, 6000, seed);
   const size_t missed = shape_add_missing_pairs(list, seed);
   if (missed) printf("%zu pairs of parameters never meet in a convolution\n", missed);
@@ -218,6 +219,7 @@ static void add_quick(shape_list *list)
   shape_add_known_bad(list);
   shape_add_rows(list);
   shape_add_gaps(list);
+  shape_add_tens(list);
   shape_add_sample(list, 250, seed);
 }
 
