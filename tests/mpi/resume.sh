@@ -125,7 +125,9 @@ config_run_again() {
 }
 
 initial_checkpoint() {
-  train initial 2 "${long_run[@]}" --epochs 0
+  local none=("${long_run[@]}")
+  replaced none --epochs 0
+  train initial 2 "${none[@]}"
   ended initial 0
   [ "$(newest_step initial)" = 0 ] || complain "--epochs 0 wrote no checkpoint-0.h5"
   run initial 3 train --resume --output initial --epochs "$epochs"
