@@ -53,10 +53,7 @@ static void print_also(FILE *stream, const lks_table_row *row, const char *faile
 }
 
 static const char arms_heading[] =
-    "arm,normalization_batch,stands_for_ranks,seeds,paired_seeds,lr,train_loss,train_accuracy_percent,test_loss,test_accuracy_percent,test_accuracy_deviation_points,gap_points,precise_loss,precise_accuracy_percent,difference_points,difference_deviation_points,low_points,high_points,t,p,p_holm,p_sign_flip,p_equivalence,equivalent,sentence,"
-    "failed_seeds,failed,learned_seeds,learned_pairs,learned_train_loss,learned_test_loss,learned_test_accuracy_percent,learned_difference_points,learned_low_points,learned_high_points,learned_p,learned_p_holm,"
-    "loss_difference,loss_low,loss_high,loss_p,loss_p_holm,loss_p_sign_flip,learned_loss_difference,learned_loss_low,learned_loss_high,learned_loss_p,learned_loss_p_holm,loss_sentence,settings,"
-    "images_per_second,bn_share\n";
+    "arm,normalization_batch,stands_for_ranks,seeds,paired_seeds,lr,train_loss,train_accuracy_percent,test_loss,test_accuracy_percent,test_accuracy_deviation_points,gap_points,precise_loss,precise_accuracy_percent,difference_points,difference_deviation_points,low_points,high_points,t,p,p_holm,p_sign_flip,p_equivalence,equivalent,sentence,failed_seeds,failed,learned_seeds,learned_pairs,learned_train_loss,learned_test_loss,learned_test_accuracy_percent,learned_difference_points,learned_low_points,learned_high_points,learned_p,learned_p_holm,loss_difference,loss_low,loss_high,loss_p,loss_p_holm,loss_p_sign_flip,learned_loss_difference,learned_loss_low,learned_loss_high,learned_loss_p,learned_loss_p_holm,loss_sentence,settings,images_per_second,bn_share\n";
 
 static void print_arms(FILE *stream, const lks_table *table, const lks_results *results)
 {
