@@ -129,8 +129,8 @@ static void print_failed(FILE *script, const lks_forest *forest, const lks_table
   for (size_t i = 0; i < forest->rows; i++) {
     const lks_table_row *row = &table->row[forest->arm[i]];
     if (row->failed == 0) continue;
-    fprintf(script, "set label %zu '%zu of %zu failed to learn' at graph 0.99, first %zu.32 right front ",
-            401 + i, row->failed, row->seeds, forest->rows - i);
+    fprintf(script, "set label %zu '%zu of %zu failed to learn' at graph 0.99, first %zu%s right front ",
+            401 + i, row->failed, row->seeds, forest->rows - i, forest->summary[i].count > 0 ? ".32" : "");
     fprintf(script, "font ',13' tc rgb '#b03a00'\n");
   }
 }
