@@ -1,7 +1,7 @@
 # Part of the installation: tells the job scripts in data_folder where they and the program are.
 get_filename_component(home "${data_folder}/lockstep" ABSOLUTE BASE_DIR "${CMAKE_INSTALL_PREFIX}")
 get_filename_component(program "${program_folder}/lockstep" ABSOLUTE BASE_DIR "${CMAKE_INSTALL_PREFIX}")
-foreach(name compare.sbatch report.sbatch train.sbatch compare.sh hosts.sh)
+foreach(name compare.sbatch report.sbatch study.sbatch train.sbatch compare.sh hosts.sh)
   set(script "$ENV{DESTDIR}${home}/jobs/${name}")
   file(READ "${script}" text)
   string(REGEX REPLACE "([$](LOCKSTEP_HOME|home)/)?build/lockstep" "${program}" text "${text}")

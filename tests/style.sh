@@ -79,7 +79,7 @@ house() {
   public_headers | rule 'a public header'
   later_rooms | rule 'against the order of the rooms'
   find . -mindepth 1 -maxdepth 1 -not -name '.*' -printf '%f\n' |
-    rule 'top-level entry' '^(CMakeLists\.txt|README\.md|LICENSE|include|src|tests|jobs|data|build.*|runs)$'
+    rule 'top-level entry' '^(CMakeLists\.txt|README\.md|LICENSE|include|src|tests|jobs|data|build.*|runs|studies)$'
 }
 
 text() {

@@ -2,14 +2,15 @@
 
 #include "cli/commands.h"
 #include "report/report.h"
+#include "study/study.h"
 
 const lks_syntax *lks_report_syntax(void)
 {
   static const lks_syntax syntax = {
       "report",
       "DIR...",
-      "Makes table, plots and report.html of a comparison, as far as it is finished.",
-      "DIR is the --output of `lockstep compare`. Plots are drawn by gnuplot.",
+      "Makes table, plots and report.html of a comparison or a study, as far as it is finished.",
+      "DIR is the --output of `lockstep compare`, or the folder DIR/NAME of a study. Plots are drawn by gnuplot.",
       NULL,
       0,
       1,
@@ -22,6 +23,9 @@ lks_status lks_report_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_command_line_all(&arguments, comm, lks_report_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  for (int i = 0; i < arguments.count && !status; i++) status = lks_report(arguments.argument[i]);
+  for (int i = 0; i < arguments.count && !status; i++) {
+    const char *folder = arguments.argument[i];
+    status = lks_study_is_in(folder) ? lks_study_report(folder) : lks_report(folder);
+  }
   return status;
 }

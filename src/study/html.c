@@ -55,8 +55,8 @@ static lks_status print_figures(FILE *out, const lks_study_outcome *outcome, boo
   lks_status status = LKS_OK;
   if (!drawn) {
     fputs(
-        "<p class=\"note\">The pictures are not drawn, for there was no gnuplot. Install it (Debian: "
-        "<code>apt-get install gnuplot-nox</code>) and run <code>lockstep report</code> on this folder.</p>\n",
+        "<p class=\"note\">The pictures are not drawn, for there was no gnuplot. "
+        "Install it (Debian: <code>apt-get install gnuplot-nox</code>) and run <code>lockstep report</code> on this folder.</p>\n",
         out);
     return LKS_OK;
   }
@@ -238,8 +238,7 @@ static lks_status print_making(FILE *out, const lks_study_outcome *outcome)
       out);
   lks_html_escape(out, command);
   fputs(
-      "</pre>\n<p>Beside this page: <code>readings.csv</code> (every number), <code>verdict.json</code>, "
-      "<code>plots/</code> (data, scripts, SVG and PNG of the pictures), <code>runs/</code> (every run).</p>\n",
+      "</pre>\n<p>Beside this page: <code>readings.csv</code> (every number), <code>verdict.json</code>, <code>plots/</code> (data, scripts, SVG and PNG of the pictures), <code>runs/</code> (every run).</p>\n",
       out);
   lks_free(command);
   for (size_t i = 0; i < outcome->plan->parts && !status; i++) {

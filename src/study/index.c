@@ -52,8 +52,8 @@ static lks_status print_page(FILE *out, const char *directory)
   lks_status status = LKS_OK;
   lks_html_begin(out, "What is said of batch norm, tested");
   fputs(
-      "<p>Each line is a study: networks trained with several seeds, effects paired by seed with 95% intervals. The "
-      "sentence leads to its page.</p>\n",
+      "<p>Each line is a study: networks trained with several seeds, effects paired by seed with 95% intervals. "
+      "The sentence leads to its page.</p>\n",
       out);
   fputs("<div class=\"words\">\n", out);
   lks_html_table_begin(out, "claims", headings, 4);

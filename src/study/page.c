@@ -64,7 +64,8 @@ lks_status lks_study_plan_of_folder(lks_study_plan **plan, const char *folder)
   lks_study_options options;
   *plan = NULL;
   lks_status status = lks_study_file_read(&study, &options, folder);
-  return status ? status : lks_study_plan_create(plan, study, &options, folder, options.data, 1);
+  const char *data = options.data[0] != '\0' ? options.data : "digits"; /* comparison.ini has the path */
+  return status ? status : lks_study_plan_create(plan, study, &options, folder, data, 1);
 }
 
 lks_status lks_study_report(const char *folder)

@@ -125,10 +125,10 @@ bool lks_picture_rows(FILE *data, FILE *script, const lks_picture *p, const lks_
   print_value_axis(script, p, "x", x);
   print_mark(script, p, true);
   lks_plot_draw(script, p->name);
-  fprintf(script,
-          "plot data index 1 using 4:2 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
-          "  data index 0 using 4:2:5:6 with xerrorbars pt 7 ps 0.9 lw 2.5 lc rgb '#0072b2' title "
-          "'mean, 95%% interval'");
+  fprintf(
+      script,
+      "plot data index 1 using 4:2 with points pt 7 ps 0.4 lc rgb '#707070' title 'one seed', \\\n"
+      "  data index 0 using 4:2:5:6 with xerrorbars pt 7 ps 0.9 lw 2.5 lc rgb '#0072b2' title 'mean, 95%% interval'");
   if (p->mark_label != NULL) {
     fputs(", \\\n  NaN with lines lc rgb '#000000' lw 1.5 dt (6,4) title ", script);
     lks_plot_text(script, p->mark_label);

@@ -1,6 +1,7 @@
 #include "study/plan.h"
 
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,12 +90,28 @@ lks_status lks_study_part_add(lks_comparison **comparison, lks_study_plan *plan,
   return configure(&part->base, plan, settings);
 }
 
+/* An arm with epochs of its own has no more of them than --epochs says. */
+static void limit_epochs(char out[LKS_TEXT_MAX], const char *settings, size_t epochs)
+{
+  static const char key[] = "epochs=";
+  const char *own = strstr(settings, key);
+  const size_t number = own != NULL ? strspn(own + sizeof key - 1, "0123456789") : 0;
+  if (own == NULL || epochs == 0 || strtoull(own + sizeof key - 1, NULL, 10) <= epochs)
+    snprintf(out, LKS_TEXT_MAX, "%s", settings);
+  else
+    snprintf(out, LKS_TEXT_MAX, "%.*s%zu%s", (int)(own - settings + sizeof key - 1), settings, epochs,
+             own + sizeof key - 1 + number);
+}
+
 lks_status lks_study_arms_add(lks_comparison *comparison, const lks_study_plan *plan,
                               const lks_study_arm *arms, size_t count)
 {
   lks_status status = LKS_OK;
-  for (size_t i = 0; i < count && !status; i++)
-    status = lks_comparison_arm_add(comparison, arms[i].name, arms[i].settings, plan->ranks);
+  for (size_t i = 0; i < count && !status; i++) {
+    char settings[LKS_TEXT_MAX];
+    limit_epochs(settings, arms[i].settings, plan->options.epochs);
+    status = lks_comparison_arm_add(comparison, arms[i].name, settings, plan->ranks);
+  }
   if (!status) comparison->reference = 0;
   return status;
 }

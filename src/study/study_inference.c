@@ -181,7 +181,7 @@ static const lks_effect effects[] = {
 static lks_claim judge(FILE *out, const lks_study_outcome *o)
 {
   const lks_finding *alone = &o->finding[ALONE], *averages = &o->finding[AVERAGES];
-  const bool equal = o->finding[BITS].verdict == LKS_VERDICT_SAME;
+  const bool equal = o->finding[BITS].mean == 0;
   lks_claim claim = LKS_CLAIM_UNDECIDED;
   if (lks_finding_more(alone)) {
     claim = equal ? LKS_CLAIM_SHOWN : LKS_CLAIM_PARTLY;
