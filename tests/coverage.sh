@@ -18,7 +18,7 @@ install_packages "${build_packages[@]}" procps gnuplot-nox
 folder=$root/build/coverage
 mkdir -p "$folder"
 find "$folder" -name '*.gcda' -delete
-build_tests "$folder" -DCMAKE_C_COMPILER=gcc -DLOCKSTEP_COVERAGE=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 '-DLOCKSTEP_MPI_TEST_SIZES=1;3'
+build_tests "$folder" all -DCMAKE_C_COMPILER=gcc -DLOCKSTEP_COVERAGE=ON -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 '-DLOCKSTEP_MPI_TEST_SIZES=1;3'
 find "$folder" -name '*.gcda' -delete # the program has written its manual pages
 
 # Of a file of counts that a killed process left half written gcov's library would complain among a program's own messages.

@@ -49,5 +49,5 @@ case ${1:-} in
 esac
 
 install_packages "${build_packages[@]}" procps gnuplot-nox # the tests look at processes and at plots
-build_tests "$build_folder"
+build_tests "$build_folder" all
 run_tests "$build_folder" "${selection[@]}" "$@"

@@ -38,9 +38,9 @@ end_tests() {
   pkill -TERM -P "$1" || true
 }
 
-# build_tests FOLDER [CMAKE OPTION]...
+# build_tests FOLDER TARGET [CMAKE OPTION]...
 build_tests() {
-  ended_with_us end_group build_into "$1" all "${@:2}"
+  ended_with_us end_group build_into "$@"
 }
 
 # skipped_parts FILE: "WHAT, WHY: TESTS" of all that did not run, by ctest's JUnit file: what tests say in lines "skipped: WHAT, WHY"
