@@ -54,6 +54,7 @@ tests_of() {
     src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
     src/dataset/corrupt.c) echo unit/corrupt ;;
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator ;;
+    src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/*) echo unit/trainer.* mpi/trainer.* mpi/setup mpi/run_directory mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
     *) fail "no tests are known for $1" ;;
@@ -83,7 +84,7 @@ done
 for number in "$sample" "$seed" "$jobs" "$least"; do
   [[ $number =~ ^[0-9]+$ ]] || fail "$number is not a number"
 done
-[ "${#prefixes[@]}" -gt 0 ] || prefixes=(src/sums src/kernels src/comm src/config src/model src/optim src/checkpoint src/train)
+[ "${#prefixes[@]}" -gt 0 ] || prefixes=(src/sums src/kernels src/comm src/config src/model src/optim src/checkpoint src/train src/dataset/loader.c)
 cd "$root"
 
 # All mutants, or a choice: numbers by Park and Miller, so that every awk makes the same choice.
