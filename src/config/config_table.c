@@ -118,7 +118,7 @@ static const lks_option table[] = {
     {"probe-every", "STEPS", LKS_OPTION_SIZE, AT(probe_every), "1", NULL, 1, MANY, "Measurements",
      "steps between two measurements of the probes"},
     {"probe-draws", "N", LKS_OPTION_SIZE, AT(probe_draws), "200000", NULL, 1000, 1e9, "Measurements",
-     "samples that probe noise draws for each size of mini-batch, of which it makes at least 300"},
+     "samples that probe noise draws for each size of mini-batch; it draws at least 300 mini-batches"},
 };
 _Static_assert(sizeof table / sizeof *table <= LKS_OPTIONS_MAX, "callers keep arrays of LKS_OPTIONS_MAX");
 
