@@ -2,6 +2,7 @@
 
 #include "base/integers.h"
 #include "base/printed.h"
+#include "base/wrapped.h"
 #include "report/table_parts.h"
 #include "report/words.h"
 
@@ -83,29 +84,10 @@ static void print_table(FILE *stream, const lks_table *table, const lks_comparis
   }
 }
 
-/* Words up to the end of the line; the lines that follow are indented. `at`: letters that stand there already. */
-static void print_wrapped(FILE *stream, const char *text, size_t at, size_t indent)
-{
-  bool first = true;
-  for (const char *word = text + strspn(text, " "); *word != '\0'; word += strspn(word, " ")) {
-    const size_t length = strcspn(word, " ");
-    if (!first && at + 1 + length > LINE_WIDTH) {
-      fprintf(stream, "\n%*s", (int)indent, "");
-      at = indent;
-      first = true;
-    }
-    fprintf(stream, "%s%.*s", first ? "" : " ", (int)length, word);
-    at += length + (first ? 0 : 1);
-    first = false;
-    word += length;
-  }
-  fputc('\n', stream);
-}
-
 static void print_item(FILE *stream, const char *what, const char *text)
 {
   fprintf(stream, "    %s: ", what);
-  print_wrapped(stream, text, 6 + strlen(what), 6);
+  lks_wrapped_print(stream, text, 6 + strlen(what), 6);
 }
 
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
@@ -117,7 +99,7 @@ static void print_sentences(FILE *stream, const lks_table *table, const lks_comp
     if (i == comparison->reference) continue;
     lks_words_arm(name, comparison, i);
     fputs("  ", stream);
-    print_wrapped(stream, name, 2, 6);
+    lks_wrapped_print(stream, name, 2, 6);
     print_item(stream, "test accuracy", row->accuracy.sentence);
     if (row->paired == 0) continue;
     print_item(stream, "test loss", row->loss.sentence);
@@ -135,7 +117,7 @@ static void print_rates(FILE *stream, const lks_table *table)
   fclose(text);
   rates[strcspn(rates, "\n")] = '\0';
   fputs("\nLearning rates, chosen on held-out training samples:\n  ", stream);
-  print_wrapped(stream, rates, 2, 2);
+  lks_wrapped_print(stream, rates, 2, 2);
 }
 
 lks_status lks_table_text(char **text, const lks_table *table, const lks_results *results)
@@ -153,7 +135,7 @@ lks_status lks_table_text(char **text, const lks_table *table, const lks_results
         printed.stream);
   lks_words_failures(failures, table, results);
   if (failures[0] != '\0') fputc('\n', printed.stream);
-  if (failures[0] != '\0') print_wrapped(printed.stream, failures, 0, 2);
+  if (failures[0] != '\0') lks_wrapped_print(printed.stream, failures, 0, 2);
   if (table->rows > 1) print_sentences(printed.stream, table, comparison);
   if (comparison->rates > 0) print_rates(printed.stream, table);
   if (runs < all) fprintf(printed.stream, "\n%zu of %zu runs are finished.\n", runs, all);

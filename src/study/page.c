@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/printed.h"
+#include "base/wrapped.h"
 #include "lockstep/status.h"
 #include "study/pages.h"
 #include "study/plan.h"
@@ -25,13 +27,33 @@ static lks_status draw(bool *drawn, const lks_study_outcome *outcome)
   return status;
 }
 
-static void say(const lks_study_outcome *outcome)
+static void print_summary(FILE *out, const lks_study_outcome *outcome)
 {
   const lks_study *study = outcome->plan->study;
-  lks_say("%s: %s", lks_claim_word((lks_claim)outcome->claim), outcome->verdict);
-  for (size_t i = 0; i < lks_study_effects(outcome->plan); i++)
-    lks_say("  %s: %s", study->effect[i].name, outcome->finding[i].sentence);
-  lks_say("page: %s/report.html", outcome->plan->folder);
+  const char *word = lks_claim_word((lks_claim)outcome->claim);
+  fprintf(out, "\n%s: ", word);
+  lks_wrapped_print(out, outcome->verdict, strlen(word) + 2, 2);
+  fputc('\n', out);
+  for (size_t i = 0; i < lks_study_effects(outcome->plan); i++) {
+    fputs("  ", out);
+    lks_wrapped_print(out, study->effect[i].name, 2, 2);
+    fputs("      ", out);
+    lks_wrapped_print(out, outcome->finding[i].sentence, 6, 6);
+  }
+  fprintf(out, "\npage: %s/report.html", outcome->plan->folder);
+}
+
+static lks_status say(const lks_study_outcome *outcome)
+{
+  char *text;
+  lks_printed printed;
+  lks_status status = lks_printed_begin(&printed);
+  if (status) return status;
+  print_summary(printed.stream, outcome);
+  status = lks_printed_text(&text, &printed);
+  if (!status) lks_say("%s", text);
+  lks_free(text);
+  return status;
 }
 
 static lks_status write_all(const lks_study_outcome *outcome)
@@ -43,8 +65,7 @@ static lks_status write_all(const lks_study_outcome *outcome)
   if (!status) status = draw(&drawn, outcome);
   if (!status) status = lks_study_html_write(outcome, drawn);
   if (!status) status = lks_study_verdict_write(outcome);
-  if (!status) say(outcome);
-  return status;
+  return status ? status : say(outcome);
 }
 
 lks_status lks_study_page(lks_study_plan *plan)

@@ -2,6 +2,7 @@
 
 #include "base/printed.h"
 #include "base/suggest.h"
+#include "base/wrapped.h"
 #include "study/study.h"
 #include "study/study_list.h"
 
@@ -31,24 +32,6 @@ lks_status lks_study_find(const lks_study **study, const char *name)
   return lks_fail(LKS_ERR_USAGE, "unknown study '%.100s'; `lockstep study list` says what there is", name);
 }
 
-/* Words, at most so many letters a line. */
-static void print_wrapped(FILE *out, const char *text, const char *indent, size_t letters)
-{
-  size_t used = letters + 1;
-  for (const char *word = text; *word != '\0'; word += strspn(word, " ")) {
-    const size_t length = strcspn(word, " ");
-    if (used + 1 + length > letters) {
-      fprintf(out, "%s%s%.*s", used > letters ? "" : "\n", indent, (int)length, word);
-      used = strlen(indent) + length;
-    } else {
-      fprintf(out, " %.*s", (int)length, word);
-      used += 1 + length;
-    }
-    word += length;
-  }
-  fputc('\n', out);
-}
-
 lks_status lks_studies_print(char **text)
 {
   lks_printed printed;
@@ -58,7 +41,8 @@ lks_status lks_studies_print(char **text)
   for (size_t i = 0; i < STUDIES; i++) {
     fprintf(printed.stream, "%s (%s on two cores; %s)\n", studies[i]->name, studies[i]->time,
             studies[i]->data);
-    print_wrapped(printed.stream, studies[i]->claim, "    ", 78);
+    fputs("    ", printed.stream);
+    lks_wrapped_print(printed.stream, studies[i]->claim, 4, 4);
   }
   return lks_printed_text(text, &printed);
 }
