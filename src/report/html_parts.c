@@ -79,7 +79,7 @@ static const char *const style =
     ".figures{columns:28rem;column-gap:1.5rem}\n"
     "figure{margin:0 0 1.5rem;border:1px solid var(--line);border-radius:.25rem;padding:.5rem}\n"
     "figure{break-inside:avoid}\n"
-    "figure svg{display:block;width:100%;height:auto}\n"
+    "figure svg,figure img{display:block;width:100%;height:auto}\n"
     "figcaption{font-size:.9rem;padding:.25rem .25rem 0}\n"
     "dt{font-weight:600}\n"
     "dd{margin:0 0 .5rem}\n"

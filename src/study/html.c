@@ -47,24 +47,63 @@ static void print_verdict(FILE *out, const lks_study_outcome *outcome)
             outcome->finished, outcome->runs);
 }
 
+/* Three bytes become four letters. */
+static void print_base64(FILE *out, const unsigned char *data, size_t bytes)
+{
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < bytes; i += 3) {
+    const size_t left = bytes - i;
+    const uint32_t word =
+        (uint32_t)data[i] << 16 | (uint32_t)(left > 1 ? data[i + 1] : 0) << 8 | (left > 2 ? data[i + 2] : 0);
+    fputc(letters[word >> 18], out);
+    fputc(letters[word >> 12 & 63], out);
+    fputc(left > 1 ? letters[word >> 6 & 63] : '=', out);
+    fputc(left > 2 ? letters[word & 63] : '=', out);
+  }
+}
+
+/* A picture that is no drawing, inside of the page as well. */
+static lks_status print_image(FILE *out, const char *folder, const lks_study_figure *figure)
+{
+  char path[LKS_TEXT_MAX + 64], *data = NULL;
+  size_t bytes = 0;
+  snprintf(path, sizeof path, "%s/%s.png", folder, figure->name);
+  if (!lks_file_exists(path)) return LKS_OK;
+  const lks_status status = lks_file_read(&data, &bytes, path);
+  if (status) return status;
+  fprintf(out, "<figure id=\"%s\">\n<img alt=\"", figure->name);
+  lks_html_escape(out, figure->title);
+  fputs("\" src=\"data:image/png;base64,", out);
+  print_base64(out, (const unsigned char *)data, bytes);
+  fputs("\">\n<figcaption><strong>", out);
+  lks_html_escape(out, figure->title);
+  fputs("</strong> ", out);
+  lks_html_escape(out, figure->reading);
+  fputs("</figcaption>\n</figure>\n", out);
+  lks_free(data);
+  return LKS_OK;
+}
+
 static lks_status print_figures(FILE *out, const lks_study_outcome *outcome, bool drawn)
 {
   const lks_study *study = outcome->plan->study;
   char folder[LKS_TEXT_MAX];
   size_t shown = 0;
   lks_status status = LKS_OK;
-  if (!drawn) {
+  if (!drawn)
     fputs(
         "<p class=\"note\">The pictures are not drawn, for there was no gnuplot. "
         "Install it (Debian: <code>apt-get install gnuplot-nox</code>) and run <code>lockstep report</code> on this folder.</p>\n",
         out);
-    return LKS_OK;
-  }
   snprintf(folder, sizeof folder, "%s/plots", outcome->plan->folder);
   lks_html_figures_begin(out);
-  for (size_t i = 0; i < study->figures && !status; i++)
-    status = lks_html_figure(out, &shown, folder, study->figure[i].name, study->figure[i].title,
-                             study->figure[i].reading);
+  for (size_t i = 0; i < study->figures && !status; i++) {
+    const lks_study_figure *figure = &study->figure[i];
+    if (figure->print == NULL)
+      status = print_image(out, folder, figure);
+    else if (drawn)
+      status = lks_html_figure(out, &shown, folder, figure->name, figure->title, figure->reading);
+  }
   lks_html_figures_end(out);
   return status;
 }

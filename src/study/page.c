@@ -17,6 +17,7 @@ static lks_status draw(bool *drawn, const lks_study_outcome *outcome)
   *drawn = true;
   for (size_t i = 0; i < study->figures && !status; i++) {
     bool found = true;
+    if (study->figure[i].print == NULL) continue;
     status = lks_figure_write(&found, folder, study->figure[i].name, study->figure[i].print, outcome);
     *drawn = *drawn && found;
   }

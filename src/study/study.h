@@ -98,7 +98,8 @@ typedef enum lks_claim {
 /** Local. "shown", "shown in part" and so on. */
 const char *lks_claim_word(lks_claim claim);
 
-/** A picture. `print` gets an lks_study_outcome. */
+/** A picture. `print` gets an lks_study_outcome; or it is NULL, and the study itself has made the file NAME.png in its
+ * folder `plots`. */
 typedef struct lks_study_figure {
   const char *name, *title, *reading;
   lks_figure_print *print;

@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "dataset/cats.h"
+#include "dataset/contact_sheet.h"
 #include "dataset/corrupt.h"
 #include "lockstep/trainer.h"
 #include "study/picture.h"
@@ -46,11 +48,38 @@ static lks_status draw_cats(const lks_study_plan *plan, const char *name, double
   return lks_file_exists(path) ? LKS_OK : lks_generate_cats(path, &options, false);
 }
 
+enum { SHOWN = 12, KINDS = 4 };
+
+/* Cats and others as in training, and coloured ones: the shapes are the same. */
+static lks_status draw_pictures(const lks_study_plan *plan)
+{
+  static const lks_cats_options trained = {.seed = 1, .black_cats = 1, .black_others = 0.5},
+                                coloured = {.seed = 1};
+  char path[PATH_SIZE];
+  uint32_t sample[KINDS * SHOWN];
+  uint8_t *rgb = lks_new(KINDS * SHOWN, LKS_CATS_BYTES);
+  if (rgb == NULL) return LKS_ERR_RANK;
+  for (uint32_t i = 0; i < KINDS * SHOWN; i++) {
+    const size_t kind = i / SHOWN, number = 2 * (i % SHOWN) + (kind % 2 == 0);
+    lks_cats_draw(rgb + (size_t)i * LKS_CATS_BYTES, kind < 2 ? &trained : &coloured, LKS_SPLIT_TRAIN, number);
+    sample[i] = i;
+  }
+  snprintf(path, sizeof path, "%.*s/plots/pictures.png", LKS_STUDY_FOLDER_MAX, plan->folder);
+  const lks_contact_sheet sheet = {rgb, {LKS_CATS_SIDE, LKS_CATS_SIDE, 3}, sample, KINDS * SHOWN, SHOWN,
+                                   NULL};
+  const lks_status status = lks_contact_sheet_write(path, &sheet);
+  lks_free(rgb);
+  return status;
+}
+
 static lks_status prepare(const lks_study_plan *plan)
 {
   char folder[PATH_SIZE], path[PATH_SIZE];
   snprintf(folder, sizeof folder, "%.*s/data", LKS_STUDY_FOLDER_MAX, plan->folder);
   lks_status status = lks_folder_make(folder);
+  snprintf(folder, sizeof folder, "%.*s/plots", LKS_STUDY_FOLDER_MAX, plan->folder);
+  if (!status) status = lks_folder_make(folder);
+  if (!status) status = draw_pictures(plan);
   if (!status) status = draw_cats(plan, "cats", 1, 0.5);
   if (!status) status = draw_cats(plan, "control", 0.5, 0.5);
   if (!status) status = draw_cats(plan, "coloured", 0, 0);
@@ -127,6 +156,38 @@ static lks_status shifted_all(const bench *b, const char *name, const lks_datase
   return status;
 }
 
+enum { WAYS = 3, FRAMED = 16 };
+
+/* The same coloured pictures, a row for each source of statistics; wrong answers have a black frame. */
+static lks_status show_answers_all(const bench *b, const lks_dataset *data)
+{
+  const lks_evaluate_options ways[WAYS] = {
+      {.samples = 0}, {.input_data = data}, {.statistics = LKS_STATISTICS_PRECISE, .statistics_data = data}};
+  const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
+  uint32_t sample[WAYS * FRAMED], frame[WAYS * FRAMED];
+  int32_t *answer = lks_new(test.count, sizeof *answer);
+  lks_status status = lks_comm_agree_all(b->comm, answer != NULL ? LKS_OK : LKS_ERR_RANK);
+  for (size_t way = 0; way < WAYS && !status; way++) {
+    lks_evaluation e;
+    lks_evaluate_options options = ways[way];
+    options.predictions = answer;
+    status = lks_evaluator_run_all(&e, b->evaluator, data, &options);
+    for (size_t i = 0; i < FRAMED && !status; i++) {
+      sample[way * FRAMED + i] = i < test.count ? (uint32_t)i : UINT32_MAX;
+      frame[way * FRAMED + i] = i < test.count && answer[i] != test.label[i] ? 0x000000 : 0xffffff;
+    }
+  }
+  if (!status && lks_comm_rank(b->comm) == 0) {
+    char path[PATH_SIZE];
+    const lks_contact_sheet sheet = {test.pixels, lks_dataset_shape(data), sample, WAYS * FRAMED, FRAMED,
+                                     frame};
+    snprintf(path, sizeof path, "%.*s/plots/answers.png", LKS_STUDY_FOLDER_MAX, b->run->plan->folder);
+    status = lks_contact_sheet_write(path, &sheet);
+  }
+  lks_free(answer);
+  return lks_comm_agree_all(b->comm, status);
+}
+
 static lks_status shifted_file_all(const bench *b, const char *name)
 {
   char path[PATH_SIZE];
@@ -134,6 +195,7 @@ static lks_status shifted_file_all(const bench *b, const char *name)
   data_path(path, b->run->plan, name);
   lks_status status = lks_dataset_open_all(&data, b->comm, path, "");
   if (!status) status = shifted_all(b, name, data);
+  if (!status && b->run->part == CATS && b->run->seed == 0 && b->norm) status = show_answers_all(b, data);
   lks_dataset_close_all(&data);
   return status;
 }
@@ -309,6 +371,12 @@ static const lks_study_figure figures[] = {
     {"cats", "Black cats, coloured cats",
      "Cat or not, by the shape of the ears alone. The network saw black cats, and other animals half of which were black. Statistics anew: mean and variance of 4,000 coloured pictures without labels.",
      print_cats},
+    {"pictures", "What is a cat?",
+     "First and second row: cats and others as in training. Third and fourth row: coloured ones, with the same shapes. A cat has pointed ears, upright.",
+     NULL},
+    {"answers", "The same coloured pictures under three statistics",
+     "Wrong answers have a black frame. First row: statistics of training; second row: inputs scaled anew; third row: all mean and variance from coloured pictures.",
+     NULL},
     {"counts", "May the averages be re-estimated on coloured cats?",
      "Mean and variance of the first so many unlabelled coloured pictures instead of those of training; the weights stay as they are.",
      print_counts},
