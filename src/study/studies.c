@@ -39,8 +39,7 @@ lks_status lks_studies_print(char **text)
   lks_status status = lks_printed_begin(&printed);
   if (status) return status;
   for (size_t i = 0; i < STUDIES; i++) {
-    fprintf(printed.stream, "%s (%s on two cores; %s)\n", studies[i]->name, studies[i]->time,
-            studies[i]->data);
+    fprintf(printed.stream, "%s (%s on two cores)\n", studies[i]->name, studies[i]->time);
     fputs("    ", printed.stream);
     lks_wrapped_print(printed.stream, studies[i]->claim, 4, 4);
   }

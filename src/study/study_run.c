@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/printed.h"
+#include "base/wrapped.h"
 #include "compare/comparison_runs.h"
 #include "compare/results.h"
 #include "lockstep/profile.h"
@@ -166,15 +168,30 @@ static lks_status run_plan_all(driver *d)
   return status;
 }
 
+static lks_status announce(const lks_study *study)
+{
+  char *text;
+  lks_printed printed;
+  lks_status status = lks_printed_begin(&printed);
+  if (status) return status;
+  fprintf(printed.stream, "study    %s: ", study->name);
+  lks_wrapped_print(printed.stream, study->claim, 11 + strlen(study->name), 9);
+  status = lks_printed_text(&text, &printed);
+  if (!status) lks_say("%.*s", (int)strlen(text) - 1, text);
+  lks_free(text);
+  return status;
+}
+
 lks_status lks_study_all(lks_comm *comm, const lks_study *study, const lks_study_options *options)
 {
   driver d = {.comm = comm, .root = lks_comm_rank(comm) == 0, .begun = lks_seconds()};
   char data[LKS_TEXT_MAX];
   lks_status status = find_data_all(data, comm, options);
   if (status) return status;
-  lks_say("study    %s: %s", study->name, study->claim);
-  status = lks_comm_agree_all(
-      comm, lks_study_plan_create(&d.plan, study, options, NULL, data, lks_comm_size(comm)));
+  status = lks_comm_agree_all(comm, announce(study));
+  if (!status)
+    status = lks_comm_agree_all(
+        comm, lks_study_plan_create(&d.plan, study, options, NULL, data, lks_comm_size(comm)));
   if (!status) status = run_plan_all(&d);
   lks_study_plan_destroy(&d.plan);
   return status;
