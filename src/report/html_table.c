@@ -126,17 +126,17 @@ void lks_html_noise(FILE *out, const lks_results *results)
   static const char *const headings[] = {"arm",
                                          "layer",
                                          "values a sample",
-                                         "noise of the mean",
+                                         "scatter of the means",
                                          "theory for independent samples",
-                                         "noise of the variance",
+                                         "scatter of the variances",
                                          "effective samples"};
   bool begun = false;
   lks_noise_row noise;
   for (size_t arm = 0; arm < results->comparison.arms; arm++) {
     for (size_t layer = 0; mean_noise(&noise, results, arm, layer); layer++) {
       if (!begun) {
-        fputs("<details><summary>Noise of each arm and layer in numbers</summary>\n", out);
-        lks_html_table_begin(out, "Noise of each arm and layer", headings,
+        fputs("<details><summary>Scatter of the groups in each arm and layer, in numbers</summary>\n", out);
+        lks_html_table_begin(out, "Scatter of the groups in each arm and layer", headings,
                              sizeof headings / sizeof headings[0]);
       }
       begun = true;

@@ -68,7 +68,7 @@ static void print_layers(FILE *data, lks_noise_plot *plot, const lks_noise_row *
       const double noise = noise_of(plot->results, plot->order[i], layer);
       if (!isfinite(noise)) continue;
       if (printed++ == 0)
-        fprintf(data, "%s# layer, arm, normalization batch (samples), noise of the mean\n",
+        fprintf(data, "%s# layer, arm, normalization batch (samples), scatter of the groups' means\n",
                 plot->series == 0 ? "" : "\n\n");
       fprintf(data, "%s ", word);
       lks_plot_word(data, arm->name);
@@ -87,8 +87,9 @@ static int compare(const void *a, const void *b)
 
 static void print_median(FILE *data, lks_noise_plot *plot)
 {
-  fprintf(data,
-          "# layers, arm, normalization batch (samples), noise of the mean: median, lowest, highest layer\n");
+  fprintf(
+      data,
+      "# layers, arm, normalization batch (samples), scatter of the groups' means: median, lowest, highest layer\n");
   for (size_t i = 0; i < plot->arms; i++) {
     const lks_arm *arm = &plot->results->comparison.arm[plot->order[i]];
     double noise[LAYERS_MOST];
@@ -121,9 +122,9 @@ static size_t key_letters(const lks_noise_plot *plot)
 static void print_script(FILE *script, const char *note, const lks_noise_plot *plot, bool median)
 {
   const size_t batch = plot->results->comparison.base.batch_size;
-  const lks_canvas canvas = {.title = "Noise of the normalization batch",
+  const lks_canvas canvas = {.title = "How far the groups' means scatter in a mini-batch",
                              .note = note,
-                             .up = "noise of the mean",
+                             .up = "scatter of the groups' means",
                              .across = "normalization batch (samples)",
                              .height = 300,
                              .left = 70,
@@ -164,8 +165,10 @@ bool lks_plot_noise(FILE *data, FILE *script, const void *context)
     print_layers(data, &plot, run->noise);
   if (plot.series == 0) return false;
   lks_words_note(note, ((const lks_pictured *)context)->table, results);
-  snprintf(whole, sizeof whole, "%s. Noise: variance of the batches' means, in shares of that of the values",
-           note);
+  snprintf(
+      whole, sizeof whole,
+      "%s. Variance of the groups' means, in shares of that of the values; not the noise on a sample, which grows with depth",
+      note);
   print_script(script, whole, &plot, median);
   return true;
 }

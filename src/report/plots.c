@@ -31,11 +31,13 @@ static const lks_plot plots[] = {
      "Lines are means over the seeds, shades reach from the lowest to the highest seed. "
      "The axis of the accuracy begins a little below the accuracies of the second half of the epochs.",
      NULL, lks_plot_curves},
-    {"noise", "Noise of the normalization batch",
+    {"noise", "How far the groups' means scatter in a mini-batch",
      "How far the means of the normalization batches scatter around the mini-batch's own mean: the variance of that distance, divided by the variance of the values. "
      "Both axes are logarithmic. "
      "The line, 1/K - 1/B, is for K of B independent values; a convolution has many values in a sample and lies below it. "
-     "An arm that normalizes over the whole mini-batch has no noise.",
+     "An arm that normalizes over the whole mini-batch has no groups, and no scatter. "
+     "This is not yet the noise on a sample: behind another batch norm the means have little left to scatter, for that one has already removed each group's own mean, and a layer there lies far below the line although its samples get more noise, not less. "
+     "How much a fixed sample varies with its mini-batch is measured by --probe noise and by the study noise.",
      NULL, lks_plot_noise},
 };
 
