@@ -173,6 +173,24 @@ static void print_x_axis(FILE *script, const lks_picture *p, lks_range x)
     lks_range_print_decades(script, "x", wide);
 }
 
+static void take_inverse(extent *e, const lks_picture *p)
+{
+  if (p->inverse == 0) return;
+  lks_range_take(&e->y, p->inverse / e->x.low);
+  lks_range_take(&e->y, p->inverse / e->x.high);
+  if (strlen(p->inverse_label) > e->letters) e->letters = strlen(p->inverse_label);
+}
+
+static void print_inverse(FILE *script, const lks_picture *p)
+{
+  if (p->inverse == 0) return;
+  fprintf(script,
+          ", \\\n  (x <= %.8g ? %.8g / x : NaN) with lines lc rgb '#000000' lw 1.5 dt (6,4) notitle"
+          ", \\\n  (x >= %.8g ? %.8g / x : NaN) with lines lc rgb '#000000' lw 1.5 dt solid title ",
+          p->inverse_from, p->inverse, p->inverse_from, p->inverse);
+  lks_plot_text(script, p->inverse_label);
+}
+
 bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks_picture_line *line,
                        size_t lines)
 {
@@ -181,6 +199,7 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
   extent e = {lks_range_none(), lks_range_none(), p->mark_label != NULL ? strlen(p->mark_label) : 0};
   for (size_t i = 0; i < lines; i++) any = print_line_data(data, p, &line[i], &e) || any;
   if (!any) return false;
+  take_inverse(&e, p);
   lks_picture_note(note, sizeof note, p->outcome, p->note);
   const lks_canvas canvas = {.title = p->title,
                              .note = note,
@@ -189,7 +208,7 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
                              .height = 300,
                              .left = 76,
                              .top = 30,
-                             .keys = lines + (p->mark_label != NULL),
+                             .keys = lines + (p->mark_label != NULL) + (p->inverse != 0),
                              .key_letters = e.letters};
   lks_plot_begin(script, p->name, lines, &canvas);
   print_x_axis(script, p, e.x);
@@ -207,6 +226,7 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
     fputs(", \\\n  NaN with lines lc rgb '#000000' lw 1.5 dt (6,4) title ", script);
     lks_plot_text(script, p->mark_label);
   }
+  print_inverse(script, p);
   fputc('\n', script);
   lks_plot_end(script);
   return true;

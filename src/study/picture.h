@@ -17,7 +17,10 @@ typedef struct lks_picture {
   double mark;              /* a line at this reading (times scale), with this label; NULL: none */
   const char *mark_label;
   /* lines alone */
-  bool octaves; /* x: powers of two; else decades */
+  bool octaves;   /* x: powers of two; else decades */
+  double inverse; /* a line inverse/x, of theory, dashed below inverse_from; 0: none */
+  double inverse_from;
+  const char *inverse_label;
 } lks_picture;
 
 /** A row: the mean of a reading over the seeds, its interval, and the seeds as small dots. */

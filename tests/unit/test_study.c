@@ -16,6 +16,7 @@
 #include "study/pages.h"
 #include "study/plan.h"
 #include "study/study_list.h"
+#include "train/probe_tables.h"
 
 /* Findings and verdicts from planted readings: what the arithmetic says must not depend on training. */
 
@@ -230,6 +231,79 @@ static void test_claims(void **state)
   expect_claim(0.51, 0.5, 3, LKS_CLAIM_UNDECIDED, "do not tell");
 }
 
+/* What noise says of planted readings: end to end of the second layer, and the slope of a layer alone. */
+static void expect_noise(double small, double slope, double spread, lks_claim claim, const char *says)
+{
+  const lks_study_options options = {.directory = "studies", .seeds = SEEDS, .first_seed = 1};
+  lks_study_plan *plan = NULL;
+  lks_study_outcome *o = lks_new(1, sizeof *o);
+  assert_non_null(o);
+  assert_int_equal(lks_study_plan_create(&plan, &lks_study_noise, &options, NULL, "d.h5", 1), LKS_OK);
+  o->plan = plan;
+  o->seeds = SEEDS;
+  plant(&o->readings, "trained", "end_2_32", small, spread * small);
+  plant(&o->readings, "trained", "end_2_512", 0.01, 0);
+  plant(&o->readings, "trained", "slope", slope, 1);
+  plant(&o->readings, "trained", "dropout_2_32", 0.08, 0.1);
+  assert_int_equal(lks_study_conclude(o), LKS_OK);
+  if (o->claim != (int)claim || strstr(o->verdict, says) == NULL)
+    fail_msg("%s: %s", lks_claim_word((lks_claim)o->claim), o->verdict);
+  assert_non_null(
+      strstr(o->verdict, "a dropout of 8.00% [7.82, 8.18] with 32 samples.")); /* by hand as above */
+  lks_study_outcome_free(o);
+  lks_study_plan_destroy(&plan);
+  lks_free(o);
+}
+
+static void test_noise_claims(void **state)
+{
+  (void)state;
+  expect_noise(0.2, -1.02, 1, LKS_CLAIM_SHOWN, "follows the law 1/m: its slope is -1.020 [-1.038, -1.002]");
+  expect_noise(0.2, -1.08, 1, LKS_CLAIM_SHOWN, "these seeds do not tell: its slope is -1.080");
+  expect_noise(0.2, -1.21, 1, LKS_CLAIM_PARTLY, "does not follow the law 1/m: its slope is -1.210");
+  expect_noise(0.005, -1.02, 1, LKS_CLAIM_CONTRADICTED, "2.000 times smaller");
+  expect_noise(0.01, -1.02, 1, LKS_CLAIM_NOT_SHOWN, "made no difference");
+  expect_noise(0.0105, -1.02, 20, LKS_CLAIM_UNDECIDED, "do not tell whether small");
+}
+
+/* A table of noise as a run leaves it: what is read off it. */
+static void test_noise_readings(void **state)
+{
+  (void)state;
+  char folder[] = "/tmp/noiseXXXXXX", path[64];
+  lks_readings r = {0};
+  lks_probe_noise_row row[3 * 7];
+  assert_non_null(mkdtemp(folder));
+  for (size_t i = 0; i < 3 * 7; i++) {
+    const double m = (double)(8 << i % 7), layer = (double)(1 + i / 7);
+    row[i] = (lks_probe_noise_row){.m = m, .draws = 300, .dropout_noise = 1};
+    snprintf(row[i].layer, sizeof row[i].layer, "bn%.0f", layer);
+    row[i].isolated = layer * pow(m, m < 64 ? -3 : -1.03); /* the slope is not taken below 64 */
+    row[i].theory = layer / m;
+    row[i].end_to_end = 1 / m;
+    row[i].dropout = 1 / (1 + m);
+  }
+  assert_int_equal(lks_probe_noise_write(folder, row, 3 * 7), LKS_OK);
+  lks_study_run run = {.arm_name = "trained", .config = {.seed = 4}};
+  snprintf(run.config.output, sizeof run.config.output, "%s", folder);
+  assert_int_equal(lks_study_noise.read(&r, &run), LKS_OK);
+  assert_true(fabs(lks_readings_value(&r, "trained", 4, "slope") + 1.03) < 1e-12);
+  assert_true(fabs(lks_readings_value(&r, "trained", 4, "isolated_64") - 2 * pow(64, -1.03)) < 1e-12);
+  assert_true(fabs(lks_readings_value(&r, "trained", 4, "theory_512") - 2. / 512) < 1e-12);
+  assert_true(fabs(lks_readings_value(&r, "trained", 4, "isolated_3_8") - 3. / 512) < 1e-12);
+  assert_true(fabs(lks_readings_value(&r, "trained", 4, "dropout_2_32") - 1. / 33) < 1e-12);
+  assert_true(isnan(lks_readings_value(&r, "trained", 4, "end_4_8")));
+  lks_readings_free(&r);
+  assert_int_equal(lks_probe_noise_write(folder, row, 2), LKS_OK); /* few samples: one layer, two sizes */
+  assert_int_equal(lks_study_noise.read(&r, &run), LKS_OK);
+  assert_true(isnan(lks_readings_value(&r, "trained", 4, "slope")));
+  assert_true(isnan(lks_readings_value(&r, "trained", 4, "isolated_8")));
+  lks_readings_free(&r);
+  snprintf(path, sizeof path, "%s/probe-noise.csv", folder);
+  unlink(path);
+  rmdir(folder);
+}
+
 /* A run that failed to learn is named first, and its reading left out. */
 static void test_failed_runs(void **state)
 {
@@ -272,6 +346,8 @@ int main(void)
       cmocka_unit_test(test_names),
       cmocka_unit_test(test_plans),
       cmocka_unit_test(test_claims),
+      cmocka_unit_test(test_noise_claims),
+      cmocka_unit_test(test_noise_readings),
       cmocka_unit_test(test_failed_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
