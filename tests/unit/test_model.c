@@ -326,7 +326,7 @@ static void test_sources(void **state)
   assert_int_equal(lks_model_text(&text, LKS_TEST_SOURCE_DIR), LKS_ERR_IO); /* a folder */
   assert_null(text);
   assert_int_equal(lks_model_text(&text, "no/such.model"), LKS_ERR_USAGE);
-  assert_non_null(strstr(lks_message(), "neither a preset (cnn, mlp, mlp3, resnet20, resnet8) nor a file"));
+  assert_non_null(strstr(lks_message(), "neither a preset (cnn, mlp, ") && strstr(lks_message(), ") nor a file"));
   assert_null(text);
 
   assert_int_equal(lks_model_text(&text, LKS_TEST_SOURCE_DIR "/data/models/mlp.model"), LKS_OK);
