@@ -45,12 +45,15 @@ goes_on() {
   same whole "$1"
 }
 
-for rank in 0 2; do
+killed=(0 2) stopped=(0 2)
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then killed=(0) stopped=(2); fi # what is wrong in memory, not in every case
+
+for rank in "${killed[@]}"; do
   strike "killed-$rank" 3 "$rank" KILL
   goes_on "killed-$rank" 2
 done
 
-for rank in 0 2; do
+for rank in "${stopped[@]}"; do
   strike "stopped-$rank" 3 "$rank" STOP
   ended "stopped-$rank" 6
   says "stopped-$rank" "waited $stall_limit seconds for the other ranks"
