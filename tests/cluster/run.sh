@@ -168,6 +168,11 @@ wait_for_end "$job" "two hosts by mpirun" 60
 same_fingerprint short-here.out by-mpirun.out
 grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || complain "the job is not in the log" by-mpirun.out
 
+# A study: what is said of batch norm, tested by a job.
+job=$(sbatch --parsable --output study.out --nodes 2 --ntasks 2 /mnt/project/jobs/study.sbatch placement --epochs 1 --seeds 1 --output studies)
+wait_for_end "$job" "a study" 60
+[ -s studies/placement/report.html ] || complain "the study made no page" study.out
+
 # The time limit, on the first host beside all that follows: the run is frozen until Slurm's signal comes, for however fast it is
 # it must not be over by then. The signal may come a minute early: with a limit of one minute it would come at once, each time.
 submit limited --nodes 1 --ntasks 1 --nodelist n1 --time $(((45 + 60 + $(slowed 5)) / 60 + 1)) --signal B:USR1@45 -- "${long[@]}"
