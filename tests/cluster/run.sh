@@ -171,7 +171,7 @@ grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || compla
 # A study: what is said of batch norm, tested by a job.
 job=$(sbatch --parsable --output study.out --nodes 2 --ntasks 2 /mnt/project/jobs/study.sbatch placement --epochs 1 --seeds 1 --output studies)
 wait_for_end "$job" "a study" 60
-[ -s studies/placement/report.html ] || complain "the study made no page" study.out
+[ -s studied/placement/report.html ] || complain "the study made no page" study.out
 
 # The time limit, on the first host beside all that follows: the run is frozen until Slurm's signal comes, for however fast it is
 # it must not be over by then. The signal may come a minute early: with a limit of one minute it would come at once, each time.
