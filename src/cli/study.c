@@ -21,6 +21,8 @@ const lks_syntax *lks_study_syntax(void)
        "train for so many epochs, fewer or more than the study would; 0: its own number"},
       {"data", "FILE", LKS_OPTION_TEXT, AT(data), "", NULL, 0, 0, NULL,
        "learn from this dataset, Fashion-MNIST for example; empty: digits, or what the study generates"},
+      {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, 2147483647.0, NULL,
+       "train on N samples only, the first ones of each class in proportion; 0: as many as the study takes"},
       {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, NULL,
        "threads of each rank; 0: the node's cores divided by its ranks"},
       {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, NULL,

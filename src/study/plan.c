@@ -65,6 +65,7 @@ static lks_status configure(lks_config *config, const lks_study_plan *plan, cons
   strcpy(config->data, plan->data);
   const lks_status status = set_all(config, settings);
   if (options->epochs > 0) config->epochs = options->epochs;
+  if (options->train_samples > 0) config->train_samples = options->train_samples;
   config->threads = options->threads;
   config->progress = options->progress;
   config->max_time = options->max_time;

@@ -20,6 +20,7 @@ typedef struct lks_study_options {
   char data[LKS_TEXT_MAX];      /* a dataset file; "": the study's own, which is small */
   bool full;                    /* the long version */
   size_t seeds, epochs;         /* epochs 0: the study's own */
+  size_t train_samples;         /* of the data; 0: the study's own, or all */
   uint64_t first_seed;
   /* how it is executed */
   size_t threads;

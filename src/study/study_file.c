@@ -14,6 +14,8 @@ enum { PATH_SIZE = LKS_STUDY_FOLDER_MAX + 32 };
 static const lks_option option[] = {
     {"full", NULL, LKS_OPTION_SWITCH, AT(full), "off", NULL, 0, 0, NULL, "the long version"},
     {"epochs", "N", LKS_OPTION_SIZE, AT(epochs), "0", NULL, 0, 1e6, NULL, "0: the study's own"},
+    {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, 2147483647.0, NULL,
+     "0: the study's own, or all"},
     {"seed", "N", LKS_OPTION_SEED, AT(first_seed), "1", NULL, 0, 0, NULL, "the first one"},
     {"data", "FILE", LKS_OPTION_TEXT, AT(data), "", NULL, 0, 0, NULL, "empty: the study's own"},
 };

@@ -100,6 +100,7 @@ static lks_status add_cats(lks_study_plan *p, const char *name, const lks_study_
           : "model=cats,batch-size=32,epochs=8,lr=0.05,schedule=constant,checkpoint-every=100000");
   if (status) return status;
   data_path(c->base.data, p, name);
+  c->base.train_samples = 0;
   return lks_study_arms_add(c, p, arms, 2);
 }
 

@@ -18,6 +18,7 @@ lks_status lks_study_command(char **text, const lks_study_outcome *outcome)
   fprintf(printed.stream, " --seeds %zu", outcome->seeds);
   if (options->first_seed != 1) fprintf(printed.stream, " --seed %" PRIu64, options->first_seed);
   if (options->epochs > 0) fprintf(printed.stream, " --epochs %zu", options->epochs);
+  if (options->train_samples > 0) fprintf(printed.stream, " --train-samples %zu", options->train_samples);
   if (options->data[0] != '\0') {
     fputs(" --data ", printed.stream);
     lks_shell_word_print(printed.stream, options->data);
