@@ -41,7 +41,7 @@ void lks_range_print_decades(FILE *script, const char *axis, lks_range range)
   static const double digit[] = {1, 2, 5};
   fprintf(script, "set logscale %s\nset %stics autofreq\n", axis, axis);
   lks_range_print(script, axis, range);
-  if (range.high > 200 * range.low) return;
+  if (range.high > 1000 * range.low) return; /* three labels a decade would touch */
   fprintf(script, "set %stics (", axis);
   const char *comma = "";
   for (int power = (int)floor(log10(range.low)); power <= (int)floor(log10(range.high)); power++)

@@ -173,21 +173,25 @@ static void print_x_axis(FILE *script, const lks_picture *p, lks_range x)
     lks_range_print_decades(script, "x", wide);
 }
 
-static void take_inverse(extent *e, const lks_picture *p)
+/* Straight on logarithmic axes: two blocks of two points, below the size from which it holds and above. */
+static void print_inverse_data(FILE *data, const lks_picture *p, extent *e)
 {
   if (p->inverse == 0) return;
+  const double from = fmin(fmax(p->inverse_from, e->x.low), e->x.high);
+  const double end[] = {e->x.low, from, from, e->x.high};
+  fprintf(data, "# %s: x, value; where it does not hold, and where it does\n", p->inverse_label);
+  for (size_t i = 0; i < 4; i++)
+    fprintf(data, "%.8g %.8g\n%s", end[i], p->inverse / end[i], i % 2 == 1 ? "\n\n" : "");
   lks_range_take(&e->y, p->inverse / e->x.low);
   lks_range_take(&e->y, p->inverse / e->x.high);
   if (strlen(p->inverse_label) > e->letters) e->letters = strlen(p->inverse_label);
 }
 
-static void print_inverse(FILE *script, const lks_picture *p)
+static void print_inverse(FILE *script, const lks_picture *p, size_t lines)
 {
   if (p->inverse == 0) return;
-  fprintf(script,
-          ", \\\n  (x <= %.8g ? %.8g / x : NaN) with lines lc rgb '#000000' lw 1.5 dt (6,4) notitle"
-          ", \\\n  (x >= %.8g ? %.8g / x : NaN) with lines lc rgb '#000000' lw 1.5 dt solid title ",
-          p->inverse_from, p->inverse, p->inverse_from, p->inverse);
+  fprintf(script, ", \\\n  data index %zu with lines lc rgb '#000000' lw 1.5 dt (6,4) notitle", lines);
+  fprintf(script, ", \\\n  data index %zu with lines lc rgb '#000000' lw 1.5 dt solid title ", lines + 1);
   lks_plot_text(script, p->inverse_label);
 }
 
@@ -199,7 +203,7 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
   extent e = {lks_range_none(), lks_range_none(), p->mark_label != NULL ? strlen(p->mark_label) : 0};
   for (size_t i = 0; i < lines; i++) any = print_line_data(data, p, &line[i], &e) || any;
   if (!any) return false;
-  take_inverse(&e, p);
+  print_inverse_data(data, p, &e);
   lks_picture_note(note, sizeof note, p->outcome, p->note);
   const lks_canvas canvas = {.title = p->title,
                              .note = note,
@@ -226,7 +230,7 @@ bool lks_picture_lines(FILE *data, FILE *script, const lks_picture *p, const lks
     fputs(", \\\n  NaN with lines lc rgb '#000000' lw 1.5 dt (6,4) title ", script);
     lks_plot_text(script, p->mark_label);
   }
-  print_inverse(script, p);
+  print_inverse(script, p, lines);
   fputc('\n', script);
   lks_plot_end(script);
   return true;

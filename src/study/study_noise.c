@@ -23,8 +23,8 @@ static lks_status plan(lks_study_plan *p)
   lks_comparison *c;
   lks_status status = lks_study_part_add(
       &c, p, "",
-      p->options.full ? "model=mlp3,epochs=60,checkpoint-every=100000,probe=noise,probe-draws=1000000"
-                      : "model=mlp3,epochs=20,checkpoint-every=100000,probe=noise,probe-draws=100000");
+      p->options.full ? "model=mlp3,epochs=60,checkpoint-every=100000,probe=noise,probe-draws=2000000"
+                      : "model=mlp3,epochs=20,checkpoint-every=100000,probe=noise,probe-draws=200000");
   return status ? status : lks_study_arms_add(c, p, arms, sizeof arms / sizeof *arms);
 }
 
@@ -253,8 +253,8 @@ static bool print_dropout(FILE *data, FILE *script, const void *context)
   make_curves(&c, "dropout");
   const lks_picture picture = {.outcome = context,
                                .name = "dropout",
-                               .title = "Batch norm's noise as a dropout: the rate that is as noisy",
-                               .note = "mean and 95% interval; end to end",
+                               .title = "The dropout that is as noisy as a mini-batch",
+                               .note = "mean and 95% interval",
                                .up = "rate of the dropout (%)",
                                .across = across,
                                .scale = 100,
@@ -274,27 +274,26 @@ static bool print_law(FILE *data, FILE *script, const lks_study_outcome *o, cons
   const lks_picture picture = {.outcome = o,
                                .name = file,
                                .title = title,
-                               .note = "mean and 95% interval; 64 fixed samples",
+                               .note = "mean and 95% interval; theory is dashed where it is too low",
                                .up = "variance of a normalized value",
                                .across = across,
                                .log_values = true,
                                .octaves = true,
                                .inverse = theory.count > 0 ? 8 * theory.mean : 0,
                                .inverse_from = FIRST_ORDER,
-                               .inverse_label = "theory"};
+                               .inverse_label = "theory, one layer"};
   return lks_picture_lines(data, script, &picture, c.line, LAYERS);
 }
 
 static bool print_end(FILE *data, FILE *script, const void *context)
 {
-  return print_law(data, script, context, "end", "noise",
-                   "Noise on a fixed sample in the whole network, by the size of the mini-batch");
+  return print_law(data, script, context, "end", "noise", "Noise on a fixed sample, all layers together");
 }
 
 static bool print_isolated(FILE *data, FILE *script, const void *context)
 {
   return print_law(data, script, context, "isolated", "isolated",
-                   "Noise on a fixed sample, each layer alone, by the size of the mini-batch");
+                   "Noise on a fixed sample, each layer alone");
 }
 
 static const lks_study_figure figures[] = {
@@ -335,10 +334,10 @@ static const lks_study_change changes[] = {
      "In each layer, noise (third column) halves when the mini-batch (second column) doubles; end to end (fourth column) it grows with depth.",
      "cut -d, -f1,2,4,5,7 studies/noise/runs/trained/seed-1/probe-noise.csv"},
     {"Put convolutions in the place of dense layers.",
-     "A channel has many pixels in each sample, so a mini-batch knows its mean and variance better: less noise at the same size.",
+     "A channel of bn1 and bn2 has many pixels in each sample, so a mini-batch knows its mean and variance better: far less noise. bn3, behind a dense layer, is as noisy as before.",
      "lockstep train data/digits.h5 --model cnn --epochs 3 --probe noise --probe-draws 20000 -o runs/conv; cut -d, -f1,2,4,5,7 runs/conv/probe-noise.csv"},
-    {"Draw ten times as many mini-batches.", "The intervals shrink, and what they lie around stays.",
-     "lockstep study noise --full -o full"},
+    {"Take more seeds.", "The intervals shrink, and what they lie around stays.",
+     "lockstep study noise --seeds 10"},
     {"Ask whether the noise helps.", "Noise is one thing, and a better test loss is another.",
      "lockstep study regularization"},
 };
