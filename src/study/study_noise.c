@@ -185,14 +185,14 @@ static void print_rates(FILE *out, const lks_study_outcome *o)
 static lks_claim judge_law(FILE *out, const lks_finding *slope)
 {
   if (slope->low >= slope_low && slope->high <= slope_high) {
-    fprintf(out, " A layer alone follows the law 1/m: its slope is %s.", slope->sentence);
+    fprintf(out, " Alone, a layer's noise falls about as 1/m: its slope is %s.", slope->sentence);
     return LKS_CLAIM_SHOWN;
   }
   if (slope->high < refuted_low || slope->low > refuted_high) {
-    fprintf(out, " But a layer alone does not follow the law 1/m: its slope is %s.", slope->sentence);
+    fprintf(out, " But alone, a layer's noise does not fall as 1/m: its slope is %s.", slope->sentence);
     return LKS_CLAIM_PARTLY;
   }
-  fprintf(out, " Whether a layer alone follows the law 1/m these seeds do not tell: its slope is %s.",
+  fprintf(out, " Whether a layer's noise, alone, falls as 1/m these seeds do not tell: its slope is %s.",
           slope->sentence);
   return LKS_CLAIM_SHOWN;
 }
@@ -301,7 +301,7 @@ static const lks_study_figure figures[] = {
      "The rate of a dropout in front of a layer's weights that would add as much variance to its normalized values. Every layer takes the mini-batch's own mean and variance.",
      print_dropout},
     {"noise", "Noise end to end",
-     "How much the normalized value of a fixed sample varies from mini-batch to mini-batch: 1 is as much as samples differ among themselves. The black line is the theory for a layer alone; a later layer also gets the noise of those before it. Below 32 samples the theory, which is of first order, is too low, and dashed.",
+     "How much the normalized value of a fixed sample varies from mini-batch to mini-batch: 1 is as much as samples differ among themselves. The line without points is the theory for a layer alone; a later layer also gets the noise of those before it. Below 32 samples the theory, which is of first order, is too low, and dashed.",
      print_end},
     {"isolated", "Noise of each layer alone",
      "The same where only this layer's mean and variance come from the mini-batch, and those before it have the population's.",
@@ -350,14 +350,16 @@ static void limits(FILE *lines, const lks_study_outcome *o)
   fputs("That there is noise does not say that it helps: the study regularization asks that.\n", lines);
   fprintf(
       lines,
-      "The theory is of first order: a layer alone has %s as it says with mini-batches of 32, and %s with 8.\n",
+      "The theory is of first order: against it a layer's noise, alone, is %s with mini-batches of 32, and %s with 8.\n",
       o->finding[LEVEL_32].sentence, o->finding[LEVEL_8].sentence);
   fprintf(
       lines,
-      "The theory is of one layer: end to end the third layer's noise against the first one's is %s, for it gets that of the layers before it too.\n",
+      "The theory is of one layer: a later one also gets the noise of those before it. End to end, with mini-batches of 512, the third layer's noise against the first one's is %s.\n",
       o->finding[THIRD].sentence);
-  fprintf(lines, "Learning changes the noise little or much: trained against one epoch, %s.\n",
-          o->finding[LEARNED].sentence);
+  fprintf(
+      lines,
+      "The same mini-batches meet other weights after learning: the second layer's noise end to end, with mini-batches of 32, trained against one epoch, is %s.\n",
+      o->finding[LEARNED].sentence);
   fputs(
       "Mini-batches are drawn with replacement. Training draws without, so that a mini-batch of m of N samples has less noise, by about 1 - m/N.\n",
       lines);

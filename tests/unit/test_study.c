@@ -258,9 +258,9 @@ static void expect_noise(double small, double slope, double spread, lks_claim cl
 static void test_noise_claims(void **state)
 {
   (void)state;
-  expect_noise(0.2, -1.02, 1, LKS_CLAIM_SHOWN, "follows the law 1/m: its slope is -1.020 [-1.038, -1.002]");
+  expect_noise(0.2, -1.02, 1, LKS_CLAIM_SHOWN, "falls about as 1/m: its slope is -1.020 [-1.038, -1.002]");
   expect_noise(0.2, -1.08, 1, LKS_CLAIM_SHOWN, "these seeds do not tell: its slope is -1.080");
-  expect_noise(0.2, -1.21, 1, LKS_CLAIM_PARTLY, "does not follow the law 1/m: its slope is -1.210");
+  expect_noise(0.2, -1.21, 1, LKS_CLAIM_PARTLY, "does not fall as 1/m: its slope is -1.210");
   expect_noise(0.005, -1.02, 1, LKS_CLAIM_CONTRADICTED, "2.000 times smaller");
   expect_noise(0.01, -1.02, 1, LKS_CLAIM_NOT_SHOWN, "made no difference");
   expect_noise(0.0105, -1.02, 20, LKS_CLAIM_UNDECIDED, "do not tell whether small");
