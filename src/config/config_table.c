@@ -11,7 +11,7 @@
 static const lks_option table[] = {
     {"data", "FILE", LKS_OPTION_TEXT, AT(data), "", NULL, 0, 0, "Data and model", "dataset in HDF5"},
     {"model", "NAME|FILE", LKS_OPTION_TEXT, AT(model), "cnn", NULL, 0, 0, "Data and model",
-     "a preset (mlp, mlp3, cnn, resnet8, resnet20; those of the studies: mlp3-after, mlp3-dropout, sigmoid3, relu8, relu1, cats) or a file of model text"},
+     "a preset (mlp, mlp3, cnn, resnet8, resnet20; those of the studies: mlp3-after, mlp3-dropout, sigmoid3, relu8, relu5, relu1, cats) or a file of model text"},
     {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",
      "train on N samples only, the first ones of each class in proportion; 0: on all"},
     {"holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, MANY, "Data and model",
