@@ -41,6 +41,7 @@ void lks_range_print_decades(FILE *script, const char *axis, lks_range range)
   static const double digit[] = {1, 2, 5};
   fprintf(script, "set logscale %s\nset %stics autofreq\n", axis, axis);
   lks_range_print(script, axis, range);
+  if (range.low < 1e-4) fprintf(script, "set format %s '%%g'\n", axis); /* 1e-06 instead of 0.0000010 */
   if (range.high > 1000 * range.low) return; /* three labels a decade would touch */
   fprintf(script, "set %stics (", axis);
   const char *comma = "";

@@ -36,8 +36,9 @@ static void pair_of(double *first, double *second, const lks_effect *e, const lk
   const char *arm = e->reference != NULL ? e->reference : e->arm;
   const char *quantity = e->reference_quantity != NULL ? e->reference_quantity : e->quantity;
   *first = scale * lks_readings_value(readings, e->arm, seed, e->quantity);
-  *second =
-      e->kind == LKS_EFFECT_VALUE ? e->against : scale * lks_readings_value(readings, arm, seed, quantity);
+  *second = e->kind == LKS_EFFECT_VALUE || e->against != 0
+                ? e->against
+                : scale * lks_readings_value(readings, arm, seed, quantity);
   if (e->kind != LKS_EFFECT_RATIO) return;
   *first = log(*first);
   *second = log(*second);
@@ -219,16 +220,30 @@ lks_status lks_findings_make(lks_finding *finding, const lks_effect *effect, siz
   return status;
 }
 
-lks_spread lks_readings_spread(const lks_readings *readings, const char *arm, const char *quantity,
-                               uint64_t first_seed, size_t seeds)
+static lks_spread spread_of(const lks_effect *value, const lks_readings *readings, uint64_t first_seed,
+                            size_t seeds)
 {
   lks_spread spread = {0, NAN, NAN, NAN};
-  const lks_effect value = {.kind = LKS_EFFECT_VALUE, .arm = arm, .quantity = quantity};
   lks_finding finding = {0};
-  if (compare(&finding, &value, readings, first_seed, seeds) != LKS_OK || finding.pair.count == 0)
+  if (compare(&finding, value, readings, first_seed, seeds) != LKS_OK || finding.pair.count == 0)
     return spread;
   const lks_paired *pair = &finding.pair;
   const bool interval = isfinite(pair->low) && isfinite(pair->high);
   return (lks_spread){pair->count, pair->mean, interval ? pair->low : pair->mean,
                       interval ? pair->high : pair->mean};
+}
+
+lks_spread lks_readings_spread(const lks_readings *readings, const char *arm, const char *quantity,
+                               uint64_t first_seed, size_t seeds)
+{
+  const lks_effect value = {.kind = LKS_EFFECT_VALUE, .arm = arm, .quantity = quantity};
+  return spread_of(&value, readings, first_seed, seeds);
+}
+
+lks_spread lks_readings_spread_of_logs(const lks_readings *readings, const char *arm, const char *quantity,
+                                       uint64_t first_seed, size_t seeds)
+{
+  const lks_effect ratio = {.kind = LKS_EFFECT_RATIO, .arm = arm, .quantity = quantity, .against = 1};
+  const lks_spread s = spread_of(&ratio, readings, first_seed, seeds);
+  return (lks_spread){s.count, exp(s.mean), exp(s.low), exp(s.high)};
 }

@@ -10,7 +10,8 @@
 
 typedef enum lks_effect_kind {
   LKS_EFFECT_DIFFERENCE, /* of two readings of a seed */
-  LKS_EFFECT_RATIO, /* first over second, both above 0; its mean and interval are those of the logarithms */
+  LKS_EFFECT_RATIO, /* first over second (or over `against`), both above 0; mean and interval are those of the
+                     * logarithms */
   LKS_EFFECT_VALUE  /* a reading less a number that is known: `against` */
 } lks_effect_kind;
 
@@ -66,5 +67,8 @@ typedef struct lks_spread {
 /** Local. */
 lks_spread lks_readings_spread(const lks_readings *readings, const char *arm, const char *quantity,
                                uint64_t first_seed, size_t seeds);
+/** Local. The same of their logarithms, taken back: the geometric mean. */
+lks_spread lks_readings_spread_of_logs(const lks_readings *readings, const char *arm, const char *quantity,
+                                       uint64_t first_seed, size_t seeds);
 
 #endif

@@ -69,7 +69,7 @@ bool lks_network_drawing(FILE *data, FILE *script, const void *context)
 {
   static const lks_canvas canvas = {.title = "From the perspective of the third hidden layer",
                                     .note = "a drawing; the networks of this study have 100 units a layer",
-                                    .height = 380,
+                                    .height = 330,
                                     .left = 18,
                                     .top = 4,
                                     .keys = 1,
@@ -78,8 +78,10 @@ bool lks_network_drawing(FILE *data, FILE *script, const void *context)
   print_data(data);
   lks_plot_begin(script, "network", 0, &canvas);
   fputs("unset border\nunset tics\nunset grid\n", script);
+  fprintf(script, "set bmargin at screen %.4f\n",
+          lks_plot_place(&canvas, (double)(canvas.top + canvas.height + 56)));
   lks_range_print(script, "x", (lks_range){-0.5, 6.5});
-  lks_range_print(script, "y", (lks_range){-2.8, 9.6});
+  lks_range_print(script, "y", (lks_range){-2.9, 9.5});
   print_words(script);
   lks_plot_draw(script, "network");
   fputs("plot data index 0 using 1:2:3:4 with vectors nohead lw 0.7 lc rgb '#a0a0a0' notitle, \\\n"

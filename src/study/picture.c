@@ -19,8 +19,8 @@ void lks_picture_note(char *text, size_t size, const lks_study_outcome *outcome,
 static lks_spread spread_of(const lks_picture *p, const char *arm, const char *quantity)
 {
   const double scale = p->scale != 0 ? p->scale : 1;
-  lks_spread s = lks_readings_spread(&p->outcome->readings, arm, quantity,
-                                     p->outcome->plan->options.first_seed, p->outcome->seeds);
+  lks_spread s = (p->of_logs ? lks_readings_spread_of_logs : lks_readings_spread)(
+      &p->outcome->readings, arm, quantity, p->outcome->plan->options.first_seed, p->outcome->seeds);
   s.mean *= scale;
   s.low *= scale;
   s.high *= scale;

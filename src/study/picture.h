@@ -14,7 +14,8 @@ typedef struct lks_picture {
   const char *up, *across;  /* labels of the axes; rows have `across` alone */
   double scale;             /* of the readings; 0: 1 */
   bool log_values;          /* a logarithmic axis for the readings */
-  double mark;              /* a line at this reading (times scale), with this label; NULL: none */
+  bool of_logs; /* mean and interval are those of the logarithms: the readings differ by factors */
+  double mark;  /* a line at this reading (times scale), with this label; NULL: none */
   const char *mark_label;
   /* lines alone */
   bool octaves;   /* x: powers of two; else decades */

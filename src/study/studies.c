@@ -8,8 +8,8 @@
 
 /* In the order of the lecture: `study list`, the page of all claims and `study all` follow it. */
 static const lks_study *const studies[] = {
-    &lks_study_speed,          &lks_study_shift,     &lks_study_drift,     &lks_study_noise,
-    &lks_study_regularization, &lks_study_placement, &lks_study_inference,
+    &lks_study_speed, &lks_study_shift,          &lks_study_drift,     &lks_study_landscape,
+    &lks_study_noise, &lks_study_regularization, &lks_study_placement, &lks_study_inference,
 };
 enum { STUDIES = sizeof studies / sizeof *studies };
 

@@ -308,10 +308,11 @@ static bool print_drift(FILE *data, FILE *script, const void *context)
   const lks_picture picture = {.outcome = context,
                                .name = "drift",
                                .title = "How far the third layer's inputs move in a step",
-                               .note = "mean and 95% interval",
+                               .note = "geometric mean and 95% interval",
                                .up = "movement D (lower moves less)",
                                .across = "learning rate",
-                               .log_values = true};
+                               .log_values = true,
+                               .of_logs = true};
   return print_rates(data, script, "D", &picture);
 }
 
@@ -320,10 +321,11 @@ static bool print_loss(FILE *data, FILE *script, const void *context)
   const lks_picture picture = {.outcome = context,
                                .name = "loss",
                                .title = "How well the same networks learned",
-                               .note = "mean and 95% interval",
+                               .note = "geometric mean and 95% interval",
                                .up = "final training loss (lower is better)",
                                .across = "learning rate",
-                               .log_values = true};
+                               .log_values = true,
+                               .of_logs = true};
   return print_rates(data, script, "loss", &picture);
 }
 
@@ -396,8 +398,8 @@ static void print_box(FILE *script, const lks_canvas *canvas, size_t arm, lks_ra
 static void print_unit_script(FILE *script, const lks_study_outcome *o, const lks_range *y)
 {
   char note[LKS_TEXT_MAX + 320];
-  lks_picture_note(note, sizeof note, o, "this is the first seed, at rate 0.3");
-  const lks_canvas canvas = {.title = "One input of the third layer while the network learns",
+  lks_picture_note(note, sizeof note, o, "shown: the first, at rate 0.3");
+  const lks_canvas canvas = {.title = "One input of the third layer, step by step",
                              .note = note,
                              .across = "step",
                              .height = SECOND_BOX - FIRST_BOX + BOX,
@@ -406,6 +408,7 @@ static void print_unit_script(FILE *script, const lks_study_outcome *o, const lk
                              .keys = 2,
                              .key_letters = 24};
   lks_plot_begin(script, "unit", 0, &canvas);
+  fputs("set rmargin at screen 0.95\n", script);
   lks_plot_draw(script, "unit");
   fputs("set multiplot\nset key off\nunset label 3\n", script);
   print_box(script, &canvas, NONE, y[NONE]);
@@ -436,18 +439,18 @@ static bool print_unit(FILE *data, FILE *script, const void *context)
 }
 
 static const lks_study_figure figures[] = {
-    {"network", "The network with its first layers covered, then uncovered",
-     "Covered, the third layer has inputs like any data. Uncovered, these inputs are made by layers that learn, so their distribution moves.",
-     lks_network_drawing},
     {"drift", "Movement of the third layer's inputs at each learning rate",
      "D: how far mean and spread of each input move from one step to the next, squared, in units of its spread. The shaken batch norm gets fresh noise of 0.3 behind each normalization in every step. Where a seed did not learn there is no point.",
      print_drift},
-    {"loss", "Final training loss at each learning rate",
-     "The same networks: if movement were what hinders learning, the one that moves most would learn worst.",
-     print_loss},
+    {"network", "The network with its first layers covered, then uncovered",
+     "Covered, the third layer has inputs like any data. Uncovered, these inputs are made by layers that learn, so their distribution moves.",
+     lks_network_drawing},
     {"gradient", "Change of the third layer's gradient when the layers below are updated",
      "0: an update of the layers below does not touch the gradient; 1: it changes it by as much as its length.",
      print_gradient},
+    {"loss", "Final training loss at each learning rate",
+     "The same networks: if movement were what hinders learning, the one that moves most would learn worst.",
+     print_loss},
     {"unit", "Percentiles of one input of the third layer over the steps",
      "Of 1,000 samples, 15% are below the shade and 15% above it. The same unit in both; in the network without batch norm it is the one whose middle is highest.",
      print_unit},
@@ -479,7 +482,7 @@ static const lks_study_change changes[] = {
      "Its inputs are the data, which do not move: drift is 0 with and without batch norm.",
      "lockstep train data/digits.h5 --model relu5 --epochs 2 --probe drift --probe-layer dense1 -o runs/first; tail -n 3 runs/first/probe-drift.csv"},
     {"Take clothes instead of digits.",
-     "5,000 pictures of Fashion-MNIST, three epochs: the same order, other numbers.",
+     "5,000 pictures of Fashion-MNIST (lockstep import idx makes the file), three epochs: other numbers, the same order.",
      "lockstep study drift --data data/fashion.h5 -o fashion"},
 };
 

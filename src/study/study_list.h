@@ -9,6 +9,7 @@ extern const lks_study lks_study_speed;
 extern const lks_study lks_study_shift;
 extern const lks_study lks_study_noise;
 extern const lks_study lks_study_drift;
+extern const lks_study lks_study_landscape;
 extern const lks_study lks_study_regularization;
 extern const lks_study lks_study_placement;
 extern const lks_study lks_study_inference;
