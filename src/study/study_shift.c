@@ -2,93 +2,18 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
-#include "dataset/cats.h"
 #include "dataset/contact_sheet.h"
-#include "dataset/corrupt.h"
 #include "lockstep/trainer.h"
 #include "study/picture.h"
+#include "study/shift_data.h"
 #include "study/study_list.h"
 
 /* Networks that learned from one distribution, tested on another one: cats of other colours than those in training, and
  * the test set of the digits, corrupted. Statistics come from training, or from pictures of the other distribution, whose
  * labels are not used. */
 
-enum { PATH_SIZE = LKS_TEXT_MAX };
-
-static const lks_study_arm cats_arms[] = {{"cats bn", ""}, {"cats none", "bn=none,lr=0.02"}};
-static const lks_study_arm control_arms[] = {{"control bn", ""}, {"control none", "bn=none,lr=0.02"}};
 static const lks_study_arm digits_arms[] = {{"digits bn", ""}, {"digits none", "bn=none"}};
-enum { CATS, CONTROL, DIGITS };
-
-static const struct {
-  const char *name;
-  lks_corruption corruption;
-} corruptions[] = {
-    {"affine", {.kind = LKS_CORRUPTION_AFFINE, .scale = 0.5, .shift = 64, .split = {true, true}}},
-    {"dark", {.kind = LKS_CORRUPTION_AFFINE, .scale = 0.25, .split = {true, true}}},
-    {"contrast", {.kind = LKS_CORRUPTION_CONTRAST, .scale = 0.3, .split = {true, true}}},
-    {"noise", {.kind = LKS_CORRUPTION_NOISE, .scale = 0.3, .seed = 1, .split = {true, true}}},
-    {"inverted", {.kind = LKS_CORRUPTION_INVERT, .split = {true, true}}},
-};
-enum { CORRUPTIONS = sizeof corruptions / sizeof *corruptions };
-
-static void data_path(char path[PATH_SIZE], const lks_study_plan *plan, const char *name)
-{
-  snprintf(path, PATH_SIZE, "%.*s/data/%s.h5", LKS_STUDY_FOLDER_MAX, plan->folder, name);
-}
-
-static lks_status draw_cats(const lks_study_plan *plan, const char *name, double black_cats,
-                            double black_others)
-{
-  char path[PATH_SIZE];
-  const lks_cats_options options = {
-      .train = 4000, .test = 1000, .seed = 1, .black_cats = black_cats, .black_others = black_others};
-  data_path(path, plan, name);
-  return lks_file_exists(path) ? LKS_OK : lks_generate_cats(path, &options, false);
-}
-
-enum { SHOWN = 12, KINDS = 4 };
-
-/* Cats and others as in training, and coloured ones: the shapes are the same. */
-static lks_status draw_pictures(const lks_study_plan *plan)
-{
-  static const lks_cats_options trained = {.seed = 1, .black_cats = 1, .black_others = 0.5},
-                                coloured = {.seed = 1};
-  char path[PATH_SIZE];
-  uint32_t sample[KINDS * SHOWN];
-  uint8_t *rgb = lks_new(KINDS * SHOWN, LKS_CATS_BYTES);
-  if (rgb == NULL) return LKS_ERR_RANK;
-  for (uint32_t i = 0; i < KINDS * SHOWN; i++) {
-    const size_t kind = i / SHOWN, number = 2 * (i % SHOWN) + (kind % 2 == 0);
-    lks_cats_draw(rgb + (size_t)i * LKS_CATS_BYTES, kind < 2 ? &trained : &coloured, LKS_SPLIT_TRAIN, number);
-    sample[i] = i;
-  }
-  snprintf(path, sizeof path, "%.*s/plots/pictures.png", LKS_STUDY_FOLDER_MAX, plan->folder);
-  const lks_contact_sheet sheet = {rgb, {LKS_CATS_SIDE, LKS_CATS_SIDE, 3}, sample, KINDS * SHOWN, SHOWN,
-                                   NULL};
-  const lks_status status = lks_contact_sheet_write(path, &sheet);
-  lks_free(rgb);
-  return status;
-}
-
-static lks_status prepare(const lks_study_plan *plan)
-{
-  char folder[PATH_SIZE], path[PATH_SIZE];
-  snprintf(folder, sizeof folder, "%.*s/data", LKS_STUDY_FOLDER_MAX, plan->folder);
-  lks_status status = lks_folder_make(folder);
-  snprintf(folder, sizeof folder, "%.*s/plots", LKS_STUDY_FOLDER_MAX, plan->folder);
-  if (!status) status = lks_folder_make(folder);
-  if (!status) status = draw_pictures(plan);
-  if (!status) status = draw_cats(plan, "cats", 1, 0.5);
-  if (!status) status = draw_cats(plan, "control", 0.5, 0.5);
-  if (!status) status = draw_cats(plan, "coloured", 0, 0);
-  for (size_t i = 0; i < CORRUPTIONS && !status; i++) {
-    data_path(path, plan, corruptions[i].name);
-    if (!lks_file_exists(path)) status = lks_corrupt(path, plan->data, &corruptions[i].corruption, false);
-  }
-  return status;
-}
+enum { DIGITS, CATS }; /* the designs follow in their order */
 
 static lks_status add_cats(lks_study_plan *p, const char *name, const lks_study_arm *arms)
 {
@@ -99,7 +24,7 @@ static lks_status add_cats(lks_study_plan *p, const char *name, const lks_study_
           ? "model=cats,batch-size=32,epochs=20,lr=0.05,schedule=constant,checkpoint-every=100000"
           : "model=cats,batch-size=32,epochs=8,lr=0.05,schedule=constant,checkpoint-every=100000");
   if (status) return status;
-  data_path(c->base.data, p, name);
+  lks_shift_path(c->base.data, p, name);
   c->base.train_samples = 0;
   return lks_study_arms_add(c, p, arms, 2);
 }
@@ -107,10 +32,12 @@ static lks_status add_cats(lks_study_plan *p, const char *name, const lks_study_
 static lks_status plan(lks_study_plan *p)
 {
   lks_comparison *c;
-  lks_status status = add_cats(p, "cats", cats_arms);
-  if (!status) status = add_cats(p, "control", control_arms);
-  if (!status) status = lks_study_part_add(&c, p, "digits", "model=mlp3,epochs=20,checkpoint-every=100000");
-  return status ? status : lks_study_arms_add(c, p, digits_arms, 2);
+  lks_status status = lks_study_part_add(&c, p, "digits", "model=mlp3,epochs=20,checkpoint-every=100000");
+  if (!status) status = lks_study_arms_add(c, p, digits_arms, 2);
+  for (const lks_shift_design *d = lks_shift_designs; d < lks_shift_designs + LKS_SHIFT_DESIGNS && !status;
+       d++)
+    if (lks_shift_is_trained(p, d)) status = add_cats(p, d->name, d->arms);
+  return status;
 }
 
 /* What the measurements of a run share. */
@@ -179,7 +106,7 @@ static lks_status show_answers_all(const bench *b, const lks_dataset *data)
     }
   }
   if (!status && lks_comm_rank(b->comm) == 0) {
-    char path[PATH_SIZE];
+    char path[LKS_SHIFT_PATH];
     const lks_contact_sheet sheet = {test.pixels, lks_dataset_shape(data), sample, WAYS * FRAMED, FRAMED,
                                      frame};
     snprintf(path, sizeof path, "%.*s/plots/answers.png", LKS_STUDY_FOLDER_MAX, b->run->plan->folder);
@@ -189,13 +116,14 @@ static lks_status show_answers_all(const bench *b, const lks_dataset *data)
   return lks_comm_agree_all(b->comm, status);
 }
 
+/* Coloured cats have one name, whatever their backgrounds. */
 static lks_status shifted_file_all(const bench *b, const char *name)
 {
-  char path[PATH_SIZE];
+  char path[LKS_SHIFT_PATH];
   lks_dataset *data = NULL;
-  data_path(path, b->run->plan, name);
+  lks_shift_path(path, b->run->plan, name);
   lks_status status = lks_dataset_open_all(&data, b->comm, path, "");
-  if (!status) status = shifted_all(b, name, data);
+  if (!status) status = shifted_all(b, b->run->part == DIGITS ? name : "coloured", data);
   if (!status && b->run->part == CATS && b->run->seed == 0 && b->norm) status = show_answers_all(b, data);
   lks_dataset_close_all(&data);
   return status;
@@ -210,9 +138,10 @@ static lks_status measure_all(lks_readings *readings, lks_comm *comm, const lks_
   if (!status) status = read_all(&b, "own", run->data, &usual);
   if (!status && b.norm) status = read_all(&b, "own_again", run->data, &again);
   if (run->part != DIGITS) {
-    if (!status) status = shifted_file_all(&b, "coloured");
+    if (!status) status = shifted_file_all(&b, lks_shift_designs[run->part - CATS].target);
   } else {
-    for (size_t i = 0; i < CORRUPTIONS && !status; i++) status = shifted_file_all(&b, corruptions[i].name);
+    for (size_t i = 0; i < LKS_SHIFT_CORRUPTIONS && !status; i++)
+      status = shifted_file_all(&b, lks_shift_corruptions[i]);
   }
   lks_evaluator_destroy_all(&b.evaluator);
   return status;
@@ -442,7 +371,7 @@ const lks_study lks_study_shift = {
         "Small networks learn cats from pictures in which all cats are black, and are tested on coloured ones: as trained, with inputs scaled anew, and with mean and variance of unlabelled coloured pictures. Then the same with digits whose pixels were changed.",
     .time = "a minute and a half",
     .data = "4,000 drawn pictures of cats and others, and 1,437 digits",
-    .prepare = prepare,
+    .prepare = lks_shift_prepare,
     .plan = plan,
     .measure_all = measure_all,
     .effect = effects,
