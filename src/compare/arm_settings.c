@@ -100,7 +100,7 @@ lks_status lks_arm_setting_next(bool *more, char key[LKS_KEY_MAX], char value[LK
                                 const char **text)
 {
   const char *begin = *text + strspn(*text, " \t");
-  char word[LKS_VALUE_MAX];
+  char word[LKS_VALUE_MAX] = "";
   *more = *begin != '\0';
   *text = begin;
   if (!*more) return LKS_OK;

@@ -47,9 +47,10 @@ static void pair_of(double *first, double *second, const lks_effect *e, const lk
 static lks_status compare(lks_finding *f, const lks_effect *e, const lks_readings *readings,
                           uint64_t first_seed, size_t seeds)
 {
-  double *values = lks_new(2 * seeds, sizeof *values), *others = values + seeds;
+  double *values = lks_new(2 * seeds, sizeof *values);
   size_t count = 0;
   if (values == NULL) return LKS_ERR_RANK;
+  double *others = values + seeds;
   for (size_t i = 0; i < seeds; i++) {
     pair_of(&values[count], &others[count], e, readings, first_seed + i);
     if (isfinite(values[count]) && isfinite(others[count])) count++;

@@ -68,9 +68,9 @@ lks_status lks_study_file_read(const lks_study **study, lks_study_options *optio
 static lks_status same(const lks_study_plan *plan)
 {
   lks_study_options there;
-  const lks_study *study;
+  const lks_study *study = NULL;
   lks_status status = lks_study_file_read(&study, &there, plan->folder);
-  if (!status && study != plan->study)
+  if (!status && study && study != plan->study)
     status =
         lks_fail(LKS_ERR_USAGE, "%s holds the study %s; take another --output", plan->folder, study->name);
   for (size_t i = 0; i < OPTIONS && !status; i++) {

@@ -84,7 +84,7 @@ static lks_status own_statistics_all(const bench *b, size_t size)
 /* With running statistics, each sample alone and in mini-batches. */
 static lks_status alone_all(const bench *b)
 {
-  lks_evaluation alone, together;
+  lks_evaluation alone, together = {0};
   lks_evaluate_options options = {.batch_size = 1, .predictions = b->first};
   lks_status status = evaluate_all(&alone, b, &options);
   options = (lks_evaluate_options){.batch_size = 128, .predictions = b->second};

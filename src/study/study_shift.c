@@ -95,7 +95,7 @@ static lks_status show_answers_all(const bench *b, const lks_dataset *data)
   uint32_t sample[WAYS * FRAMED], frame[WAYS * FRAMED];
   int32_t *answer = lks_new(test.count, sizeof *answer);
   lks_status status = lks_comm_agree_all(b->comm, answer != NULL ? LKS_OK : LKS_ERR_RANK);
-  for (size_t way = 0; way < WAYS && !status; way++) {
+  for (size_t way = 0; way < WAYS && answer && !status; way++) {
     lks_evaluation e;
     lks_evaluate_options options = ways[way];
     options.predictions = answer;

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/integers.h"
 #include "study/picture.h"
 #include "study/study_list.h"
 #include "train/step_log.h"
@@ -74,7 +75,8 @@ static lks_status plan(lks_study_plan *p)
 /* Steps that a run may take. */
 static double budget_of(const lks_config *config)
 {
-  return (double)(config->epochs * ((config->train_samples + config->batch_size - 1) / config->batch_size));
+  const size_t steps = lks_divide_up(config->train_samples, config->batch_size);
+  return (double)(config->epochs * steps);
 }
 
 /* A run that diverged before the first row has none. */

@@ -156,7 +156,8 @@ static double dropout_noise(const lks_noise_probe *p, const front_data *f, const
   const float *w = lks_network_parameters(p->setup->network) + tensor->offset;
   const size_t channels = front->out.channels, inputs = tensor->elements / channels;
   const size_t window = front->kind == LKS_LAYER_CONV ? front->kernel[0] * front->kernel[1] : 1;
-  const double places = (double)(p->population->train_count * (f->elements / f->columns));
+  const size_t pixels = f->elements / f->columns;
+  const double places = (double)(p->population->train_count * pixels);
   double sum = 0, varying = 0;
   for (size_t c = 0; c < channels; c++) {
     if (!lks_noise_varies(variance[c], p->config->bn_epsilon)) continue;
@@ -181,7 +182,7 @@ static lks_status dropout_noise_all(double *noise, lks_noise_probe *p, const lay
   f.square = lks_new(f.columns, sizeof *f.square);
   lks_status status = lks_comm_agree_all(p->comm, f.square ? LKS_OK : LKS_ERR_RANK);
   if (!status) status = for_batches_all(p, front->name, f.elements, p->population, take_front, &f);
-  if (!status && lks_comm_rank(p->comm) == 0)
+  if (!status && f.square && lks_comm_rank(p->comm) == 0)
     *noise = dropout_noise(p, &f, front, d->moments + d->layer.channels);
   lks_free(f.square);
   return status;

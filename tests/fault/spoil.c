@@ -96,6 +96,7 @@ static int other_model(hid_t file)
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
   H5Tset_size(type, sizeof text);
   H5Adelete(file, "model");
+  H5Adelete(file, "header_hash"); /* as in a file of an earlier version */
   hid_t model = H5Acreate2(file, "model", type, space, H5P_DEFAULT, H5P_DEFAULT);
   int failed = H5Awrite(model, type, text) < 0;
   H5Aclose(model);
