@@ -131,6 +131,10 @@ static void test_points(void **state)
   assert_true(isnan(lks_readings_value(r, "none 1", 1, "D")));
   assert_true(lks_readings_value(r, "bn 0.5", 2, "D") == lks_readings_value(r, "bn 0.5", 2, "drift"));
   assert_true(lks_readings_value(r, "none", 2, "rate") == 0.3);
+  assert_true(lks_readings_value(r, "none", 2, "best_loss") ==
+              lks_readings_value(r, "none 0.3", 2, "final_loss"));
+  assert_true(lks_readings_value(r, "noisy", 2, "best_loss") ==
+              lks_readings_value(r, "noisy 0.5", 2, "final_loss"));
   end(&p);
 }
 
