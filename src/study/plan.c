@@ -1,6 +1,7 @@
 #include "study/plan.h"
 
 #include <libgen.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,6 +66,7 @@ static lks_status configure(lks_config *config, const lks_study_plan *plan, cons
   strcpy(config->data, plan->data);
   const lks_status status = set_all(config, settings);
   if (options->epochs > 0) config->epochs = options->epochs;
+  if (options->epochs > 0) config->warmup = fmin(config->warmup, (double)config->epochs / 4);
   if (options->train_samples > 0) config->train_samples = options->train_samples;
   config->threads = options->threads;
   config->progress = options->progress;

@@ -176,16 +176,16 @@ static void test_names(void **state)
   assert_non_null(strstr(lks_message(), "`lockstep study list`"));
 }
 
-/* The plan of every study holds, short and long, and says what a page needs. */
+/* The plan of every study holds, short, long and cut to an epoch, and says what a page needs. */
 static void test_plans(void **state)
 {
   (void)state;
   size_t count;
   const lks_study *const *all = lks_studies(&count);
-  for (size_t i = 0; i < 2 * count; i++) {
-    const lks_study *study = all[i / 2];
+  for (size_t i = 0; i < 3 * count; i++) {
+    const lks_study *study = all[i / 3];
     const lks_study_options options = {
-        .directory = "studies", .seeds = 3, .first_seed = 1, .full = i % 2 == 1};
+        .directory = "studies", .seeds = 3, .first_seed = 1, .full = i % 3 == 1, .epochs = i % 3 == 2};
     lks_study_plan *plan = NULL;
     assert_int_equal(lks_study_plan_create(&plan, study, &options, NULL, "data.h5", 3), LKS_OK);
     assert_true(plan->parts > 0 && lks_study_effects(plan) > 0 && study->effects <= LKS_STUDY_EFFECTS_MAX);
