@@ -288,6 +288,12 @@ static void other_moment(lks_checkpoint_header *header, lks_snapshot *snapshot)
   (void)header;
   strcpy(snapshot->moment_name[1], "max_exp_avg_sq");
 }
+static void two_more_moments(lks_checkpoint_header *header, lks_snapshot *snapshot)
+{
+  (void)header;
+  strcpy(snapshot->moment_name[snapshot->moments++], "max_exp_avg_sq");
+  strcpy(snapshot->moment_name[snapshot->moments++], "center");
+}
 static void no_optimizer(lks_checkpoint_header *header, lks_snapshot *snapshot)
 {
   (void)header;
@@ -317,6 +323,7 @@ static void test_bad_tensors(lks_comm *comm)
       {one_more, "of another model: it has c.bias, which this model has not"},
       {one_more_in_a_moment, "of another model: it has c.bias, which this model has not"},
       {other_moment, "its moments are exp_avg max_exp_avg_sq and this run's are exp_avg exp_avg_sq"},
+      {two_more_moments, "its moments are exp_avg exp_avg_sq max_exp_avg_sq center and this run's are"},
       {no_optimizer, "it holds no optimizer state: it cannot be continued from"},
       {no_moments, "its moments are none and this run's are exp_avg exp_avg_sq"},
   };
