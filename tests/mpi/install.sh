@@ -39,7 +39,7 @@ for command in $commands; do
   [ -s "$page" ] || complain "no manual page of $command"
   completes "$command" lockstep "${command:0:2}"
   sed 's/\\-/-/g' "$page" >page.plain
-  for option in $("$program" help "$command" | sed -n 's/^  [ -][a-z ]*,* *--\([a-z0-9-]*\).*/\1/p'); do
+  for option in $("$program" help "$command" | sed -n 's/^  \(-[a-z],\|   \) --\([a-z0-9-]*\).*/\2/p'); do
     grep -q -- "--$option\\\\f" page.plain || complain "the page of $command lacks --$option"
     completes "--$option$(grep -qE "^ .*--$option=" <("$program" help "$command") && echo '=')" mpirun -np 2 lockstep "$command" "--$option"
   done
