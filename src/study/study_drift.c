@@ -292,7 +292,7 @@ static lks_claim judge_shaken(FILE *out, const lks_study_outcome *o)
         loss->sentence);
     return LKS_CLAIM_SHOWN;
   }
-  fprintf(out, " and learns all the same: movement is not the whole reason (training loss, %s).",
+  fprintf(out, " and still learns: movement is not the whole reason (training loss against none, %s).",
           loss->sentence);
   return LKS_CLAIM_PARTLY;
 }

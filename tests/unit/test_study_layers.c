@@ -99,7 +99,7 @@ static void test_shaken(void **state)
   (void)state;
   expect_shaken(0.8, 0.2, 2, LKS_CLAIM_PARTLY, "movement is not the whole reason why");
   expect_shaken(0.8, 0.8, 2, LKS_CLAIM_SHOWN, "learns worse than it");
-  expect_shaken(0.8, 0.4, 2, LKS_CLAIM_PARTLY, "learns all the same");
+  expect_shaken(0.8, 0.4, 2, LKS_CLAIM_PARTLY, "and still learns: ");
   expect_shaken(0.002, 0.2, 2, LKS_CLAIM_SHOWN, "did not move more than none");
   planted p = begin_drift(0.02, 0.0002, 0);
   expect(&p, LKS_CLAIM_SHOWN, "does not learn: movement matters");
