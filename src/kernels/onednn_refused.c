@@ -18,7 +18,7 @@ static bool skips_pixels_of_few_channels(const lks_window *w)
 
 /* In bf16 the columns of x are dealt out into as many rows as the stride is wide, and those that get none are
  * not cleared: the weight gradient is then what memory held before. Seen whenever the stride is wider than
- * the image, and never otherwise; refused from equal width on. */
+ * the image, and never otherwise, in oneDNN 3's brgconv_bwd_w (AMX) as well; refused from equal width on. */
 static bool strides_over_the_image(const lks_window *w)
 {
   return w->in_width <= w->stride_width && w->stride_width > 1;
@@ -67,6 +67,7 @@ static const struct refusal {
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_FP32, "jit_1x1", skips_pixels_of_few_channels},
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "jit_bf16_1x1", skips_pixels_of_few_channels},
     {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "jit", strides_over_the_image},
+    {LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "brgconv_bwd_w", strides_over_the_image},
 };
 
 static bool trusted;

@@ -52,6 +52,7 @@ static void test_strides_over_the_image_are_refused(void **state)
   const lks_task_kind dw = LKS_TASK_CONV_BACKWARD_WEIGHTS;
   lks_window w = {4, 9, 2, 33, 5, 1, 16, 3, 3, 2, 3, 1, 1, 1, 1};
   assert_true(refused(dw, LKS_BF16, "jit_bf16:avx512_core_bf16", &w));
+  assert_true(refused(dw, LKS_BF16, "brgconv_bwd_w:avx10_1_512_amx", &w));
   assert_false(refused(dw, LKS_BF16, "x64:gemm:jit", &w));
   assert_false(refused(dw, LKS_FP32, "jit:avx512_core", &w));
   w.in_width = 4;
