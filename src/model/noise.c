@@ -67,6 +67,8 @@ void lks_noise_finish(const lks_pass_context *context)
     lks_norm_unit *unit = &network->unit_norm[u];
     add_step(unit, unit->moments + unit->channels, (double)(plan->samples * unit->pixels));
   }
+  if (plan->groups == 0)
+    return; /* no batch norm: nothing has noise, and a checkpoint must not hold its infinity */
   network->noise_steps++;
   network->noise_theory += b > 1 ? ((double)plan->groups - 1) / (b - 1) : 0;
   network->noise_group += b / (double)plan->groups;

@@ -153,12 +153,31 @@ static void test_nothing_is_saved_where_nothing_is_measured(lks_comm *comm)
   lks_assert_all(comm, ok);
 }
 
+/* What a checkpoint keeps of a network without batch norm is finite, or it could not be read. */
+static void test_without_batch_norm_it_is_finite(lks_comm *comm)
+{
+  subject s;
+  lks_pass_result result;
+  double state[LKS_NOISE_STATE_MAX] = {0};
+  bool ok = true;
+  lks_network_options o = options("none", 1);
+  o.measure_noise = true;
+  lks_assert_ok_all(comm, subject_create(&s, comm, text, &o));
+  const lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);
+  const size_t count = lks_network_noise_save(s.network, state);
+  for (size_t i = 0; i < count; i++) ok = ok && isfinite(state[i]);
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, ok);
+}
+
 int main(int argc, char **argv)
 {
   static const lks_mpi_test tests[] = {
       LKS_MPI_TEST(test_noise_is_its_definition),
       LKS_MPI_TEST(test_sums_move_on),
       LKS_MPI_TEST(test_nothing_is_saved_where_nothing_is_measured),
+      LKS_MPI_TEST(test_without_batch_norm_it_is_finite),
   };
   make_data();
   return LKS_MPI_TEST_MAIN(argc, argv, tests);
