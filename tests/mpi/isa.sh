@@ -37,14 +37,17 @@ setting_and_environment_give_the_same_bits() {
   ONEDNN_MAX_CPU_ISA=${word,,} train lower 2 "${common[@]}" --isa sse41
   train unheard 2 "${common[@]}" --isa auto --bn 16
   ONEDNN_MAX_CPU_ISA=AVX3 train unknown 2 "${common[@]}"
-  DNNL_MAX_CPU_ISA=$word train older 1 "${common[@]}"
+  (
+    unset ONEDNN_MAX_CPU_ISA # which comes before the older name
+    DNNL_MAX_CPU_ISA=$word train older 1 "${common[@]}"
+  )
   for name in best held bounded lower unknown older; do ended "$name" 0; done
   for name in best held bounded lower older; do silent "$name"; done
   says held "; isa $less;"
   says best "; isa $isa_best;"
   same held bounded
   same held older
-  same best unknown
+  if [ -z "${ONEDNN_MAX_CPU_ISA:-}" ]; then same best unknown; fi # else this whole test is bounded, and that run was not
   differs best held
   differs best unheard
   if [ "$less" != sse41 ]; then differs held lower; fi

@@ -80,6 +80,7 @@ static void test_strides_over_rows_are_refused(void **state)
   const char *amx = "brgconv:avx512_core_amx_bf16";
   lks_window w = {1, 31, 16, 26, 11, 8, 37, 1, 3, 3, 2, 0, 1, 0, 1};
   assert_true(refused(y, LKS_BF16, amx, &w));
+  assert_true(refused(LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "brgconv_bwd_w:avx10_1_512_amx", &w));
   assert_false(refused(y, LKS_BF16, "brgconv:avx512_core_bf16", &w));
   assert_false(refused(y, LKS_BF16, "brgconv_1x1:avx512_core_amx_bf16", &w));
   assert_false(refused(y, LKS_BF16, "jit:avx512_core_amx_bf16", &w));
