@@ -95,7 +95,7 @@ bool lks_unit_picture(FILE *data, FILE *script, const void *context)
   const lks_study_outcome *o = context;
   lks_activation_row *row[2] = {NULL, NULL};
   size_t count[2] = {0, 0};
-  lks_range y[2];
+  lks_range y[2] = {lks_range_none(), lks_range_none()};
   bool shown = true;
   for (size_t i = 0; i < 2; i++)
     shown = shown && read_unit(&row[i], &count[i], o->plan, i) == LKS_OK && count[i] > 0;
