@@ -1,13 +1,10 @@
 #include "study/plan.h"
 
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "compare/arm_settings.h"
 
 lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *study,
@@ -19,32 +16,6 @@ lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *
   snprintf(folder, LKS_STUDY_FOLDER_MAX, "%.*s/%.31s", LKS_STUDY_FOLDER_MAX - 40, options->directory,
            study->name);
   return LKS_OK;
-}
-
-/* The program's own folder: where it was built, or installed. */
-static bool find_program(char path[LKS_TEXT_MAX])
-{
-  const ssize_t length = readlink("/proc/self/exe", path, LKS_TEXT_MAX - 1);
-  if (length <= 0) return false;
-  path[length] = '\0';
-  dirname(path);
-  return true;
-}
-
-lks_status lks_study_digits(char path[LKS_TEXT_MAX])
-{
-  static const char *const places[] = {"../data/digits.h5", "../share/lockstep/digits.h5"};
-  char program[LKS_TEXT_MAX], candidate[2 * LKS_TEXT_MAX];
-  strcpy(path, "data/digits.h5");
-  if (lks_file_exists(path)) return LKS_OK;
-  for (size_t i = 0; i < sizeof places / sizeof *places && find_program(program); i++) {
-    snprintf(candidate, sizeof candidate, "%s/%s", program, places[i]);
-    if (strlen(candidate) >= LKS_TEXT_MAX || !lks_file_exists(candidate)) continue;
-    strcpy(path, candidate);
-    return LKS_OK;
-  }
-  return lks_fail(LKS_ERR_USAGE,
-                  "there is no data/digits.h5 here nor beside the program; name a dataset: --data FILE");
 }
 
 static lks_status set_all(lks_config *config, const char *settings)

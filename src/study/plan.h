@@ -17,9 +17,11 @@ void lks_study_plan_destroy(lks_study_plan **plan);
 lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *study,
                             const lks_study_options *options);
 
-/** Local (rank 0). The small dataset that comes with Lockstep: data/digits.h5 of this folder, of the source tree
- * that the program was built in, or of the installation. LKS_ERR_USAGE that says how to name one. */
-lks_status lks_study_digits(char path[LKS_TEXT_MAX]);
+/** Local (rank 0). The dataset file that --data stands for: the file of that name; one that is made in DIRECTORY of the
+ * four files of MNIST in a folder, or of those of Debian's package (fashion-mnist); without, the digits that come with
+ * Lockstep: data/digits.h5 of this folder, of the source tree that the program was built in, or of the installation.
+ * LKS_ERR_USAGE that says what to do. */
+lks_status lks_study_data(char path[LKS_TEXT_MAX], const lks_study_options *options);
 
 /** Local (rank 0). FOLDER/study.ini: which study it is, and its options. A file that is there is kept when it says
  * the same but for more or fewer seeds; else LKS_ERR_USAGE. */

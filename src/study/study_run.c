@@ -30,10 +30,7 @@ static lks_status find_data_all(char data[LKS_TEXT_MAX], lks_comm *comm, const l
 {
   lks_status status = LKS_OK;
   memset(data, 0, LKS_TEXT_MAX);
-  if (options->data[0] != '\0')
-    snprintf(data, LKS_TEXT_MAX, "%s", options->data);
-  else if (lks_comm_rank(comm) == 0)
-    status = lks_study_digits(data);
+  if (lks_comm_rank(comm) == 0) status = lks_study_data(data, options);
   status = lks_comm_agree_all(comm, status);
   return status ? status : lks_comm_broadcast_all(comm, data, LKS_TEXT_MAX, 0);
 }

@@ -70,6 +70,32 @@ study alone 3 --epochs 3
 ended alone 2
 says alone "study.ini has epochs = 2, not 3; give the same options, or another --output"
 
+# Files like MNIST's become a dataset once: 128 images, each with a bright row that its label tells.
+mkdir idx
+for split in train t10k; do
+  printf '\0\0\10\3\0\0\0\200\0\0\0\4\0\0\0\4' >idx/$split-images-idx3-ubyte
+  printf '\0\0\10\1\0\0\0\200' >idx/$split-labels-idx1-ubyte
+  for ((i = 0; i < 128; i++)); do
+    for row in 0 1 2 3; do
+      if ((row == i % 4)); then printf '\377\376\375\374'; else printf '\1\2\3\4'; fi
+    done >>idx/$split-images-idx3-ubyte
+    # shellcheck disable=SC2059 # an octal number
+    printf "\\$((i % 4))" >>idx/$split-labels-idx1-ubyte
+  done
+done
+gzip idx/t10k-images-idx3-ubyte
+run folder 3 study inference --seeds 1 --epochs 1 --threads 1 --data idx --output folder
+ended folder 0
+says folder "^data     folder/idx.h5 is made of the files in idx"
+run info 0 info folder/idx.h5
+says info "128 samples: 32 32 32 32"
+rm idx/t10k-images-idx3-ubyte.gz
+run kept 0 study inference --seeds 1 --epochs 1 --threads 1 --data idx --output folder
+ended kept 0
+run lacking 3 study inference --data idx --output lacking
+ended lacking 2
+says lacking "the folder idx has no t10k-images-idx3-ubyte, plain or with .gz"
+
 run list 0 study list
 ended list 0
 says list "^inference (.*on two cores"
