@@ -64,8 +64,32 @@ ends_at_an_accuracy() {
   same_steps whole early
 }
 
+# loss_apart STEP A B: how far their losses are apart there.
+loss_apart() {
+  awk -F, -v step="$1" '$1 == step { d = $4 - d } END { printf "%.9f", d < 0 ? -d : d }' "$2/steps.csv" "$3/steps.csv"
+}
+
+# Inputs with one mean and one deviation are normalized anew behind the first layer: whether that was done before is no matter.
+normalizes_inputs_anew() {
+  local norm input step same other
+  for norm in sync none; do
+    for input in normalize-input no-normalize-input; do
+      train "$norm-$input" 1 "$LOCKSTEP_SOURCE/data/digits.h5" --model sigmoid3 --train-samples 320 --batch-size 32 --epochs 4 --lr 0.1 \
+        --momentum 0 --weight-decay 0 --schedule constant --threads 1 --log-every 20 --bn "$norm" "--$input"
+      ended "$norm-$input" 0
+    done
+  done
+  for step in 20 40; do
+    same=$(loss_apart $step sync-normalize-input sync-no-normalize-input)
+    other=$(loss_apart $step none-normalize-input none-no-normalize-input)
+    awk -v same="$same" -v other="$other" 'BEGIN { exit !(same < 1e-4 && other > 1e-3) }' ||
+      complain "step $step: losses with and without normalized inputs are $same apart with batch norm, and $other without"
+  done
+}
+
 at_any_rank_count
 figures_add_up
 interrupted_and_resumed
 ends_at_an_accuracy
+normalizes_inputs_anew
 finish
