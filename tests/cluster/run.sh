@@ -169,7 +169,8 @@ same_fingerprint short-here.out by-mpirun.out
 grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || complain "the job is not in the log" by-mpirun.out
 
 # A study: what is said of batch norm, tested by a job.
-job=$(sbatch --parsable --output study.out --nodes 2 --ntasks 2 /mnt/project/jobs/study.sbatch placement --epochs 1 --seeds 1 --output studies)
+job=$(sbatch --parsable --output study.out --nodes 2 --ntasks 2 /mnt/project/jobs/study.sbatch placement --data /mnt/project/data/digits.h5 \
+  --epochs 1 --seeds 1 --output studied)
 wait_for_end "$job" "a study" 60
 [ -s studied/placement/report.html ] || complain "the study made no page" study.out
 
