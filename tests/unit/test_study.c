@@ -275,7 +275,8 @@ static void test_noise_readings(void **state)
   lks_probe_noise_row row[3 * 7];
   assert_non_null(mkdtemp(folder));
   for (size_t i = 0; i < 3 * 7; i++) {
-    const double m = (double)(8 << i % 7), layer = (double)(1 + i / 7);
+    const size_t number = 1 + i / 7;
+    const double m = (double)(8 << i % 7), layer = (double)number;
     row[i] = (lks_probe_noise_row){.m = m, .draws = 300, .dropout_noise = 1};
     snprintf(row[i].layer, sizeof row[i].layer, "bn%.0f", layer);
     row[i].isolated = layer * pow(m, m < 64 ? -3 : -1.03); /* the slope is not taken below 64 */
