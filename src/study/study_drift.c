@@ -455,7 +455,7 @@ const lks_study lks_study_drift = {
         "Batch norm makes later layers robust to changes in earlier ones: from the perspective of the third hidden layer, the distribution of its inputs moves less.",
     .question =
         "How far do mean and spread of the third layer's inputs move from step to step, in a network of five layers, and does a network learn whose inputs are made to move more?",
-    .time = "a minute",
+    .time = "half a minute",
     .data = "1,437 handwritten digits (8x8)",
     .failures_count = true,
     .plan = plan,

@@ -330,7 +330,7 @@ const lks_study lks_study_inference = {
         "At test time there may be one example alone: exponentially weighted averages of mean and variance, taken over the mini-batches of training, stand in.",
     .question =
         "One trained network is tested with the averages of training, and with each test mini-batch's own mean and variance, from 256 samples down to one.",
-    .time = "half a minute",
+    .time = "ten seconds",
     .data = "1,437 handwritten digits (8x8)",
     .plan = plan,
     .measure_all = measure_all,

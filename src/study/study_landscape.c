@@ -361,7 +361,7 @@ const lks_study lks_study_landscape = {
     .claim = "Batch norm makes the landscape of the loss easier to navigate.",
     .question =
         "How much do loss and gradient change along each step, in a network of five layers, with and without batch norm?",
-    .time = "a minute",
+    .time = "ten seconds",
     .data = "1,437 handwritten digits (8x8)",
     .plan = plan,
     .read = read_run,

@@ -371,7 +371,7 @@ const lks_study lks_study_noise = {
         "Mean and variance of just this mini-batch add noise to the activations, a bit like dropout; a larger mini-batch has less noise.",
     .question =
         "The weights are frozen. How much does the normalized value of a fixed sample vary with the mini-batch that it is normalized with, from 8 to 512 samples, and which dropout is as noisy?",
-    .time = "a minute",
+    .time = "half a minute",
     .data = "1,437 handwritten digits (8x8)",
     .plan = plan,
     .read = read_noise,

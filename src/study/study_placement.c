@@ -121,7 +121,7 @@ const lks_study lks_study_placement = {
         "Some put batch norm behind the activation; in front of it is done much more often and is the default choice.",
     .question =
         "The same three hidden layers with batch norm in front of each relu, behind it, and without batch norm.",
-    .time = "half a minute",
+    .time = "ten seconds",
     .data = "1,437 handwritten digits (8x8)",
     .plan = plan,
     .effect = effects,

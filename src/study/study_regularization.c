@@ -228,7 +228,7 @@ const lks_study lks_study_regularization = {
         "Batch norm has a slight regularization effect, as dropout has: mean and variance of just this mini-batch add noise. A larger mini-batch has less noise and regularizes less; use other methods as well.",
     .question =
         "Networks that overfit 500 pictures are trained with mini-batches of several sizes, each cut into groups that share mean and variance. At the same mini-batch, fewer samples in a group mean more noise and nothing else.",
-    .time = "a minute",
+    .time = "half a minute",
     .data = "500 handwritten digits (8x8)",
     .plan = plan,
     .effect = effects,

@@ -369,7 +369,7 @@ const lks_study lks_study_shift = {
         "A network trained on black cats does badly on coloured cats, though the function to be learned is the same; batch norm makes layers robust when their inputs shift.",
     .question =
         "Small networks learn cats from pictures in which all cats are black, and are tested on coloured ones: as trained, with inputs scaled anew, and with mean and variance of unlabelled coloured pictures. Then the same with digits whose pixels were changed.",
-    .time = "a minute and a half",
+    .time = "half a minute",
     .data = "4,000 drawn pictures of cats and others, and 1,437 digits",
     .prepare = lks_shift_prepare,
     .plan = plan,

@@ -389,7 +389,7 @@ const lks_study lks_study_speed = {
     .claim = "Normalizing the inputs speeds up learning; batch norm does the same for the hidden units.",
     .question =
         "How many steps does a network take to a test accuracy of 85%, at rates from 0.03 to 10, with and without batch norm, with inputs normalized or not?",
-    .time = "a minute",
+    .time = "half a minute",
     .data = "320 handwritten digits (8x8)",
     .failures_count = true,
     .plan = plan,
