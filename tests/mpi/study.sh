@@ -84,7 +84,7 @@ for split in train t10k; do
   done
 done
 gzip idx/t10k-images-idx3-ubyte
-run folder 3 study inference --seeds 1 --epochs 1 --threads 1 --data idx --output folder
+run folder 0 study inference --seeds 1 --epochs 1 --threads 1 --data idx --output folder
 ended folder 0
 says folder "^data     folder/idx.h5 is made of the files in idx"
 run info 0 info folder/idx.h5
