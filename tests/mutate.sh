@@ -56,7 +56,10 @@ tests_of() {
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator ;;
     src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
-    src/train/*) echo unit/trainer.* mpi/trainer.* mpi/setup mpi/run_directory mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
+    src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
+    src/train/probe*.c | src/train/table_file.c) echo mpi/probes.* mpi/step_log ;;
+    src/train/step_log.c) echo unit/step_log mpi/step_log ;;
+    src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
     *) fail "no tests are known for $1" ;;
   esac
 }
