@@ -1,8 +1,6 @@
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "support/mpi_test.h"
@@ -31,16 +29,6 @@ typedef struct scene {
   uint8_t *pixels;
 } scene;
 
-static lks_status make_folder_all(char *folder, lks_comm *comm)
-{
-  bool ok = true;
-  memset(folder, 0, LKS_TEXT_MAX);
-  strcpy(folder, "/tmp/lockstep-noise-XXXXXX");
-  if (lks_comm_rank(comm) == 0) ok = mkdtemp(folder) != NULL;
-  lks_status status = lks_comm_agree_all(comm, ok ? LKS_OK : LKS_ERR_IO);
-  return status ? status : lks_comm_broadcast_all(comm, folder, LKS_TEXT_MAX, 0);
-}
-
 static void create(scene *s, lks_comm *comm)
 {
   *s = (scene){0};
@@ -53,7 +41,7 @@ static void create(scene *s, lks_comm *comm)
   s->config.threads = 1;
   s->config.probe_draws = 1000;
   s->config.probes = LKS_PROBE_NOISE;
-  lks_assert_ok_all(comm, make_folder_all(s->config.output, comm));
+  lks_test_folder_all(comm, s->config.output);
   lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
   const lks_setup_input input = {text,
                                  "test",
@@ -78,12 +66,7 @@ static void create(scene *s, lks_comm *comm)
 
 static void destroy(scene *s, lks_comm *comm)
 {
-  char path[LKS_TEXT_MAX + 32];
-  snprintf(path, sizeof path, "%s/probe-noise.csv", s->config.output);
-  if (lks_comm_rank(comm) == 0) {
-    unlink(path);
-    rmdir(s->config.output);
-  }
+  lks_test_folder_remove_all(comm, s->config.output);
   naive_network_destroy(&s->naive);
   lks_probes_destroy(&s->probes);
   lks_selection_destroy(&s->selection);

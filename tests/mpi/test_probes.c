@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "kernels/optimizer.h"
@@ -36,16 +35,6 @@ typedef struct scene {
   lks_selection *selection;
 } scene;
 
-static lks_status make_folder_all(char *folder, lks_comm *comm)
-{
-  bool ok = true;
-  memset(folder, 0, LKS_TEXT_MAX);
-  strcpy(folder, "/tmp/lockstep-probes-XXXXXX");
-  if (lks_comm_rank(comm) == 0) ok = mkdtemp(folder) != NULL;
-  lks_status status = lks_comm_agree_all(comm, ok ? LKS_OK : LKS_ERR_IO);
-  return status ? status : lks_comm_broadcast_all(comm, folder, LKS_TEXT_MAX, 0);
-}
-
 static void create(scene *s, lks_comm *comm)
 {
   *s = (scene){0};
@@ -56,7 +45,7 @@ static void create(scene *s, lks_comm *comm)
   s->config.threads = 1;
   s->config.probe_samples = PROBES;
   s->config.probes = LKS_PROBE_ACTIVATIONS | LKS_PROBE_DRIFT | LKS_PROBE_GRADIENTS | LKS_PROBE_LANDSCAPE;
-  lks_assert_ok_all(comm, make_folder_all(s->config.output, comm));
+  lks_test_folder_all(comm, s->config.output);
   lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
   const lks_setup_input input = {text,
                                  "test",
@@ -74,18 +63,9 @@ static void create(scene *s, lks_comm *comm)
   lks_assert_all(comm, s->naive && s->pixels);
 }
 
-static void remove_file(const char *folder, const char *name)
-{
-  char path[LKS_TEXT_MAX + 32];
-  snprintf(path, sizeof path, "%s/probe-%s.csv", folder, name);
-  unlink(path);
-}
-
 static void destroy(scene *s, lks_comm *comm)
 {
-  static const char *const names[] = {"activations", "drift", "gradients", "landscape"};
-  for (size_t i = 0; i < 4 && lks_comm_rank(comm) == 0; i++) remove_file(s->config.output, names[i]);
-  if (lks_comm_rank(comm) == 0) rmdir(s->config.output);
+  lks_test_folder_remove_all(comm, s->config.output);
   naive_network_destroy(&s->naive);
   lks_probes_destroy(&s->probes);
   lks_selection_destroy(&s->selection);
