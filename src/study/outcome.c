@@ -104,8 +104,7 @@ static lks_status keep_learned(lks_readings *kept, const lks_readings *all, bool
   lks_status status = LKS_OK;
   for (size_t i = 0; i < all->count && !status; i++) {
     const lks_reading *row = &all->row[i];
-    const bool fails = lks_readings_value(all, row->arm, row->seed, failed) == 1;
-    if (!fails || failures_count)
+    if (failures_count || lks_readings_value(all, row->arm, row->seed, failed) != 1)
       status = lks_readings_add(kept, row->arm, row->seed, row->quantity, row->value);
   }
   return status;
