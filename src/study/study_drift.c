@@ -419,8 +419,8 @@ static const lks_study_change changes[] = {
      "Its inputs are the data, which do not move: drift is 0 with and without batch norm.",
      "lockstep train data/digits.h5 --model relu5 --epochs 2 --probe drift --probe-layer dense1 -o runs/first; tail -n 3 runs/first/probe-drift.csv"},
     {"Take clothes instead of digits.",
-     "5,000 pictures of Fashion-MNIST (lockstep import idx makes the file), three epochs: other numbers, the same order.",
-     "lockstep study drift --data data/fashion.h5 -o fashion"},
+     "5,000 pictures of Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist), three epochs: other numbers, the same order.",
+     "lockstep study drift --data fashion-mnist -o fashion"},
 };
 
 static void limits(FILE *lines, const lks_study_outcome *o)

@@ -332,8 +332,8 @@ static const lks_study_change changes[] = {
      "The losses along a step range no wider without batch norm than with it; the gradient still changes more.",
      "lockstep compare data/digits.h5 --model relu1 --bn sync,none --momentum 0 --weight-decay 0 --schedule constant --lr 0.1 --epochs 10 --probe landscape --seeds 5 -o runs/shallow; tail -n 2 runs/shallow/runs/*/seed-1/probe-landscape.csv"},
     {"Take clothes instead of digits.",
-     "5,000 pictures of Fashion-MNIST, three epochs: ratios above 5, 1.4 and 2.5 are expected.",
-     "lockstep study landscape --data data/fashion.h5 -o fashion"},
+     "5,000 pictures of Fashion-MNIST (Debian: apt-get install dataset-fashion-mnist), three epochs: ratios above 5, 1.4 and 2.5 are expected.",
+     "lockstep study landscape --data fashion-mnist -o fashion"},
 };
 
 static void limits(FILE *lines, const lks_study_outcome *o)
