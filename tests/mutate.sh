@@ -45,8 +45,9 @@ tests_of() {
     src/optim/schedule.c) echo unit/schedule.* golden/steps.* ;;
     src/base/csv.c | src/train/metrics.c) echo unit/metrics.* ;;
     src/train/progress.c) echo unit/progress.* ;;
+    src/train/time_table.c) echo mpi/time_table ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
-    src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job ;;
+    src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/command_line mpi/resume ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
@@ -59,7 +60,7 @@ tests_of() {
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
     src/train/probe*.c | src/train/table_file.c) echo mpi/probes.* mpi/step_log ;;
     src/train/step_log.c) echo unit/step_log mpi/step_log ;;
-    src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/job mpi/command_line mpi/resume mpi/same_bits fault/usage ;;
+    src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/command_line mpi/job mpi/resume mpi/evaluate_predict mpi/same_bits fault/usage fault/bad_input ;;
     *) fail "no tests are known for $1" ;;
   esac
 }
@@ -145,13 +146,11 @@ copy_tree() {
   done
 }
 
-# target_of TEST: what has to be built for it.
+# target_of TEST: what has to be built for it; a program and a script may share a name.
 target_of() {
   local name=${1#*/}
-  case $1 in
-    unit/* | golden/*) echo "test_${1%%/*}_$name" ;;
-    *) if [ -f "tests/mpi/test_$name.c" ]; then echo "test_mpi_$name"; else echo "lockstep spoil"; fi ;;
-  esac
+  if [ -f "tests/${1%/*}/test_$name.c" ]; then echo "test_${1%/*}_$name"; fi
+  if [ -f "tests/$1.sh" ]; then echo "lockstep spoil"; fi
 }
 
 build() {
@@ -241,7 +240,7 @@ judge() {
   fi
   awk -v number="$3" 'FNR == number { print ENVIRON["NEW"]; next } { print }' "$2" >"$copy"
   for name in $(fitting_tests "$2"); do
-    build "$1" "$(target_of "$name")" || { verdict=invalid; break; }
+    build "$1" "$(target_of "$name" | xargs)" || { verdict=invalid; break; }
     try "$1" "$name" "$(limit_of "$name")" || { verdict=killed killer=$name; break; }
   done
   cp "$2" "$copy"

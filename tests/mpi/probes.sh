@@ -50,6 +50,18 @@ frozen_weights_do_not_drift() {
   [ "$(awk -F, 'NR > 1 { print $3 + 0 }' frozen/probe-gradients.csv | sort -u)" = 0 ] || complain "their gradients shift" frozen/probe-gradients.csv
 }
 
+# Activations and drift are measured together, and so are gradients and landscape.
+one_table_for_each_that_is_asked_for() {
+  local table
+  for table in $tables; do
+    train "only-$table" 1 "${small[@]}" --probe "$table" --probe-samples 70
+    ended "only-$table" 0
+    [ "$(cd "only-$table" && compgen -G 'probe-*')" = "probe-$table.csv" ] || complain "only-$table has other tables"
+    cmp "one/probe-$table.csv" "only-$table/probe-$table.csv" >difference ||
+      complain "$table alone is not $table among others" difference
+  done
+}
+
 # Mini-batches of 8 to 128 of 150 samples; their company is drawn, so it is not the run's.
 noise_of_a_fixed_sample() {
   train quiet 1 "${small[@]}" --threads 2 --probe noise --probe-draws 1000
@@ -73,6 +85,7 @@ wrong_layers_are_named() {
 no_bit_changes
 goes_on
 frozen_weights_do_not_drift
+one_table_for_each_that_is_asked_for
 noise_of_a_fixed_sample
 wrong_layers_are_named
 finish
