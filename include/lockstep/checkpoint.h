@@ -61,14 +61,30 @@ lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_
                                     const lks_model *model, const lks_dataset *dataset, lks_network *network,
                                     lks_optimizer *optimizer, const lks_run_state *state);
 
+/** A checkpoint that was read and checked: header and content of one and the same file, whatever becomes of its
+ * name meanwhile. */
+typedef struct lks_checkpoint lks_checkpoint;
+
 /** Collective. Rank 0 reads and checks, all ranks get the header. LKS_ERR_DATA: not a checkpoint, damaged,
- * newer version. */
+ * newer version; LKS_ERR_IO. */
+lks_status lks_checkpoint_open_all(lks_checkpoint **checkpoint, lks_comm *comm, const char *path);
+/** Local. Takes NULL, sets NULL. */
+void lks_checkpoint_close(lks_checkpoint **checkpoint);
+/** Local. Borrowed until it is closed. */
+const lks_checkpoint_header *lks_checkpoint_about(const lks_checkpoint *checkpoint);
+/** Local. Steps of the optimizer whose state it holds; -1: it holds none. */
+int64_t lks_checkpoint_optimizer_steps(const lks_checkpoint *checkpoint);
+/** Collective. Fills the network, and the optimizer unless NULL: rank 0 compares names and shapes, and
+ * broadcasts. LKS_ERR_DATA when it is of another model; the network is then untouched. */
+lks_status lks_checkpoint_put_all(const lks_checkpoint *checkpoint, lks_comm *comm, lks_network *network,
+                                  lks_optimizer *optimizer);
+
+/** Collective. The header alone of PATH, which is read and checked as a whole. Errors as in
+ * lks_checkpoint_open_all. */
 lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *comm, const char *path);
 void lks_checkpoint_header_clear(lks_checkpoint_header *header);
 
-/** Collective. Fills the network, and the optimizer unless NULL, from PATH: rank 0 reads, checks names,
- * shapes and the fingerprint, and broadcasts. LKS_ERR_DATA when it is of another model; the network is then
- * untouched. */
+/** Collective. Opens PATH, fills the network and the optimizer, and closes it. */
 lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network,
                                    lks_optimizer *optimizer);
 

@@ -89,16 +89,21 @@ lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, siz
   return fail_to_write(writer, write_fully(writer->file, data, bytes));
 }
 
+/* Gives what was written its name, for good; 0 or the error number. */
+static int give_name(lks_file_writer *writer)
+{
+  if (rename(writer->temporary, writer->path) != 0) return errno;
+  const int cause = sync_folder_of(writer->path, writer->temporary);
+  writer->temporary[0] = '\0';
+  return cause;
+}
+
 lks_status lks_file_writer_commit(lks_file_writer *writer)
 {
   int cause = fsync(writer->file) != 0 ? errno : 0;
   if (close(writer->file) != 0 && cause == 0) cause = errno; /* a network file system may tell only now */
   writer->file = -1;
-  if (cause == 0 && rename(writer->temporary, writer->path) != 0) cause = errno;
-  if (cause == 0) {
-    cause = sync_folder_of(writer->path, writer->temporary);
-    writer->temporary[0] = '\0';
-  }
+  if (cause == 0) cause = give_name(writer);
   return fail_to_write(writer, cause);
 }
 
@@ -120,6 +125,18 @@ lks_status lks_file_write(const char *path, const void *data, size_t bytes)
   if (!status) status = lks_file_writer_commit(writer);
   lks_file_writer_close(&writer);
   return status;
+}
+
+lks_status lks_file_link(const char *path, const char *target)
+{
+  lks_file_writer writer = {.file = -1};
+  lks_status status = name_files(&writer, path);
+  if (status) return status;
+  int cause = symlink(target, writer.temporary) != 0 ? errno : 0;
+  if (cause == 0) cause = give_name(&writer);
+  if (writer.temporary[0]) unlink(writer.temporary);
+  lks_free(writer.path);
+  return cause ? lks_fail(LKS_ERR_IO, "cannot point %s at %s: %s", path, target, strerror(cause)) : LKS_OK;
 }
 
 /* Reads to the end of the file or of the room; 0 or the error number. */

@@ -23,6 +23,10 @@ lks_status lks_file_writer_commit(lks_file_writer *writer);
 /** Local. Removes the temporary file unless it was committed. Takes NULL, sets NULL. */
 void lks_file_writer_close(lks_file_writer **writer);
 
+/** Local. Makes PATH a symbolic link to TARGET: a reader sees the old entry or the new, whatever happens, as with
+ * lks_file_write. */
+lks_status lks_file_link(const char *path, const char *target);
+
 /** Local. The whole file, and a zero byte behind it that is not counted. *data is freed with lks_free. */
 lks_status lks_file_read(char **data, size_t *bytes, const char *path);
 

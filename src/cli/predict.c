@@ -24,7 +24,8 @@ typedef struct settings {
 
 /* A trained network at rest: fixed running statistics, no augmentation, no dropout. */
 typedef struct predictor {
-  lks_checkpoint_header header;
+  lks_checkpoint *source;
+  const lks_checkpoint_header *header; /* what it says */
   lks_setup *setup;
   bool features; /* the inputs are features, not pixels */
   lks_arena *arena;
@@ -64,7 +65,7 @@ static lks_status allocate(predictor *p)
 {
   lks_status status = lks_arena_create(&p->arena);
   if (status) return status;
-  lks_arena_reserve(p->arena, &p->probability, BATCH * p->header.classes, sizeof *p->probability);
+  lks_arena_reserve(p->arena, &p->probability, BATCH * p->header->classes, sizeof *p->probability);
   lks_arena_reserve(p->arena, &p->loss, BATCH, sizeof *p->loss);
   lks_arena_reserve(p->arena, &p->correct, BATCH, sizeof *p->correct);
   lks_arena_reserve(p->arena, &p->label, BATCH, sizeof *p->label);
@@ -75,27 +76,27 @@ static lks_status allocate(predictor *p)
 /* The settings of the training run, but for those that say how its mini-batches were executed. */
 static lks_status create_all(predictor *p, lks_comm *comm, const char *path, const settings *s, bool features)
 {
-  lks_config config = p->header.config;
+  lks_config config = p->header->config;
   config.batch_size = BATCH;
   config.microbatch = MICROBATCH;
   config.threads = 0;
   config.precision = lks_precision_chosen(s->precision, config.precision);
   config.isa = s->isa;
   if (config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
-  const lks_setup_input input = {p->header.model_text, path,     p->header.input,
-                                 p->header.classes,    features, p->header.mean,
-                                 p->header.std};
+  const lks_setup_input input = {p->header->model_text, path,     p->header->input,
+                                 p->header->classes,    features, p->header->mean,
+                                 p->header->std};
   p->features = features;
   lks_status status = allocate(p);
   if (!status) status = lks_setup_create_all(&p->setup, comm, &config, &input);
-  return status ? status : lks_checkpoint_load_all(comm, path, p->setup->network, NULL);
+  return status ? status : lks_checkpoint_put_all(p->source, comm, p->setup->network, NULL);
 }
 
 static void destroy_all(predictor *p)
 {
   lks_arena_destroy(&p->arena);
   lks_setup_destroy_all(&p->setup);
-  lks_checkpoint_header_clear(&p->header);
+  lks_checkpoint_close(&p->source);
 }
 
 /* top[TOP]: the most probable classes in falling order, -1 where there are no more. */
@@ -166,10 +167,10 @@ static void print_samples(const predictor *p, const lks_predict_input *input, si
   static void (*const print[])(const char *, size_t, const int32_t *, const int *, const float *) = {
       [PRINT_TEXT] = print_text, [PRINT_CSV] = print_csv, [PRINT_JSON] = print_json};
   for (size_t i = 0; i < count; i++) {
-    const float *probability = p->probability + i * p->header.classes;
+    const float *probability = p->probability + i * p->header->classes;
     const int32_t *label = input->samples.label == NULL ? NULL : input->samples.label + begin + i;
     int top[TOP];
-    find_top(top, probability, p->header.classes);
+    find_top(top, probability, p->header->classes);
     print[how](input->path, input->first + begin + i, label, top, probability);
   }
 }
@@ -177,7 +178,7 @@ static void print_samples(const predictor *p, const lks_predict_input *input, si
 static lks_status predict_all(predictor *p, const lks_predict_input *input, print_format how)
 {
   const lks_samples *s = &input->samples;
-  size_t width = p->header.input.height * p->header.input.width * p->header.input.channels;
+  size_t width = p->header->input.height * p->header->input.width * p->header->input.channels;
   for (size_t begin = 0; begin < s->count; begin += BATCH) {
     size_t count = lks_min(s->count - begin, BATCH);
     const lks_batch batch = {count,
@@ -191,8 +192,8 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, prin
                                              &p->setup->scaling, 0, false);
     if (status) return lks_fail_in(status, "%s: ", input->path);
     lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
-                              lks_network_logits(p->setup->network), p->label, 0, 1, count, p->header.classes,
-                              LKS_FP32);
+                              lks_network_logits(p->setup->network), p->label, 0, 1, count,
+                              p->header->classes, LKS_FP32);
     print_samples(p, input, begin, count, how);
   }
   return LKS_OK;
@@ -207,13 +208,14 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
   if (s.csv && s.json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
   print_format how = s.csv ? PRINT_CSV : s.json ? PRINT_JSON : PRINT_TEXT;
   predictor p = {0};
-  status = lks_checkpoint_header_all(&p.header, comm, arguments.argument[0]);
+  status = lks_checkpoint_open_all(&p.source, comm, arguments.argument[0]);
   if (status) return status;
+  p.header = lks_checkpoint_about(p.source);
   if (how == PRINT_CSV)
     printf("input,sample,label,class,probability,class2,probability2,class3,probability3\n");
   for (int i = 1; i < arguments.count && !status; i++) {
     lks_predict_input input;
-    status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header.input);
+    status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header->input);
     bool features = input.samples.features != NULL;
     if (!status && p.setup == NULL) status = create_all(&p, comm, arguments.argument[0], &s, features);
     if (!status && features != p.features)

@@ -13,8 +13,10 @@
 struct lks_evaluator {
   lks_comm *comm;
   char *checkpoint, *cache;
-  lks_checkpoint_header header;
-  bool features; /* that the networks below take features, not pixels */
+  lks_checkpoint *source;
+  const lks_checkpoint_header *header; /* what it says */
+  lks_config config;                   /* its settings, as far as the options leave them */
+  bool features;                       /* that the networks below take features, not pixels */
   lks_setup *trained, *resized;
   size_t resized_batch; /* samples that a mini-batch of `resized` may have */
   float *running;       /* the statistics of training, which evaluations overwrite */
@@ -47,7 +49,7 @@ static bool has_features(const lks_dataset *dataset)
 
 static lks_status check_shape(const lks_evaluator *e, const lks_dataset *dataset)
 {
-  lks_shape need = e->header.input, have = lks_dataset_shape(dataset);
+  lks_shape need = e->header->input, have = lks_dataset_shape(dataset);
   if (same_shape(need, have)) return LKS_OK;
   return lks_fail(
       LKS_ERR_DATA,
@@ -60,9 +62,9 @@ static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset)
 {
   lks_status status = check_shape(e, dataset);
   if (status) return status;
-  if (e->header.classes != lks_dataset_classes(dataset))
+  if (e->header->classes != lks_dataset_classes(dataset))
     return lks_fail(LKS_ERR_DATA, "%s has %zu classes, but %s was trained on %zu", lks_dataset_path(dataset),
-                    lks_dataset_classes(dataset), e->checkpoint, e->header.classes);
+                    lks_dataset_classes(dataset), e->checkpoint, e->header->classes);
   if (!lks_dataset_split(dataset, LKS_SPLIT_TEST).count)
     return lks_fail(LKS_ERR_DATA, "%s has no test samples", lks_dataset_path(dataset));
   return LKS_OK;
@@ -93,7 +95,7 @@ static lks_status check_options(const lks_evaluator *e, const lks_evaluate_optio
   if (o->statistics_samples == 1)
     return lks_fail(LKS_ERR_USAGE,
                     "statistics-samples = 1: a variance takes at least 2 samples; 0 takes all");
-  if ((o->input_from || o->input_data) && !e->header.config.normalize_input)
+  if ((o->input_from || o->input_data) && !e->config.normalize_input)
     return lks_fail(
         LKS_ERR_USAGE,
         "%s was trained on inputs that are not normalized: another dataset's mean and std have no place in it",
@@ -104,12 +106,12 @@ static lks_status check_options(const lks_evaluator *e, const lks_evaluate_optio
 static lks_setup_input input_of(const lks_evaluator *e, const double *mean, const double *std)
 {
   return (lks_setup_input){
-      e->header.model_text, e->checkpoint, e->header.input, e->header.classes, e->features, mean, std};
+      e->header->model_text, e->checkpoint, e->header->input, e->header->classes, e->features, mean, std};
 }
 
 static lks_status keep_statistics(lks_evaluator *e)
 {
-  const size_t count = lks_network_running_count(e->trained->network), channels = e->header.input.channels;
+  const size_t count = lks_network_running_count(e->trained->network), channels = e->header->input.channels;
   e->running = lks_new(count + 1, sizeof *e->running);
   e->scale = lks_new(2 * channels, sizeof *e->scale);
   if (!e->running || !e->scale) return LKS_ERR_RANK;
@@ -134,9 +136,9 @@ static lks_status ready_trained_all(lks_evaluator *e, bool features)
   if (e->trained && e->features == features) return LKS_OK;
   forget_networks_all(e);
   e->features = features;
-  const lks_setup_input input = input_of(e, e->header.mean, e->header.std);
-  lks_status status = lks_setup_create_all(&e->trained, e->comm, &e->header.config, &input);
-  if (!status) status = lks_checkpoint_load_all(e->comm, e->checkpoint, e->trained->network, NULL);
+  const lks_setup_input input = input_of(e, e->header->mean, e->header->std);
+  lks_status status = lks_setup_create_all(&e->trained, e->comm, &e->config, &input);
+  if (!status) status = lks_checkpoint_put_all(e->source, e->comm, e->trained->network, NULL);
   if (!status) status = lks_comm_agree_all(e->comm, keep_statistics(e));
   if (status) forget_networks_all(e);
   return status;
@@ -144,13 +146,13 @@ static lks_status ready_trained_all(lks_evaluator *e, bool features)
 
 static lks_status ready_resized_all(lks_evaluator *e, size_t batch)
 {
-  lks_config config = e->header.config;
+  lks_config config = e->config;
   const size_t needed = lks_max(batch, config.microbatch);
   if (e->resized && needed <= e->resized_batch) return LKS_OK;
   lks_setup_destroy_all(&e->resized);
   config.batch_size = needed;
   if (config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
-  const lks_setup_input input = input_of(e, e->header.mean, e->header.std);
+  const lks_setup_input input = input_of(e, e->header->mean, e->header->std);
   lks_status status = lks_setup_create_all(&e->resized, e->comm, &config, &input);
   if (status) return status;
   lks_network *from = e->trained->network, *to = e->resized->network;
@@ -194,7 +196,7 @@ static lks_status choose_statistics_samples(lks_loader **loader, lks_selection *
                                             const lks_evaluator *e, const job *j)
 {
   const lks_evaluate_options *o = j->options;
-  const lks_config *config = &e->header.config;
+  const lks_config *config = &e->config;
   const lks_dataset *dataset = j->statistics ? j->statistics : j->data;
   const bool learned = !j->statistics && o->statistics_split == LKS_SPLIT_TRAIN;
   lks_evaluate_options all = {.order = LKS_ORDER_STORED};
@@ -209,7 +211,7 @@ static lks_status choose_statistics_samples(lks_loader **loader, lks_selection *
   } else {
     *selection = lks_new(1, sizeof **selection);
     status =
-        *selection ? lks_test_order_create(&list, &count, &samples, e->header.classes, &all) : LKS_ERR_RANK;
+        *selection ? lks_test_order_create(&list, &count, &samples, e->header->classes, &all) : LKS_ERR_RANK;
     if (*selection) (*selection)->train = list;
   }
   if (!status && o->statistics_samples > count)
@@ -264,9 +266,9 @@ static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, con
   lks_loader *loader = NULL;
   uint32_t *list = NULL;
   size_t count = 0;
-  lks_status status = lks_test_order_create(&list, &count, &samples, e->header.classes, o);
+  lks_status status = lks_test_order_create(&list, &count, &samples, e->header->classes, o);
   status = lks_comm_agree_all(e->comm, status);
-  const size_t batch = asked ? lks_min(asked, count) : e->header.config.batch_size;
+  const size_t batch = asked ? lks_min(asked, count) : e->config.batch_size;
   lks_setup *setup = e->trained;
   if (!status && asked) {
     status = ready_resized_all(e, batch);
@@ -325,6 +327,16 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, c
   return status;
 }
 
+static void settle(lks_evaluator *e, const lks_evaluate_options *options)
+{
+  e->header = lks_checkpoint_about(e->source);
+  e->config = e->header->config;
+  e->config.isa = options ? options->isa : LKS_ISA_CHOICE_AUTO;
+  if (!options) return;
+  if (options->threads) e->config.threads = options->threads;
+  e->config.precision = lks_precision_chosen(options->precision, e->config.precision);
+}
+
 lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, const char *checkpoint,
                                     const lks_evaluate_options *options)
 {
@@ -335,13 +347,8 @@ lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, c
     e->cache = copy_of(options && options->cache ? options->cache : "");
   }
   lks_status status = lks_comm_agree_all(comm, e && e->checkpoint && e->cache ? LKS_OK : LKS_ERR_RANK);
-  if (!status && e) status = lks_checkpoint_header_all(&e->header, comm, checkpoint);
-  if (!status && e && options) {
-    lks_config *config = &e->header.config;
-    if (options->threads) config->threads = options->threads;
-    config->precision = lks_precision_chosen(options->precision, config->precision);
-  }
-  if (!status && e) e->header.config.isa = options ? options->isa : LKS_ISA_CHOICE_AUTO;
+  if (!status && e) status = lks_checkpoint_open_all(&e->source, comm, checkpoint);
+  if (!status && e) settle(e, options);
   if (status) lks_evaluator_destroy_all(evaluator);
   return status;
 }
@@ -351,7 +358,7 @@ void lks_evaluator_destroy_all(lks_evaluator **evaluator)
   if (!evaluator || !*evaluator) return;
   lks_evaluator *e = *evaluator;
   forget_networks_all(e);
-  lks_checkpoint_header_clear(&e->header);
+  lks_checkpoint_close(&e->source);
   lks_free(e->checkpoint);
   lks_free(e->cache);
   lks_free(e);

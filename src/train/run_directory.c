@@ -154,7 +154,7 @@ static lks_status read_config(lks_config *before, const char *folder)
   return status ? status : lks_config_check(before);
 }
 
-static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX + 32])
+static lks_status find(const lks_config *config)
 {
   if (config->output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
@@ -172,20 +172,12 @@ static lks_status find(const lks_config *config, char resume_from[LKS_TEXT_MAX +
     status =
         lks_fail(LKS_ERR_USAGE, "%s is a run of %zu epochs, not %zu: epochs may be added, not taken away",
                  config->output, before.epochs, config->epochs);
-  /* A link that leads nowhere is not the same as none: opening it must fail, not start the run anew. */
-  struct stat about;
-  snprintf(resume_from, LKS_TEXT_MAX + 32, "%s/last.h5", config->output);
-  if (lstat(resume_from, &about) != 0) resume_from[0] = '\0';
   return status;
 }
 
-lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config,
-                                      char resume_from[LKS_TEXT_MAX + 32])
+lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config)
 {
-  memset(resume_from, 0, LKS_TEXT_MAX + 32);
-  bool root = lks_comm_rank(comm) == 0;
-  lks_status status = lks_comm_agree_all(comm, root ? find(config, resume_from) : LKS_OK);
-  return status ? status : lks_comm_broadcast_all(comm, resume_from, LKS_TEXT_MAX + 32, 0);
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? find(config) : LKS_OK);
 }
 
 /** A run that goes on keeps the settings that it began with, but for more epochs. */
@@ -206,54 +198,4 @@ lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config)
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = lks_comm_agree_all(comm, root ? start_or_go_on(config) : LKS_OK);
   return status ? status : lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0);
-}
-
-void lks_run_directory_checkpoint(char path[LKS_TEXT_MAX + 64], const lks_config *config, size_t step)
-{
-  snprintf(path, LKS_TEXT_MAX + 64, "%s/checkpoint-%zu.h5", config->output, step);
-}
-
-lks_status lks_run_directory_link(const lks_config *config, size_t step)
-{
-  char target[64], fresh[PATH_SIZE], link[PATH_SIZE];
-  snprintf(target, sizeof target, "checkpoint-%zu.h5", step);
-  snprintf(link, sizeof link, "%s/last.h5", config->output);
-  snprintf(fresh, sizeof fresh, "%s/last.h5.%ld.tmp", config->output, (long)getpid());
-  if (symlink(target, fresh) == 0 && rename(fresh, link) == 0) return LKS_OK;
-  const int cause = errno;
-  unlink(fresh);
-  return lks_fail(LKS_ERR_IO, "cannot point %s at %s: %s", link, target, strerror(cause));
-}
-
-/* Steps of the checkpoints in a folder, newest first; returns how many, at most `most`. */
-static size_t newest_steps(size_t *step, size_t most, DIR *folder)
-{
-  size_t count = 0;
-  for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-    size_t found, at;
-    char rest[8] = "";
-    if (sscanf(entry->d_name, "checkpoint-%zu.h5%7s", &found, rest) != 1) continue;
-    for (at = count; at > 0 && step[at - 1] < found; at--)
-      if (at < most) step[at] = step[at - 1];
-    if (at < most) step[at] = found;
-    if (count < most) count++;
-  }
-  return count;
-}
-
-lks_status lks_run_directory_prune(const lks_config *config)
-{
-  enum { MOST = 4096 };
-  size_t step[MOST];
-  char path[PATH_SIZE];
-  if (config->keep == 0) return LKS_OK;
-  DIR *folder = opendir(config->output);
-  if (folder == NULL) return lks_fail(LKS_ERR_IO, "%s: cannot be read: %s", config->output, strerror(errno));
-  const size_t count = newest_steps(step, MOST, folder);
-  closedir(folder);
-  for (size_t i = config->keep; i < count; i++) {
-    lks_run_directory_checkpoint(path, config, step[i]);
-    if (unlink(path) != 0) return lks_fail(LKS_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
-  }
-  return LKS_OK;
 }

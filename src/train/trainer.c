@@ -18,31 +18,6 @@
 /* A run from the command to the fingerprint. What happens depends on the configuration, the dataset and the
  * state alone, which all ranks share, so all ranks take the same way through this file. */
 
-static double seconds_so_far(const lks_trainer *t)
-{
-  return t->seconds_before + lks_seconds() - t->begun;
-}
-
-static lks_status checkpoint_all(lks_trainer *t)
-{
-  if (t->checkpointed == t->state.step) return LKS_OK;
-  char path[LKS_TEXT_MAX + 64];
-  lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
-  t->state.seconds = seconds_so_far(t);
-  t->state.noises = lks_network_noise_save(t->setup->network, t->state.noise);
-  lks_run_directory_checkpoint(path, &t->config, t->state.step);
-  lks_status status = lks_checkpoint_write_all(t->comm, path, &t->config, t->setup->model, t->dataset,
-                                               t->setup->network, t->optimizer, &t->state);
-  bool root = lks_comm_rank(t->comm) == 0;
-  lks_status linked = LKS_OK;
-  if (!status && root) linked = lks_run_directory_link(&t->config, t->state.step);
-  if (!linked && root) linked = lks_run_directory_prune(&t->config);
-  if (!status) status = lks_comm_agree_all(t->comm, linked);
-  if (!status) t->checkpointed = t->state.step;
-  lks_profile_leave(&t->profile);
-  return status;
-}
-
 /* Learning rates of an epoch: rank 0's, for the cosine of another host's library may differ in its last bit.
  */
 static lks_status share_schedule_all(lks_trainer *t)
@@ -152,7 +127,8 @@ static lks_status train_epoch_all(lks_trainer *t)
       status = lks_fail(LKS_STOPPED, "stopped on request after step %zu; --resume continues", t->state.step);
     /* A checkpoint that is due where an epoch ends waits for the evaluation, and holds it too. */
     bool due = is_due(t) && t->state.epoch_step < lks_loader_steps(t->train);
-    if (status == LKS_STOPPED || (!status && due)) status = lks_status_worse(status, checkpoint_all(t));
+    if (status == LKS_STOPPED || (!status && due))
+      status = lks_status_worse(status, lks_trainer_checkpoint_all(t));
   }
   double seconds = lks_seconds() - begin;
   t->training_seconds += seconds;
@@ -196,7 +172,7 @@ static lks_status finish_epoch_all(lks_trainer *t)
   t->row.train_accuracy = (double)state->correct / samples;
   t->row.test_loss = test.loss;
   t->row.test_accuracy = test.accuracy;
-  t->row.seconds = seconds_so_far(t);
+  t->row.seconds = lks_trainer_seconds(t);
   bool root = lks_comm_rank(t->comm) == 0;
   status = lks_comm_agree_all(t->comm, root ? write_metrics(t) : LKS_OK);
   if (status) return status;
@@ -206,7 +182,7 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
   bool at_epochs = !t->config.checkpoint_every || state->epoch == t->config.epochs || t->reached;
-  return at_epochs || is_due(t) ? checkpoint_all(t) : LKS_OK;
+  return at_epochs || is_due(t) ? lks_trainer_checkpoint_all(t) : LKS_OK;
 }
 
 /* The epoch under way stays open: without stop-at, a resumed run goes on in it. */
@@ -215,7 +191,7 @@ static lks_status finish_early_all(lks_trainer *t)
   const lks_run_state *state = &t->state;
   t->row.train_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   t->row.train_accuracy = (double)state->correct / (double)state->samples;
-  return checkpoint_all(t);
+  return lks_trainer_checkpoint_all(t);
 }
 
 static void say_reached(const lks_trainer *t)
@@ -263,7 +239,7 @@ static lks_status run_epochs_all(lks_trainer *t)
   if (root && !t->hooks.quiet)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
-  if (!status && !t->config.epochs) status = checkpoint_all(t);
+  if (!status && !t->config.epochs) status = lks_trainer_checkpoint_all(t);
   while (!status && !t->reached && t->state.epoch < t->config.epochs) {
     status = train_epoch_all(t);
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
@@ -300,7 +276,7 @@ static lks_status summarize_all(lks_train_summary *summary, lks_trainer *t)
                                  .precise_loss = NAN,
                                  .precise_accuracy = NAN,
                                  .images_per_second = NAN,
-                                 .seconds = seconds_so_far(t)};
+                                 .seconds = lks_trainer_seconds(t)};
   if (t->training_seconds > 0) summary->images_per_second = (double)t->images / t->training_seconds;
   lks_profile_settle(&t->profile);
   lks_status status = lks_fingerprint_all(summary->fingerprint, t->comm, t->setup->network, t->optimizer);
@@ -324,19 +300,18 @@ static lks_status evaluate_precisely_all(lks_train_summary *summary, lks_trainer
 /* A run writes to its directory last, when nothing but training itself can go wrong any more. */
 static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
 {
-  char resume_from[LKS_TEXT_MAX + 32] = "";
   lks_status status = LKS_OK;
   if (!t->dataset) {
     status = lks_dataset_open_all(&t->opened, t->comm, t->config.data, t->config.cache);
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */
-  if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config, resume_from);
-  if (!status) status = lks_trainer_prepare_all(t, resume_from);
+  if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config);
+  if (!status) status = lks_trainer_prepare_all(t);
   if (!status) status = lks_run_directory_open_all(t->comm, &t->config);
   if (status) return status;
   if (!t->hooks.quiet) {
-    lks_trainer_announce(t, resume_from);
+    lks_trainer_announce(t);
     status = lks_job_warn_all(t->comm, lks_setup_threads(t->comm, &t->config));
     if (status) return status;
   }

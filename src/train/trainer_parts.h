@@ -4,12 +4,14 @@
 #include "lockstep/optimizer.h"
 #include "lockstep/profile.h"
 #include "lockstep/trainer.h"
+#include "train/checkpoint_files.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/probe.h"
 #include "train/progress.h"
 
-/* The inside of a training run, shared by trainer.c (the run) and trainer_prepare.c (what it stands on). */
+/* The inside of a training run, shared by trainer.c (the run), trainer_prepare.c (what it stands on), keeping.c (its
+ * checkpoints) and newest_checkpoint.c (the way back to one). */
 
 typedef struct lks_trainer {
   lks_comm *comm;
@@ -30,17 +32,32 @@ typedef struct lks_trainer {
   double deadline;              /* to stop at; rank 0's counts, when the others have none */
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
   double training_seconds;
-  lks_metrics_row row; /* of the last epoch */
-  bool reached;        /* the accuracy to stop at */
+  char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
+  lks_metrics_row row;                    /* of the last epoch */
+  bool reached;                           /* the accuracy to stop at */
 } lks_trainer;
 
-/** Collective. Everything that a run stands on; continues from the checkpoint `resume_from` unless that is
- * empty. Writes nothing. */
-lks_status lks_trainer_prepare_all(lks_trainer *trainer, const char *resume_from);
+/** Collective. Everything that a run stands on; a run that is resumed goes on from its newest good checkpoint, if it has
+ * one. Writes nothing. */
+lks_status lks_trainer_prepare_all(lks_trainer *trainer);
 /** Collective. Frees it; a part that was never made too. */
 void lks_trainer_release_all(lks_trainer *trainer);
 
+/** Local. Spent on this run so far, all jobs together. */
+double lks_trainer_seconds(const lks_trainer *trainer);
+
 /** Local. What is about to run, and warnings about settings that could be better (rank 0 prints). */
-void lks_trainer_announce(const lks_trainer *trainer, const char *resume_from);
+void lks_trainer_announce(const lks_trainer *trainer);
+
+/** Collective. Opens the newest checkpoint of the run's folder that is whole, and tells of those that are not. NULL when
+ * there are none at all. LKS_ERR_DATA, LKS_ERR_IO when none of them is, or the newest is of another run or of other data. */
+lks_status lks_trainer_newest_all(lks_checkpoint **checkpoint, lks_trainer *trainer);
+/** Collective. Goes back to that checkpoint: state, network and optimizer are as they were then. The tables are not
+ * touched. Errors as in lks_trainer_newest_all; LKS_ERR_IO when there is none. */
+lks_status lks_trainer_reload_all(lks_trainer *trainer);
+
+/** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
+ * that are not to be kept. */
+lks_status lks_trainer_checkpoint_all(lks_trainer *trainer);
 
 #endif

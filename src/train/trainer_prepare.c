@@ -6,7 +6,6 @@
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
 #include "train/job.h"
-#include "train/run_directory.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,8 +15,6 @@
 static lks_status create_loaders(lks_trainer *t)
 {
   const lks_config *c = &t->config;
-  lks_status status = lks_selection_create(&t->selection, t->dataset, c->train_samples, c->holdout);
-  if (status) return status;
   const lks_selection *s = t->selection;
   const lks_loader_options train = {.batch_size = c->batch_size,
                                     .shuffled = true,
@@ -30,7 +27,7 @@ static lks_status create_loaders(lks_trainer *t)
   test.shuffled = false;
   test.subset = c->holdout ? s->held : NULL;
   test.subset_count = c->holdout ? s->held_count : 0;
-  status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, &train);
+  lks_status status = lks_loader_create(&t->train, t->dataset, LKS_SPLIT_TRAIN, &train);
   if (!status)
     status = lks_loader_create(&t->test, t->dataset, c->holdout ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST, &test);
   if (!status) status = lks_prepare_for_loader(t->setup->network, t->train, c->batch_size, true);
@@ -90,36 +87,6 @@ static lks_status create_setup_all(lks_trainer *t, const char *model_text)
   return status;
 }
 
-/* A checkpoint may have been put in the place of the run's own. */
-static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_header *header, const char *path)
-{
-  if (lks_run_directory_same(&header->config, &t->config) != LKS_OK)
-    return lks_fail(LKS_ERR_DATA, "%s is a checkpoint of another run: %s", path, lks_message());
-  if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return LKS_OK;
-  return lks_fail(
-      LKS_ERR_DATA,
-      "%s was trained on other data (content_hash %s) than %s (%s): name the same dataset to resume", path,
-      header->data_hash, t->config.data, lks_dataset_hash(t->dataset));
-}
-
-/* The steps of an epoch are this dataset's, and the optimizer counts them as well. */
-static lks_status check_place(const lks_trainer *t, const char *path)
-{
-  const lks_run_state *state = &t->state;
-  const size_t steps = lks_loader_steps(t->train);
-  if (state->epoch_step > steps || state->step != state->epoch * steps + state->epoch_step)
-    return lks_fail(
-        LKS_ERR_DATA,
-        "%s is at step %zu, which is not step %zu behind %zu epochs of %zu steps: damaged or edited; take another checkpoint",
-        path, state->step, state->epoch_step, state->epoch, steps);
-  if (lks_optimizer_steps(t->optimizer) != (int64_t)state->step)
-    return lks_fail(
-        LKS_ERR_DATA,
-        "%s is at step %zu and its optimizer at step %lld: damaged or edited; take another checkpoint", path,
-        state->step, (long long)lks_optimizer_steps(t->optimizer));
-  return LKS_OK;
-}
-
 /* The time limit of a batch job is rank 0's to know: one question to the scheduler is enough. */
 static double deadline_of(const lks_trainer *t)
 {
@@ -128,35 +95,42 @@ static double deadline_of(const lks_trainer *t)
   return fmin(deadline, lks_seconds() + fmax(left - t->config.stop_margin, left / 2));
 }
 
-lks_status lks_trainer_prepare_all(lks_trainer *t, const char *resume_from)
+/* The network and what trains it, in the state of the checkpoint unless that is NULL. */
+static lks_status create_all(lks_trainer *t, const lks_checkpoint *checkpoint)
 {
-  lks_checkpoint_header header = {0};
-  bool resume = resume_from[0];
-  lks_status status = resume ? lks_checkpoint_header_all(&header, t->comm, resume_from) : LKS_OK;
-  if (status) return status;
-  if (resume) {
-    t->state = header.state;
-    t->seconds_before = header.state.seconds;
-    t->checkpointed = header.state.step;
-    status = lks_comm_agree_all(t->comm, check_same_run(t, &header, resume_from));
-  }
-  if (!status) status = create_setup_all(t, resume ? header.model_text : NULL);
-  lks_checkpoint_header_clear(&header);
+  lks_status status = create_setup_all(t, checkpoint ? lks_checkpoint_about(checkpoint)->model_text : NULL);
   if (!status) status = lks_job_describe_all(t->state.job, t->comm);
   if (status) return status;
   t->deadline = deadline_of(t);
   status = create_optimizer(t);
   if (!status) status = create_loaders(t);
   status = lks_comm_agree_all(t->comm, status);
-  if (!status && resume)
-    status = lks_checkpoint_load_all(t->comm, resume_from, t->setup->network, t->optimizer);
-  if (!status && resume) status = lks_comm_agree_all(t->comm, check_place(t, resume_from));
+  if (!status && checkpoint)
+    status = lks_checkpoint_put_all(checkpoint, t->comm, t->setup->network, t->optimizer);
   if (!status)
     status = lks_probes_create_all(&t->probes, t->comm, &t->config, t->setup, t->dataset,
                                    lks_loader_samples(t->train));
-  if (!status) lks_network_noise_restore(t->setup->network, t->state.noise, t->state.noises);
-  if (!status) lks_network_profile(t->setup->network, &t->profile);
   return status;
+}
+
+lks_status lks_trainer_prepare_all(lks_trainer *t)
+{
+  lks_checkpoint *checkpoint = NULL;
+  lks_status status =
+      lks_selection_create(&t->selection, t->dataset, t->config.train_samples, t->config.holdout);
+  status = lks_comm_agree_all(t->comm, status);
+  if (!status && t->config.resume) status = lks_trainer_newest_all(&checkpoint, t);
+  if (!status && checkpoint) {
+    t->state = lks_checkpoint_about(checkpoint)->state;
+    t->seconds_before = t->state.seconds;
+    t->checkpointed = t->state.step;
+  }
+  if (!status) status = create_all(t, checkpoint);
+  lks_checkpoint_close(&checkpoint);
+  if (status) return status;
+  lks_network_noise_restore(t->setup->network, t->state.noise, t->state.noises);
+  lks_network_profile(t->setup->network, &t->profile);
+  return LKS_OK;
 }
 
 static void warn_of_settings(const lks_trainer *t)
@@ -174,7 +148,7 @@ static void warn_of_settings(const lks_trainer *t)
     lks_warn("--reduce mpi gives up the promise of the same bits at any rank count");
 }
 
-void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
+void lks_trainer_announce(const lks_trainer *t)
 {
   lks_shape shape = lks_dataset_shape(t->dataset);
   const lks_config *c = &t->config;
@@ -194,8 +168,8 @@ void lks_trainer_announce(const lks_trainer *t, const char *resume_from)
   lks_say("job      %s", t->state.job);
   if (t->deadline < INFINITY)
     lks_say("time     stops by itself in %.0f s at the latest", t->deadline - lks_seconds());
-  if (resume_from[0])
-    lks_say("resume   from %s: epoch %zu, step %zu%s", resume_from, t->state.epoch, t->state.step,
+  if (t->resumed_from[0])
+    lks_say("resume   from %s: epoch %zu, step %zu%s", t->resumed_from, t->state.epoch, t->state.step,
             t->state.epoch >= c->epochs ? "; all epochs are done" : "");
 }
 

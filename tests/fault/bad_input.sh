@@ -72,13 +72,14 @@ make_inputs() {
   printf 'conv 8 3x3\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\ndense classes\n' >deep.model
 }
 
-# A good run, and runs whose newest checkpoint is not theirs, cut short, or gone.
+# A good run, and runs whose only checkpoint is not theirs, cut short, or gone.
 make_runs() {
   train good 1 data.h5 --epochs 1
   ended good 0
   train mlp 1 data.h5 --epochs 1 --model mlp
   for copy in swapped cut dangling; do cp -r good "$copy"; done
   ln -sf "$PWD/mlp/last.h5" swapped/last.h5
+  rm cut/checkpoint-*.h5 dangling/checkpoint-*.h5
   head -c 20000 good/last.h5 >cut/cut.h5
   ln -sf cut.h5 cut/last.h5
   ln -sf none.h5 dangling/last.h5
@@ -128,12 +129,12 @@ refused 4 "data.h5/below" train --epochs 1 data.h5 --output data.h5/below
 bad_training 2 "did you mean 'resnet8'" data.h5 --resume --model resnet9
 refused 2 "does not say which run" train data.h5 --resume
 refused 3 "is a checkpoint of another run: .*model" train --resume --output swapped --epochs 2
-refused 3 "cut/last.h5" train --resume --output cut --epochs 2
-refused 4 "dangling/last.h5" train --resume --output dangling --epochs 2
+refused 3 "cut/cut.h5: " train --resume --output cut --epochs 2
+refused 4 "cannot read dangling/none.h5: No such file" train --resume --output dangling --epochs 2
 
-refused 3 "step/last.h5 is at step [0-9]*, which is not step 0 behind 1 epochs of [0-9]* steps" train --resume --output step --epochs 2
-refused 3 "ahead/last.h5 is at step [0-9]* and its optimizer at step [0-9]*: " train --resume --output ahead --epochs 3
-refused 3 "model/last.h5: its attribute model:2:1: unknown layer" train --resume --output model --epochs 2
+refused 3 "step/checkpoint-[0-9]*.h5 is at step [0-9]*, which is not step 0 behind 1 epochs of [0-9]* steps" train --resume --output step --epochs 2
+refused 3 "ahead/checkpoint-[0-9]*.h5 is at step [0-9]* and its optimizer at step [0-9]*: " train --resume --output ahead --epochs 3
+refused 3 "model/checkpoint-[0-9]*.h5: its attribute model:2:1: unknown layer" train --resume --output model --epochs 2
 
 refused 3 "8x9x3" evaluate good/last.h5 wide.h5
 refused 3 "7 classes" evaluate good/last.h5 classes.h5

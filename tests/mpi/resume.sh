@@ -25,7 +25,7 @@ killed_and_resumed_on_other_ranks() {
   in_mid_epoch killed
   run killed 5 train --resume --output killed
   ended killed 0
-  says killed "resume   from killed/last.h5: epoch [0-9], step [0-9]*$"
+  says killed "resume   from killed/checkpoint-[0-9]*.h5: epoch [0-9], step [0-9]*$"
   same whole killed
 }
 
