@@ -54,6 +54,9 @@ tests_of() {
     src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;
     src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
     src/dataset/corrupt.c) echo unit/corrupt ;;
+    src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c) echo unit/dataset_damage unit/dataset_file ;;
+    src/hdf5/*) echo unit/child unit/dataset_damage ;;
+    src/base/plain_text.c) echo unit/checkpoint_untrusted unit/status ;;
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator ;;
     src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;

@@ -12,8 +12,9 @@ LKS_PUBLIC_BEGIN
 
 /** Local. Forks the process that will start the processes which read HDF5 files. Called before MPI_Init, and
  * before there are threads: a process with threads, or with memory that a network card writes into, should
- * not be forked. Does nothing if there is one; without this call the first file that is read makes it. It
- * ends with this process, whatever ends that. LKS_ERR_RANK when no process can be made. */
+ * not be forked. Does nothing if there is one, or if the launcher's environment says that another process of
+ * this node is the first, which reads for all; without this call the first file that is read makes it. It ends
+ * with this process, whatever ends that. LKS_ERR_RANK when no process can be made. */
 lks_status lks_fork_server_start(void);
 
 /** Local. Ends it and waits for its end; nothing may be read from a file meanwhile. */

@@ -67,8 +67,17 @@ static lks_status name_files(lks_file_writer *writer, const char *path)
   return LKS_OK;
 }
 
+/* To put a file in the place of a device, a pipe or a socket is never what was meant. */
+static bool may_be_replaced(const char *path)
+{
+  struct stat about;
+  return stat(path, &about) != 0 || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
+}
+
 lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
 {
+  *writer = NULL;
+  if (!may_be_replaced(path)) return lks_fail(LKS_ERR_IO, "cannot write %s: not a regular file", path);
   lks_file_writer *made = *writer = lks_new(1, sizeof *made);
   if (!made) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
   made->file = -1;
@@ -153,15 +162,29 @@ static int read_fully(int file, char *data, size_t *bytes, size_t room)
   return 0;
 }
 
-static lks_status read_open_file(int file, char **data, size_t *bytes, const char *path)
+lks_status lks_file_open(int *file, size_t *bytes, const char *path)
 {
   struct stat about;
-  if (fstat(file, &about) != 0) return fail_with_cause("read", path, errno);
-  if (S_ISDIR(about.st_mode)) return fail_with_cause("read", path, EISDIR);
-  if (!S_ISREG(about.st_mode)) return lks_fail(LKS_ERR_IO, "cannot read %s: not a regular file", path);
-  char *content = lks_new((size_t)about.st_size + 1, 1);
+  *bytes = 0;
+  *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a named pipe must not hold us up */
+  if (*file < 0) return fail_with_cause("read", path, errno);
+  lks_status status = LKS_OK;
+  if (fstat(*file, &about) != 0)
+    status = fail_with_cause("read", path, errno);
+  else if (S_ISDIR(about.st_mode))
+    status = fail_with_cause("read", path, EISDIR);
+  else if (!S_ISREG(about.st_mode))
+    status = lks_fail(LKS_ERR_IO, "cannot read %s: not a regular file", path);
+  if (!status) *bytes = (size_t)about.st_size;
+  if (status) close(*file);
+  return status;
+}
+
+static lks_status read_open_file(int file, char **data, size_t *bytes, size_t size, const char *path)
+{
+  char *content = lks_new(size + 1, 1);
   if (!content) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
-  int cause = read_fully(file, content, bytes, (size_t)about.st_size);
+  int cause = read_fully(file, content, bytes, size);
   if (cause != 0) {
     lks_free(content);
     return fail_with_cause("read", path, cause);
@@ -173,11 +196,13 @@ static lks_status read_open_file(int file, char **data, size_t *bytes, const cha
 
 lks_status lks_file_read(char **data, size_t *bytes, const char *path)
 {
+  int file;
+  size_t size;
   *data = NULL;
   *bytes = 0;
-  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not hold us up */
-  if (file < 0) return fail_with_cause("read", path, errno);
-  lks_status status = read_open_file(file, data, bytes, path);
+  lks_status status = lks_file_open(&file, &size, path);
+  if (status) return status;
+  status = read_open_file(file, data, bytes, size, path);
   close(file);
   return status;
 }

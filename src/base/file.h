@@ -8,7 +8,7 @@
 
 /** Local. Writes a whole file so that a reader sees the old content or the new, whatever happens: temporary
  * file beside it, write, fsync, rename, fsync of the folder. LKS_ERR_IO names the file and the cause; the
- * old file stays. */
+ * old file stays, and so does what is no regular file, such as a device. */
 lks_status lks_file_write(const char *path, const void *data, size_t bytes);
 
 /** The same in parts. */
@@ -26,6 +26,10 @@ void lks_file_writer_close(lks_file_writer **writer);
 /** Local. Makes PATH a symbolic link to TARGET: a reader sees the old entry or the new, whatever happens, as with
  * lks_file_write. */
 lks_status lks_file_link(const char *path, const char *target);
+
+/** Local. Opens a file for reading, to be closed with close; *bytes out: its size. Only a regular file: a pipe
+ * would be waited for, and a device never ends. LKS_ERR_IO. */
+lks_status lks_file_open(int *file, size_t *bytes, const char *path);
 
 /** Local. The whole file, and a zero byte behind it that is not counted. *data is freed with lks_free. */
 lks_status lks_file_read(char **data, size_t *bytes, const char *path);

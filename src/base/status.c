@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain_text.h"
+
 enum { MESSAGE_BYTES = 1024 };
 
 static _Thread_local char message[MESSAGE_BYTES];
@@ -17,6 +19,7 @@ lks_status lks_fail(lks_status status, const char *format, ...)
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  lks_text_make_plain(text); /* it may quote a file */
   memcpy(message, text, sizeof message);
   return status;
 }
@@ -30,6 +33,7 @@ lks_status lks_fail_in(lks_status status, const char *format, ...)
   va_end(arguments);
   size_t used = strlen(text);
   snprintf(text + used, sizeof text - used, "%s", message);
+  lks_text_make_plain(text); /* it may quote a file */
   memcpy(message, text, sizeof message);
   return status;
 }

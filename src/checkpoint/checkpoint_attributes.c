@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/plain_text.h"
 #include "checkpoint/checkpoint_check.h"
 
 enum { TEXT_LONGEST = 1 << 26 };
@@ -14,8 +15,9 @@ void lks_attributes_refuse(lks_attributes *s, lks_status status, const char *nam
   s->status = lks_fail_in(status, "its attribute %s%s ", s->group, name);
 }
 
-static lks_status read_numbers(hid_t attribute, hid_t type, void *values, size_t count)
+static lks_status check_numbers(hid_t attribute, hid_t type, size_t count)
 {
+  if (attribute < 0) return lks_fail(LKS_ERR_DATA, "is missing: %s", lks_checkpoint_advice);
   const hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
   const bool same_class = H5Tget_class(stored) == H5Tget_class(type);
   const hssize_t length = H5Sget_simple_extent_npoints(space);
@@ -27,19 +29,40 @@ static lks_status read_numbers(hid_t attribute, hid_t type, void *values, size_t
   if (length != (hssize_t)count)
     return lks_fail(LKS_ERR_DATA, "has %lld values and must have %zu: %s", (long long)length, count,
                     lks_checkpoint_advice);
-  if (H5Aread(attribute, type, values) < 0)
-    return lks_fail(LKS_ERR_DATA, "cannot be read: %s", lks_checkpoint_advice);
   return LKS_OK;
+}
+
+static lks_status read_numbers(void *values, hid_t attribute, hid_t type)
+{
+  return H5Aread(attribute, type, values) < 0
+             ? lks_fail(LKS_ERR_DATA, "cannot be read: %s", lks_checkpoint_advice)
+             : LKS_OK;
 }
 
 void lks_attributes_numbers(lks_attributes *s, const char *name, hid_t type, void *values, size_t count)
 {
   if (s->status) return;
   const hid_t attribute = H5Aopen(s->at, name, H5P_DEFAULT);
-  const lks_status status = attribute < 0 ? lks_fail(LKS_ERR_DATA, "is missing: %s", lks_checkpoint_advice)
-                                          : read_numbers(attribute, type, values, count);
+  lks_status status = check_numbers(attribute, type, count);
+  if (!status) status = read_numbers(values, attribute, type);
   H5Aclose(attribute);
   if (status) lks_attributes_refuse(s, status, name);
+}
+
+void lks_attributes_doubles(lks_attributes *s, const char *name, double **values, size_t count)
+{
+  *values = NULL;
+  if (s->status) return;
+  const hid_t attribute = H5Aopen(s->at, name, H5P_DEFAULT);
+  lks_status status = check_numbers(attribute, H5T_NATIVE_DOUBLE, count);
+  if (!status) *values = lks_new(count, sizeof **values);
+  if (!status && !*values) status = LKS_ERR_RANK;
+  if (!status) status = read_numbers(*values, attribute, H5T_NATIVE_DOUBLE);
+  H5Aclose(attribute);
+  if (!status) return;
+  lks_attributes_refuse(s, status, name);
+  lks_free(*values);
+  *values = NULL;
 }
 
 void lks_attributes_size(lks_attributes *s, const char *name, size_t *value)
@@ -83,6 +106,8 @@ static lks_status read_text(char **text, hid_t attribute)
     status = lks_fail(LKS_ERR_DATA, "cannot be read: %s", lks_checkpoint_advice);
   else if (!status && strlen(*text) + 1 < size)
     status = lks_fail(LKS_ERR_DATA, "holds a zero byte: %s", lks_checkpoint_advice);
+  else if (!status && !lks_text_is_plain(*text, true))
+    status = lks_fail(LKS_ERR_DATA, "holds control characters: %s", lks_checkpoint_advice);
   H5Sclose(space);
   H5Tclose(type);
   return status;
@@ -108,11 +133,14 @@ void lks_attributes_word(lks_attributes *s, const char *name, char *out, size_t 
   char *text;
   lks_attributes_text(s, name, &text);
   if (!text) return;
-  if (strlen(text) < size)
-    memcpy(out, text, strlen(text) + 1);
+  lks_status status = LKS_OK;
+  if (strlen(text) >= size)
+    status = lks_fail(LKS_ERR_DATA, "is longer than %zu bytes: %s", size - 1, lks_checkpoint_advice);
+  else if (!lks_text_is_plain(text, false))
+    status = lks_fail(LKS_ERR_DATA, "holds control characters: %s", lks_checkpoint_advice);
   else
-    lks_attributes_refuse(
-        s, lks_fail(LKS_ERR_DATA, "is longer than %zu bytes: %s", size - 1, lks_checkpoint_advice), name);
+    memcpy(out, text, strlen(text) + 1);
+  if (status) lks_attributes_refuse(s, status, name);
   lks_free(text);
 }
 

@@ -6,8 +6,14 @@
 #include <string.h>
 
 #include "checkpoint/fingerprint.h"
+#include "lockstep/exact_sum.h"
 
 const char lks_checkpoint_advice[] = "damaged or edited; take another checkpoint";
+
+static bool is_hash(const char *text)
+{
+  return text[0] && strspn(text, "0123456789abcdef") == strlen(text);
+}
 
 static lks_status check_input(const lks_checkpoint_header *header)
 {
@@ -28,6 +34,10 @@ static lks_status check_input(const lks_checkpoint_header *header)
   if (header->classes < 1 || header->classes > INT32_MAX)
     return lks_fail(LKS_ERR_DATA, "its classes is %zu and must be 1 to %" PRId32 ": %s", header->classes,
                     INT32_MAX, lks_checkpoint_advice);
+  if (!is_hash(header->fingerprint) || !is_hash(header->data_hash))
+    return lks_fail(LKS_ERR_DATA,
+                    "its fingerprint is '%s' and its data_hash '%s', and both must be hexadecimal digits: %s",
+                    header->fingerprint, header->data_hash, lks_checkpoint_advice);
   if (header->parameters < 0)
     return lks_fail(LKS_ERR_DATA, "its parameters is %" PRId64 " and must not be negative: %s",
                     header->parameters, lks_checkpoint_advice);
@@ -44,16 +54,40 @@ static bool steps_agree(const lks_run_state *state)
   return finished > 0 && finished % state->epoch == 0 && state->epoch_step <= finished / state->epoch;
 }
 
-static lks_status check_state(const lks_run_state *state)
+/** The sum of so many losses, each of which adds less than 2^32 to a digit; none is not finite. */
+static bool is_sum_of(const int64_t limbs[LKS_EXACT_LIMBS], int64_t losses)
+{
+  const int64_t most = losses > INT64_MAX >> 32 ? INT64_MAX : losses << 32;
+  for (int i = 0; i < LKS_EXACT_DIGITS; i++)
+    if (limbs[i] > most || limbs[i] < -most) return false;
+  return limbs[LKS_EXACT_NONFINITE] == 0;
+}
+
+static lks_status check_sums(const lks_run_state *state, size_t batch_size)
+{
+  size_t most = 0;
+  if (state->step > UINT32_MAX)
+    return lks_fail(LKS_ERR_DATA, "its step is %zu and must be %" PRIu32 " at most: %s", state->step,
+                    UINT32_MAX, lks_checkpoint_advice);
+  if (state->samples < 0 || (size_t)state->samples < state->epoch_step ||
+      __builtin_mul_overflow(state->epoch_step, batch_size, &most) || (size_t)state->samples > most)
+    return lks_fail(LKS_ERR_DATA, "its samples is %" PRId64 " after %zu steps of an epoch: %s",
+                    state->samples, state->epoch_step, lks_checkpoint_advice);
+  if (!is_sum_of(state->loss_limbs, state->samples))
+    return lks_fail(LKS_ERR_DATA, "its loss_limbs are not the sum of %" PRId64 " losses: %s", state->samples,
+                    lks_checkpoint_advice);
+  return LKS_OK;
+}
+
+static lks_status check_state(const lks_run_state *state, size_t batch_size)
 {
   if (!steps_agree(state))
     return lks_fail(
         LKS_ERR_DATA,
         "it says to be at epoch %zu and step %zu of the next, after %zu steps in all, which cannot be: %s",
         state->epoch, state->epoch_step, state->step, lks_checkpoint_advice);
-  if (state->samples < 0 || (size_t)state->samples < state->epoch_step)
-    return lks_fail(LKS_ERR_DATA, "its samples is %" PRId64 " after %zu steps of an epoch: %s",
-                    state->samples, state->epoch_step, lks_checkpoint_advice);
+  const lks_status status = check_sums(state, batch_size);
+  if (status) return status;
   if (state->correct < 0 || state->correct > state->samples)
     return lks_fail(LKS_ERR_DATA, "its correct is %" PRId64 " and must be 0 to the %" PRId64 " samples: %s",
                     state->correct, state->samples, lks_checkpoint_advice);
@@ -70,7 +104,7 @@ static lks_status check_state(const lks_run_state *state)
 lks_status lks_checkpoint_check_header(const lks_checkpoint_header *header)
 {
   const lks_status status = check_input(header);
-  return status ? status : check_state(&header->state);
+  return status ? status : check_state(&header->state, header->config.batch_size);
 }
 
 static lks_status check_counts(const lks_checkpoint_header *header, const lks_snapshot *snapshot)

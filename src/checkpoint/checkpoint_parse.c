@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint_tensors.h"
 #include "checkpoint/checkpoint_write.h"
 #include "checkpoint/header_hash.h"
+#include "checkpoint/state_hash.h"
 
 static lks_status check_format(lks_attributes *s)
 {
@@ -68,14 +69,8 @@ static void get_inputs(lks_attributes *s, lks_checkpoint_header *header)
   get_input_shape(s, &header->input);
   if (s->status) return;
   header->statistics = header->input.channels;
-  header->mean = lks_new(header->statistics, sizeof *header->mean);
-  header->std = lks_new(header->statistics, sizeof *header->std);
-  if (!header->mean || !header->std) {
-    lks_attributes_refuse(s, LKS_ERR_RANK, "input_mean");
-    return;
-  }
-  lks_attributes_numbers(s, "input_mean", H5T_NATIVE_DOUBLE, header->mean, header->statistics);
-  lks_attributes_numbers(s, "input_std", H5T_NATIVE_DOUBLE, header->std, header->statistics);
+  lks_attributes_doubles(s, "input_mean", &header->mean, header->statistics);
+  lks_attributes_doubles(s, "input_std", &header->std, header->statistics);
 }
 
 /* Files of earlier versions do not have `job` and `isa`. */
@@ -106,7 +101,19 @@ static lks_status parse_state(lks_checkpoint_header *header, int64_t *batches_tr
   return root.status;
 }
 
-/* Files of earlier versions have none. */
+/* Files of earlier versions have neither hash. */
+static lks_status check_state_hash(hid_t file)
+{
+  lks_attributes root = {.at = file, .group = ""};
+  char there[33], here[33];
+  if (H5Aexists(file, LKS_STATE_HASH) <= 0) return LKS_OK;
+  lks_attributes_word(&root, LKS_STATE_HASH, there, sizeof there);
+  lks_status status = root.status ? root.status : lks_state_hash(here, file);
+  if (status || strcmp(there, here) == 0) return status;
+  return lks_fail(LKS_ERR_DATA, "one of its attributes is not as it was written, or one of /state: %s",
+                  lks_checkpoint_advice);
+}
+
 static lks_status check_hash(const lks_checkpoint_header *header, const char *config, hid_t file)
 {
   lks_attributes root = {.at = file, .group = ""};
@@ -135,6 +142,8 @@ static lks_status parse_header(lks_checkpoint_header *header, int64_t *batches_t
   if (status == LKS_ERR_USAGE) status = lks_fail_in(LKS_ERR_DATA, "its attribute ");
   if (!status) status = parse_state(header, batches_tracked, file);
   if (!status) status = check_hash(header, config, file);
+  if (!status) status = lks_checkpoint_check_header(header); /* which can name what is wrong */
+  if (!status) status = check_state_hash(file);
   lks_free(config);
   return status;
 }

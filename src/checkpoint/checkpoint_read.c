@@ -9,8 +9,6 @@
 #include "checkpoint/checkpoint_parse.h"
 #include "hdf5/child.h"
 
-enum { CPU_SECONDS_LEAST = 20, CPU_BYTES_A_SECOND = 20000000 };
-
 /** In the child, whose memory ends with it. */
 static lks_status serve(int output, const char *image, size_t image_bytes, bool whole)
 {
@@ -74,8 +72,8 @@ static lks_status start(lks_child **child, bool whole, const char *path)
   size_t bytes = 0;
   lks_status status = lks_file_read(&image, &bytes, path);
   if (status) return status;
-  status = lks_child_start(child, whole ? serve_whole : serve_header, image, bytes,
-                           (unsigned)(CPU_SECONDS_LEAST + bytes / CPU_BYTES_A_SECOND));
+  const lks_child_limits limits = lks_child_limits_for(bytes);
+  status = lks_child_start(child, whole ? serve_whole : serve_header, image, bytes, &limits);
   lks_free(image);
   return status ? lks_fail_in(status, "%s: ", path) : LKS_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain_text.h"
 #include "checkpoint/checkpoint_attributes.h"
 #include "checkpoint/checkpoint_check.h"
 
@@ -27,6 +28,8 @@ static lks_status link_name(char *out, size_t size, hid_t group, size_t i)
   if ((size_t)length >= size)
     return lks_fail(LKS_ERR_DATA, "the name %.40s... is longer than %zu bytes: %s", out, size - 1,
                     lks_checkpoint_advice);
+  if (!lks_text_is_plain(out, false))
+    return lks_fail(LKS_ERR_DATA, "the name %s holds control characters: %s", out, lks_checkpoint_advice);
   if (info.type != H5L_TYPE_HARD)
     return lks_fail(LKS_ERR_DATA, "%s is a link and must lie in the file itself: %s", out,
                     lks_checkpoint_advice);
@@ -90,9 +93,22 @@ static bool ends_with(const char *name, const char *ending)
   return dot && dot > name && strcmp(dot, ending) == 0;
 }
 
+/** One number is not compressed, and lies in the file itself: other layouts can read any other file. */
+static bool is_stored_plainly(hid_t dataset)
+{
+  const hid_t properties = H5Dget_create_plist(dataset);
+  const H5D_layout_t layout = H5Pget_layout(properties);
+  const bool plain = (layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED) &&
+                     H5Pget_external_count(properties) == 0 && H5Pget_nfilters(properties) == 0;
+  H5Pclose(properties);
+  return plain;
+}
+
 /** The running statistics' count as PyTorch has it, once a layer, says what the state says. */
 static lks_status check_count(hid_t dataset, int64_t batches_tracked)
 {
+  if (dataset >= 0 && !is_stored_plainly(dataset))
+    return lks_fail(LKS_ERR_DATA, "is not stored plainly in the file itself: %s", lks_checkpoint_advice);
   int64_t count = -1;
   const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
   const bool ok = H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
@@ -215,6 +231,9 @@ static lks_status parse_groups(lks_snapshot *snapshot, const groups *g, size_t m
 {
   size_t links = count_links(g->parameters);
   for (size_t m = 0; m < snapshot->moments; m++) links += count_links(g->moment[m]);
+  if (links > most_elements)
+    return lks_fail(LKS_ERR_DATA, "it says to hold %zu tensors, more than the file can: %s", links,
+                    lks_checkpoint_advice);
   lks_status status = lks_snapshot_allocate(snapshot, links);
   snapshot->arrays = 0;
   if (!status) status = list_arrays(snapshot, g->parameters, LKS_NO_MOMENT, most_elements);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "checkpoint/header_hash.h"
+#include "checkpoint/state_hash.h"
 #include "hdf5/hdf5_image.h"
 
 /* Each function below returns whether it succeeded. Handles that could not be made are negative; HDF5 refuses
@@ -164,13 +165,20 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_text(file, "header_hash", hash);
 }
 
+/** Of what is in the file by now. */
+static bool put_state_hash(hid_t file)
+{
+  char hash[33];
+  return lks_state_hash(hash, file) == LKS_OK && put_text(file, LKS_STATE_HASH, hash);
+}
+
 static lks_status fill(lks_hdf5_image *image, const lks_checkpoint_header *header,
                        const lks_snapshot *snapshot, const char *config)
 {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const hid_t file = lks_hdf5_image_create(image);
   const bool ok = put_header(file, header, config) &&
-                  put_state(file, &header->state, snapshot->batches_tracked) &&
+                  put_state(file, &header->state, snapshot->batches_tracked) && put_state_hash(file) &&
                   put_arrays(file, "parameters", snapshot, LKS_NO_MOMENT) &&
                   (!snapshot->optimizer || put_optimizer(file, snapshot));
   const lks_status status = lks_hdf5_image_finish(image, file);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -132,10 +133,12 @@ static lks_status is_hdf5(bool *yes, const char *path)
 {
   static const char signature[8] = "\211HDF\r\n\032\n";
   char start[8];
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return lks_fail(LKS_ERR_IO, "%s: %m", path);
-  *yes = fread(start, 1, sizeof start, file) == sizeof start && memcmp(start, signature, sizeof start) == 0;
-  fclose(file);
+  int file;
+  size_t bytes;
+  lks_status status = lks_file_open(&file, &bytes, path);
+  if (status) return status;
+  *yes = read(file, start, sizeof start) == sizeof start && memcmp(start, signature, sizeof start) == 0;
+  close(file);
   return LKS_OK;
 }
 

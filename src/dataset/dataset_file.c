@@ -34,12 +34,11 @@ static lks_status file_bytes(size_t *bytes, const char *path)
   return LKS_OK;
 }
 
-/* A megabyte a second is far below what the library needs, and far above what a loop without end does. */
 static lks_status start(lks_child **child, size_t *bytes, const char *path, lks_child_function function)
 {
   lks_status status = file_bytes(bytes, path);
-  return status ? status
-                : lks_child_start(child, function, path, strlen(path) + 1, 10 + (unsigned)(*bytes >> 20));
+  const lks_child_limits limits = lks_child_limits_for(*bytes);
+  return status ? status : lks_child_start(child, function, path, strlen(path) + 1, &limits);
 }
 
 static lks_status check_statistics(const lks_dataset_file *file)
@@ -52,13 +51,12 @@ static lks_status check_statistics(const lks_dataset_file *file)
   return LKS_OK;
 }
 
-/* HDF5's deflate shrinks a thousandfold at best: more than that is a damaged number, not to be allocated. */
+/* More than could be compressed into the file is a damaged number, not to be allocated. */
 static lks_status check_size(const lks_dataset_header *header)
 {
-  enum { DEFLATE_LIMIT = 1040 };
   lks_section section[LKS_SECTIONS];
   size_t bytes = lks_layout_sections(section, &header->layout);
-  if (bytes / DEFLATE_LIMIT <= header->file_bytes) return LKS_OK;
+  if (bytes / LKS_DEFLATE_LIMIT <= header->file_bytes) return LKS_OK;
   return lks_fail(LKS_ERR_DATA, "damaged: %zu bytes cannot hold samples of %zu bytes; copy or make it again",
                   header->file_bytes, bytes);
 }

@@ -6,7 +6,10 @@
 
 #include "dataset/contents.h"
 
-enum { LKS_DATASET_VERSION = 1 };
+enum {
+  LKS_DATASET_VERSION = 1,
+  LKS_DEFLATE_LIMIT = 1040 /* gzip shrinks a thousandfold at best */
+};
 
 /** What a dataset file says of itself. */
 typedef struct lks_dataset_header {

@@ -1,22 +1,23 @@
 #include "dataset/dataset_hdf5.h"
 
 #include <hdf5.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/plain_text.h"
 #include "dataset/dataset_file.h"
+#include "dataset/dataset_storage.h"
 #include "hdf5/child.h"
 
 /* Everything here runs in a process that ends with it: handles and memory are not given back one by one. */
 
-enum { RANK_MAX = 4, SLAB_BYTES = 4 << 20 };
-
-static lks_status unreadable(const char *what)
-{
-  return lks_fail(LKS_ERR_DATA, "%s cannot be read: truncated or damaged; copy or make it again", what);
-}
+enum {
+  RANK_MAX = LKS_STORAGE_RANK,
+  SLAB_BYTES = 4 << 20,
+  TEXT_LONGEST = 1 << 16,
+  CHUNK_COPIES = 4 /* that the library holds while a chunk goes through its filters */
+};
 
 static lks_status open_file(hid_t *file, const char *path)
 {
@@ -27,7 +28,7 @@ static lks_status open_file(hid_t *file, const char *path)
   htri_t is_hdf5 = H5Fis_hdf5(path);
   if (is_hdf5 == 0) return lks_fail(LKS_ERR_DATA, "is not an HDF5 file");
   *file = is_hdf5 < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDONLY, access);
-  return *file < 0 ? unreadable("the file") : LKS_OK;
+  return *file < 0 ? lks_storage_unreadable("the file") : LKS_OK;
 }
 
 static lks_status open_attribute(hid_t *attribute, hid_t file, const char *name)
@@ -47,17 +48,19 @@ static lks_status read_text(char *text, size_t size, hid_t file, const char *nam
   lks_status status = open_attribute(&attribute, file, name);
   if (status) return status;
   hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Tget_size(type) > TEXT_LONGEST)
     return lks_fail(LKS_ERR_DATA, "the root attribute `%s` must be one text", name);
   char *read = NULL;
   if (H5Tis_variable_str(type) > 0) {
-    if (H5Aread(attribute, type, &read) < 0) return unreadable(name);
+    if (H5Aread(attribute, type, &read) < 0) return lks_storage_unreadable(name);
   } else {
     read = lks_new(H5Tget_size(type) + 1, 1);
     if (!read) return LKS_ERR_RANK;
-    if (H5Aread(attribute, type, read) < 0) return unreadable(name);
+    if (H5Aread(attribute, type, read) < 0) return lks_storage_unreadable(name);
   }
   snprintf(text, size, "%s", read ? read : "");
+  lks_text_make_plain(text);
   return LKS_OK;
 }
 
@@ -76,53 +79,7 @@ static lks_status read_numbers(void *values, hid_t memory_type, size_t count, hi
   if (length < 0 || (size_t)length != count)
     return lks_fail(LKS_ERR_DATA, "the root attribute `%s` has %lld values and must have %zu", name,
                     (long long)length, count);
-  return H5Aread(attribute, memory_type, values) < 0 ? unreadable(name) : LKS_OK;
-}
-
-/* Links and layouts that lead out of the file could read any other one. */
-static lks_status check_link(hid_t file, const char *name)
-{
-  H5L_info_t link;
-  htri_t there = H5Lexists(file, name, H5P_DEFAULT);
-  if (there == 0) return lks_fail(LKS_ERR_DATA, "/%s is missing", name);
-  if (there < 0 || H5Lget_info(file, name, &link, H5P_DEFAULT) < 0) return unreadable(name);
-  if (link.type != H5L_TYPE_HARD)
-    return lks_fail(LKS_ERR_DATA, "/%s is a link and must lie in the file itself", name);
-  return LKS_OK;
-}
-
-static lks_status check_storage(hid_t properties, const char *name)
-{
-  H5D_layout_t layout = H5Pget_layout(properties);
-  if (layout == H5D_VIRTUAL || (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties) != 0))
-    return lks_fail(LKS_ERR_DATA, "/%s takes its data from other files and must hold them itself", name);
-  return layout < 0 ? unreadable(name) : LKS_OK;
-}
-
-static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *text, size_t size, const char *format, ...)
-{
-  size_t length = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + length, size - length, format, arguments);
-  va_end(arguments);
-}
-
-static void describe_storage(char *text, size_t size, hid_t data, hid_t properties)
-{
-  hsize_t chunk[RANK_MAX];
-  int rank = H5Pget_layout(properties) == H5D_CHUNKED ? H5Pget_chunk(properties, RANK_MAX, chunk) : 0;
-  append(text, size, rank > 0 ? "chunks of" : "one block");
-  for (int i = 0; i < rank; i++) append(text, size, "%s%llu", i ? " x " : " ", (unsigned long long)chunk[i]);
-  for (int i = 0; i < H5Pget_nfilters(properties); i++) {
-    char filter[32] = "";
-    unsigned flags, config;
-    size_t none = 0;
-    if (H5Pget_filter2(properties, (unsigned)i, &flags, &none, NULL, sizeof filter, filter, &config) >= 0)
-      append(text, size, ", %.31s", filter);
-  }
-  append(text, size, ", %llu bytes", (unsigned long long)H5Dget_storage_size(data));
+  return H5Aread(attribute, memory_type, values) < 0 ? lks_storage_unreadable(name) : LKS_OK;
 }
 
 /* What a dataset of the file has to be. */
@@ -150,6 +107,7 @@ typedef struct array {
   hid_t data;
   hsize_t size[RANK_MAX];
   hsize_t step; /* samples that are read at once: whole chunks */
+  size_t chunk; /* bytes; 0 where there are none */
 } array;
 
 static void choose_step(array *data, hid_t properties)
@@ -166,7 +124,7 @@ static void choose_step(array *data, hid_t properties)
 static lks_status open_array(array *data, char *storage, size_t size, hid_t file, const char *name,
                              const kind *wanted)
 {
-  lks_status status = check_link(file, name);
+  lks_status status = lks_storage_check_link(file, name);
   if (status) return status;
   data->kind = wanted;
   data->data = H5Dopen2(file, name, H5P_DEFAULT);
@@ -175,11 +133,11 @@ static lks_status open_array(array *data, char *storage, size_t size, hid_t file
   int rank = H5Sget_simple_extent_ndims(space);
   if (!fits(H5Dget_type(data->data), rank, wanted))
     return lks_fail(LKS_ERR_DATA, "/%s has a wrong type or rank: it must be %s", name, wanted->words);
-  if (H5Sget_simple_extent_dims(space, data->size, NULL) < 0) return unreadable(name);
-  status = check_storage(properties, name);
+  if (H5Sget_simple_extent_dims(space, data->size, NULL) < 0) return lks_storage_unreadable(name);
+  status = lks_storage_check(&data->chunk, properties, file, wanted->bytes, name);
   if (status) return status;
   choose_step(data, properties);
-  describe_storage(storage, size, data->data, properties);
+  lks_storage_describe(storage, size, data->data, properties);
   return LKS_OK;
 }
 
@@ -190,6 +148,7 @@ static lks_status send_array(int output, const array *data, const char *name)
                                               : H5T_NATIVE_UINT8;
   hsize_t row = data->kind->bytes, start[RANK_MAX] = {0}, count[RANK_MAX];
   for (int i = 1; i < data->kind->rank; i++) row *= count[i] = data->size[i];
+  lks_child_allow(CHUNK_COPIES * data->chunk + data->step * row);
   void *slab = lks_new(data->step, row);
   if (!slab) return LKS_ERR_RANK;
   hid_t space = H5Dget_space(data->data);
@@ -198,7 +157,7 @@ static lks_status send_array(int output, const array *data, const char *name)
     count[0] = left < data->step ? left : data->step;
     hid_t memory = H5Screate_simple(data->kind->rank, count, NULL);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-    if (H5Dread(data->data, type, memory, space, H5P_DEFAULT, slab) < 0) return unreadable(name);
+    if (H5Dread(data->data, type, memory, space, H5P_DEFAULT, slab) < 0) return lks_storage_unreadable(name);
     H5Sclose(memory);
     lks_status status = lks_child_send(output, slab, count[0] * row);
     if (status) return status;
@@ -215,7 +174,7 @@ static lks_status open_split(array data[2], char storage[2][96], lks_layout *lay
   snprintf(group, sizeof group, "%s", lks_split_name(split));
   snprintf(name[0], sizeof name[0], "%s/%s", group, layout->features ? "features" : "images");
   snprintf(name[1], sizeof name[1], "%s/labels", group);
-  lks_status status = check_link(file, group);
+  lks_status status = lks_storage_check_link(file, group);
   if (!status)
     status =
         open_array(&data[0], storage[0], 96, file, name[0], layout->features ? &feature_kind : &image_kind);
@@ -230,7 +189,7 @@ static lks_status open_split(array data[2], char storage[2][96], lks_layout *lay
 static lks_status open_arrays(array data[LKS_SECTIONS], lks_dataset_header *header, hid_t file)
 {
   lks_layout *layout = &header->layout;
-  lks_status status = check_link(file, "train");
+  lks_status status = lks_storage_check_link(file, "train");
   if (status) return status;
   layout->features =
       H5Lexists(file, "train/images", H5P_DEFAULT) == 0 && H5Lexists(file, "train/features", H5P_DEFAULT) > 0;

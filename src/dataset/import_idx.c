@@ -3,19 +3,21 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "dataset/dataset_file.h"
 #include "dataset/dataset_write.h"
 
-enum { DIMENSIONS_MAX = 4, READ_AT_ONCE = 1 << 28, DEFLATE_LIMIT = 1040 };
+enum { DIMENSIONS_MAX = 4, READ_AT_ONCE = 1 << 28 };
 
 /* gzopen reads plain files as well. */
 typedef struct idx {
   const char *path;
   gzFile file;
-  size_t dimensions, size[DIMENSIONS_MAX];
+  size_t file_bytes, dimensions, size[DIMENSIONS_MAX];
 } idx;
 
 static lks_status explain(const idx *source)
@@ -55,12 +57,11 @@ static lks_status expect_end(idx *source)
 /* A header of a small file may not ask for all the memory there is. */
 static lks_status check_size(const idx *source)
 {
-  struct stat about;
   size_t bytes = 1;
-  bool too_many = stat(source->path, &about) != 0;
+  bool too_many = false;
   for (size_t i = 0; i < source->dimensions; i++)
     too_many |= __builtin_mul_overflow(bytes, source->size[i], &bytes);
-  if (!too_many && bytes / DEFLATE_LIMIT <= (size_t)about.st_size) return LKS_OK;
+  if (!too_many && bytes / LKS_DEFLATE_LIMIT <= source->file_bytes) return LKS_OK;
   return lks_fail(LKS_ERR_DATA, "%s: is truncated: its header says more than it can hold", source->path);
 }
 
@@ -86,9 +87,15 @@ static lks_status read_header(idx *source, bool images)
 
 static lks_status open_idx(idx *source, const char *path, bool images)
 {
-  errno = 0;
-  *source = (idx){.path = path, .file = gzopen(path, "rb"), .size = {1, 1, 1, 1}};
-  if (!source->file) return lks_fail(LKS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+  int file;
+  *source = (idx){.path = path, .size = {1, 1, 1, 1}};
+  lks_status status = lks_file_open(&file, &source->file_bytes, path);
+  if (status) return status;
+  source->file = gzdopen(file, "rb");
+  if (!source->file) {
+    close(file);
+    return lks_fail(LKS_ERR_RANK, "%s: not enough memory to read it", path);
+  }
   gzbuffer(source->file, 1 << 18);
   return read_header(source, images);
 }

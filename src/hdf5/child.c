@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -17,9 +20,20 @@ struct lks_child {
   int input, control;
   bool ended;
   lks_status status; /* once it has ended */
-  size_t bytes;      /* of memory */
+  unsigned silent_seconds;
+  size_t bytes; /* of memory */
   lks_fork_memory *memory;
 };
+
+enum { CPU_SECONDS = 10, SILENT_SECONDS = 120, MEMORY = 512 << 20, COPIES = 4 };
+
+/* A megabyte a second is far below what the library needs, and far above what a loop without end does. */
+lks_child_limits lks_child_limits_for(size_t file_bytes)
+{
+  const unsigned megabytes = (unsigned)(file_bytes >> 20);
+  return (lks_child_limits){CPU_SECONDS + megabytes, SILENT_SECONDS + megabytes,
+                            MEMORY + COPIES * file_bytes};
+}
 
 static int share(lks_child *child, const void *argument, size_t bytes)
 {
@@ -55,13 +69,14 @@ static bool tie(lks_child *child, int descriptor[], const void *argument, size_t
 }
 
 lks_status lks_child_start(lks_child **child, lks_child_function function, const void *argument, size_t bytes,
-                           unsigned cpu_seconds)
+                           const lks_child_limits *limits)
 {
   lks_child *made = *child = lks_new(1, sizeof *made);
   if (!made) return LKS_ERR_RANK;
+  made->silent_seconds = limits->silent_seconds;
   int descriptor[LKS_FORK_DESCRIPTORS];
   lks_status status = tie(made, descriptor, argument, bytes) ? LKS_OK : lks_fork_server_fail(errno);
-  if (!status) status = lks_fork_server_send(&(lks_fork_task){function, bytes, cpu_seconds}, descriptor);
+  if (!status) status = lks_fork_server_send(&(lks_fork_task){function, bytes, *limits}, descriptor);
   for (int i = 0; i < LKS_FORK_DESCRIPTORS; i++) close_if_open(descriptor[i]);
   made->ended = status != LKS_OK;
   if (status) lks_child_destroy(child);
@@ -82,11 +97,43 @@ static lks_status judge(const lks_fork_memory *memory, int how)
   return lks_fail(LKS_ERR_DATA, "damaged: the HDF5 library crashes on it; copy or make it again");
 }
 
+static double now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Whether something can be read, or never will be, before the child has been silent for too long. */
+static bool await_sign(const lks_child *child, int from)
+{
+  struct pollfd watched = {from, POLLIN, 0};
+  const double until = now() + child->silent_seconds;
+  for (double left = child->silent_seconds; left > 0; left = until - now()) {
+    const int found = poll(&watched, 1, left < 1e6 ? (int)(1000 * left) + 1 : 1000000000);
+    if (found > 0 || (found < 0 && errno != EINTR)) return true;
+  }
+  return false;
+}
+
+/* Its keeper kills it; its end is not waited for, for a file system that does not answer may delay it. */
+static lks_status give_up(lks_child *child)
+{
+  shutdown(child->control, SHUT_WR);
+  child->ended = true;
+  child->status = LKS_ERR_IO;
+  return lks_fail(
+      LKS_ERR_IO,
+      "its reading process gave no sign of life for %u seconds; does the file system answer? Try again, or copy the file to another one",
+      child->silent_seconds);
+}
+
 /* Without a word about its end, the process that would have told was ended itself. */
 static lks_status await_end(lks_child *child)
 {
   lks_fork_end end;
   ssize_t got;
+  if (!await_sign(child, child->control)) return give_up(child);
   while ((got = recv(child->control, &end, sizeof end, MSG_WAITALL)) < 0 && errno == EINTR) continue;
   if (got != sizeof end) return judge(child->memory, SIGKILL);
   return end.error ? lks_fork_server_fail(end.error) : judge(child->memory, end.how);
@@ -102,6 +149,8 @@ lks_status lks_child_finish(lks_child *child)
 lks_status lks_child_receive(lks_child *child, void *data, size_t bytes)
 {
   for (size_t done = 0; done < bytes;) {
+    if (child->ended && child->status) return child->status;
+    if (!await_sign(child, child->input)) return give_up(child);
     ssize_t got = read(child->input, (char *)data + done, bytes - done);
     if (got > 0)
       done += (size_t)got;
@@ -137,4 +186,13 @@ lks_status lks_child_send(int output, const void *data, size_t bytes)
     if (put > 0) done += (size_t)put;
   }
   return LKS_OK;
+}
+
+void lks_child_allow(size_t bytes)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const rlim_t room = limit.rlim_max - limit.rlim_cur;
+  limit.rlim_cur += bytes < room ? bytes : room;
+  setrlimit(RLIMIT_AS, &limit);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/leave.h"
+#include "hdf5/first_of_node.h"
 
 /* The server has one thread for ever, so it and what it forks may allocate memory. A task gets two processes:
  * a keeper, which waits for the other and kills it when nobody wants it any more, and the worker. */
@@ -73,13 +74,40 @@ static void settle_in(int socket)
   if (open_files) closedir(open_files);
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+/* So much address space beyond what is in use. A sanitizer's shadow of the memory leaves no sense to a limit. */
+static void limit_memory(size_t bytes)
+{
+#ifdef SANITIZED
+  (void)bytes;
+#else
+  struct rlimit limit;
+  char pages[32] = "";
+  const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  const ssize_t got = file < 0 ? -1 : read(file, pages, sizeof pages - 1);
+  if (file >= 0) close(file);
+  if (got <= 0 || getrlimit(RLIMIT_AS, &limit) != 0) return;
+  const rlim_t wanted = strtoul(pages, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + bytes;
+  if (wanted < limit.rlim_cur) limit.rlim_cur = wanted;
+  setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
 static _Noreturn void work(const lks_fork_task *task, const int descriptor[])
 {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  setrlimit(RLIMIT_CPU, &(struct rlimit){task->cpu_seconds, task->cpu_seconds + 1});
+  setrlimit(RLIMIT_CPU, &(struct rlimit){task->limits.cpu_seconds, task->limits.cpu_seconds + 1});
   lks_fork_memory *memory = mmap(NULL, sizeof *memory + task->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                                  descriptor[LKS_FORK_MEMORY], 0);
   if (memory == MAP_FAILED || fchdir(descriptor[LKS_FORK_FOLDER]) != 0) raise(SIGKILL);
+  limit_memory(task->limits.memory);
   memory->status = task->function(descriptor[LKS_FORK_OUTPUT], memory->argument, task->bytes);
   strncpy(memory->message, lks_message(), sizeof memory->message - 1);
   memory->finished = true;
@@ -149,7 +177,7 @@ lks_status lks_fork_server_fail(int error)
                   strerror(error));
 }
 
-lks_status lks_fork_server_start(void)
+static lks_status start(void)
 {
   if (server.pid) return LKS_OK;
   int ends[2];
@@ -167,6 +195,11 @@ lks_status lks_fork_server_start(void)
   return LKS_OK;
 }
 
+lks_status lks_fork_server_start(void)
+{
+  return lks_first_of_node() ? start() : LKS_OK;
+}
+
 void lks_fork_server_stop(void)
 {
   if (!server.pid) return;
@@ -177,7 +210,7 @@ void lks_fork_server_stop(void)
 
 lks_status lks_fork_server_send(const lks_fork_task *task, const int descriptor[LKS_FORK_DESCRIPTORS])
 {
-  lks_status status = lks_fork_server_start();
+  lks_status status = start();
   if (status) return status;
   lks_fork_task copy = *task;
   struct iovec body;

@@ -10,7 +10,7 @@
 typedef struct lks_fork_task {
   lks_child_function function;
   size_t bytes; /* of argument */
-  unsigned cpu_seconds;
+  lks_child_limits limits;
 } lks_fork_task;
 
 /** The descriptors that go with it. */

@@ -90,14 +90,25 @@ make_runs() {
     cp good/last.h5 "$way-checkpoint.h5"
     "$spoil" "$way-checkpoint.h5" "$way"
   done
-  for way in step ahead model; do
+  for way in step edited ahead model; do
     cp -r good "$way"
     "$spoil" "$way/last.h5" "$way"
   done
 }
 
+# What is no regular file, where nothing reads it by accident: each would be waited for, or never end.
+make_special_files() {
+  special=$folder/special
+  mkdir "$special" "$special/directory.h5"
+  mkfifo "$special/pipe.h5" "$special/pipe.ini" "$special/pipe.model"
+  ln -s /dev/zero "$special/device.h5"
+  ln -s pipe.h5 "$special/last.h5"
+  cp good/config.ini "$special"
+}
+
 make_inputs
 make_runs
+make_special_files
 contents_of . >"$folder/before"
 
 bad_training 4 "none.h5" none.h5
@@ -133,6 +144,7 @@ refused 3 "cut/cut.h5: " train --resume --output cut --epochs 2
 refused 4 "cannot read dangling/none.h5: No such file" train --resume --output dangling --epochs 2
 
 refused 3 "step/checkpoint-[0-9]*.h5 is at step [0-9]*, which is not step 0 behind 1 epochs of [0-9]* steps" train --resume --output step --epochs 2
+refused 3 "edited/checkpoint-[0-9]*.h5: one of its attributes is not as it was written" train --resume --output edited --epochs 2
 refused 3 "ahead/checkpoint-[0-9]*.h5 is at step [0-9]* and its optimizer at step [0-9]*: " train --resume --output ahead --epochs 3
 refused 3 "model/checkpoint-[0-9]*.h5: its attribute model:2:1: unknown layer" train --resume --output model --epochs 2
 
@@ -148,6 +160,16 @@ refused 3 "data.h5: a lockstep-dataset, not a checkpoint" evaluate data.h5 data.
 refused 3 "empty.h5: not an HDF5 file" evaluate empty.h5 data.h5
 refused 3 "text.h5" evaluate text.h5 data.h5
 refused 4 "none.h5" evaluate none.h5 data.h5
+
+for name in pipe.h5 device.h5; do
+  bad_training 4 "$name: is not a regular file" "$special/$name"
+  bad_training 4 "$name: is not a regular file" "$special/$name" --cache "$folder/cache"
+  refused 4 "cannot read .*$name: not a regular file" evaluate "$special/$name" data.h5
+  refused 4 "$name: is not a regular file" evaluate good/last.h5 "$special/$name"
+done
+bad_training 4 "cannot read .*pipe.model: not a regular file" data.h5 --model "$special/pipe.model"
+bad_training 4 "cannot read .*pipe.ini: not a regular file" data.h5 --config "$special/pipe.ini"
+refused 4 "cannot read .*last.h5: not a regular file" train --resume --output "$special" data.h5
 check
 
 # These run as one process.
@@ -158,6 +180,20 @@ for command in "predict model-checkpoint.h5 data.h5:0" "predict link-checkpoint.
   ended "$folder/log/alone" 3
   says "$folder/log/alone" "^lockstep: error: .*\.h5: "
 done
+idx=(--train-images data.h5 --train-labels data.h5 --test-images data.h5 --test-labels data.h5)
+for name in pipe.h5 device.h5 directory.h5; do
+  for command in "info $special/$name" "predict good/last.h5 $special/$name" "predict $special/$name data.h5:0" \
+    "import idx ${idx[*]/data.h5/$special/$name} --output $folder/imported.h5" "corrupt $special/$name --output $folder/made.h5 --invert"; do
+    # shellcheck disable=SC2086 # these are several arguments
+    run "$folder/log/alone" 0 $command
+    ended "$folder/log/alone" 4
+    says "$folder/log/alone" "^lockstep: error: .*$name: \(is \)\?\(not a regular file\|Is a directory\)"
+  done
+done
+run "$folder/log/alone" 0 generate -o "$special/device.h5" --force --shape 4 --train 8 --test 4
+ended "$folder/log/alone" 4
+says "$folder/log/alone" "cannot write .*device.h5: not a regular file"
+[ -c "$special/device.h5" ] || complain "generate put a file in the place of a device"
 contents_of . | diff "$folder/before" - >"$folder/difference" || complain "bad input changed files" "$folder/difference"
 
 # Not wrong, but not what was meant: warned of, and done.

@@ -10,14 +10,19 @@ stall_limit=$(patience 3) # longer than a sound rank is ever waited for
 train whole 2 "${long_run[@]}"
 ended whole 0
 
-# forked_early NAME: each rank has its fork server, which has nothing of MPI in memory, as the rank has (shared memory, PMIx's
-# store or Open MPI 4's plugins, as the library may be): it was forked before MPI had threads.
+# forked_early NAME: the first rank alone has a fork server, for all of its node, which has nothing of MPI in memory, as the ranks
+# have (shared memory, PMIx's store or Open MPI 4's plugins, as the library may be): it was forked before MPI had threads.
 forked_early() {
-  local rank server started='/dev/shm/|/mca_|/pmix-'
+  local rank server first=yes started='/dev/shm/|/mca_|/pmix-'
   for rank in $(ranks_of "$1"); do
-    server=$(pgrep -P "$rank" -x lockstep-reader) || complain "$1: a rank has no fork server"
-    if grep -qE "$started" "/proc/$server/maps"; then complain "$1: the fork server of a rank was forked after MPI's start"; fi
+    server=$(pgrep -P "$rank" -x lockstep-reader || true)
+    if [ "$first" = no ] && [ -n "$server" ]; then complain "$1: a rank has a fork server, and is not the first of its node"; fi
+    if [ "$first" = yes ] && [ -z "$server" ]; then complain "$1: the first rank has no fork server"; fi
+    if [ -n "$server" ] && grep -qE "$started" "/proc/$server/maps"; then
+      complain "$1: the fork server was forked after MPI's start"
+    fi
     grep -qE "$started" "/proc/$rank/maps" || complain "$1: nothing of MPI is to be seen in memory" "/proc/$rank/maps"
+    first=no
   done
 }
 

@@ -1,5 +1,5 @@
 /* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash|step|
- * ahead|model|link */
+ * edited|ahead|model|link */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,8 +78,19 @@ static int change(hid_t file, const char *name, long long times, long long more)
   return failed;
 }
 
+/* What is changed below is as in a file of an earlier version, which has no hash of it. */
+static int without_hash(hid_t file)
+{
+  return H5Adelete(file, "state_hash") < 0;
+}
+
 /* A place that there is, but not with this dataset. */
 static int one_step_more(hid_t file)
+{
+  return without_hash(file) || change(file, "step", 1, 1);
+}
+
+static int step_behind_its_hash(hid_t file)
 {
   return change(file, "step", 1, 1);
 }
@@ -87,7 +98,7 @@ static int one_step_more(hid_t file)
 /* A place that the run comes to, but not with this optimizer. */
 static int twice_as_far(hid_t file)
 {
-  return change(file, "step", 2, 0) || change(file, "epoch", 2, 0);
+  return without_hash(file) || change(file, "step", 2, 0) || change(file, "epoch", 2, 0);
 }
 
 static int other_model(hid_t file)
@@ -96,7 +107,8 @@ static int other_model(hid_t file)
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
   H5Tset_size(type, sizeof text);
   H5Adelete(file, "model");
-  H5Adelete(file, "header_hash"); /* as in a file of an earlier version */
+  if (without_hash(file)) return 1;
+  H5Adelete(file, "header_hash");
   hid_t model = H5Acreate2(file, "model", type, space, H5P_DEFAULT, H5P_DEFAULT);
   int failed = H5Awrite(model, type, text) < 0;
   H5Aclose(model);
@@ -118,15 +130,23 @@ int main(int argc, char **argv)
     const char *name;
     int (*spoil)(hid_t file);
   } way[] = {
-      {"type", wrong_type},       {"label", wrong_label},  {"missing", missing_labels},
-      {"version", newer_version}, {"hash", path_for_hash}, {"step", one_step_more},
-      {"ahead", twice_as_far},    {"model", other_model},  {"link", link_to_another},
+      {"type", wrong_type},
+      {"label", wrong_label},
+      {"missing", missing_labels},
+      {"version", newer_version},
+      {"hash", path_for_hash},
+      {"step", one_step_more},
+      {"edited", step_behind_its_hash},
+      {"ahead", twice_as_far},
+      {"model", other_model},
+      {"link", link_to_another},
   };
   hid_t file = argc == 3 ? H5Fopen(argv[1], H5F_ACC_RDWR, H5P_DEFAULT) : H5I_INVALID_HID;
   int failed = 1;
   for (size_t i = 0; i < sizeof way / sizeof *way && file >= 0; i++)
     if (strcmp(argv[2], way[i].name) == 0) failed = way[i].spoil(file);
   if (file >= 0 && H5Fclose(file) < 0) failed = 1;
-  if (failed) fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash|step|ahead|model|link\n");
+  if (failed)
+    fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash|step|edited|ahead|model|link\n");
   return failed;
 }

@@ -12,24 +12,25 @@ static double input_mean[] = {0.25, 1.0 / 3.0}, input_std[] = {0.5, 5e-324};
 
 lks_checkpoint_header made_up_header(void)
 {
-  lks_checkpoint_header header = {.model_text = (char *)model_text,
-                                  .state = {.epoch = 3,
-                                            .epoch_step = 7,
-                                            .step = 37,
-                                            .loss_limbs = {1, -2, 3, -4, INT64_MAX, INT64_MIN, 0},
-                                            .correct = 100,
-                                            .samples = 200,
-                                            .seconds = 12.5,
-                                            .noises = 3,
-                                            .noise = {0.5, -1e300, 1.0 / 7.0},
-                                            .job = "job 17 on two hosts",
-                                            .isa = "sse41"},
-                                  .input = {4, 5, 2},
-                                  .classes = 10,
-                                  .parameters = 30,
-                                  .mean = input_mean,
-                                  .std = input_std,
-                                  .statistics = 2};
+  lks_checkpoint_header header = {
+      .model_text = (char *)model_text,
+      .state = {.epoch = 3,
+                .epoch_step = 7,
+                .step = 37,
+                .loss_limbs = {1, -2, 3, -4, INT64_C(200) << 32, -(INT64_C(200) << 32), 0},
+                .correct = 100,
+                .samples = 200,
+                .seconds = 12.5,
+                .noises = 3,
+                .noise = {0.5, -1e300, 1.0 / 7.0},
+                .job = "job 17 on two hosts",
+                .isa = "sse41"},
+      .input = {4, 5, 2},
+      .classes = 10,
+      .parameters = 30,
+      .mean = input_mean,
+      .std = input_std,
+      .statistics = 2};
   lks_config_default(&header.config);
   lks_config_set(&header.config, "lr", "0.0123");
   lks_config_set(&header.config, "seed", "18446744073709551615");

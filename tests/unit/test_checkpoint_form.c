@@ -76,7 +76,7 @@ static void test_attributes(void **state)
   char *config;
   lks_checkpoint_header header = made_up_header();
   const hid_t file = open_good();
-  const int64_t shape[3] = {4, 5, 2}, limbs[7] = {1, -2, 3, -4, INT64_MAX, INT64_MIN, 0};
+  const int64_t shape[3] = {4, 5, 2}, limbs[7] = {1, -2, 3, -4, INT64_C(200) << 32, -(INT64_C(200) << 32), 0};
   const uint64_t seed = UINT64_MAX;
   assert_int_equal(lks_config_print(&config, &header.config), LKS_OK);
   expect_text(file, "format", "lockstep-checkpoint");

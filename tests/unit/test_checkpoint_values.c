@@ -179,6 +179,18 @@ static void nan_last_noise(subject *s)
   most_noise(s);
   s->header.state.noise[LKS_NOISE_STATE_MAX - 1] = NAN;
 }
+static void large_limb(subject *s)
+{
+  s->header.state.loss_limbs[0] = ((int64_t)200 << 32) + 1;
+}
+static void low_limb(subject *s)
+{
+  s->header.state.loss_limbs[5] = -((int64_t)200 << 32) - 1;
+}
+static void loss_not_finite(subject *s)
+{
+  s->header.state.loss_limbs[6] = 1;
+}
 static void longest_job(subject *s)
 {
   memset(s->header.state.job, 'j', LKS_TEXT_MAX - 1);
@@ -224,6 +236,9 @@ static void test_header(void **state)
       {"no noise", no_noise, NULL},
       {"most noise", most_noise, NULL},
       {"last noise", nan_last_noise, "its noise[770] is nan and must be finite"},
+      {"large limb", large_limb, "its loss_limbs are not the sum of 200 losses"},
+      {"low limb", low_limb, "its loss_limbs are not the sum of 200 losses"},
+      {"loss that is not finite", loss_not_finite, "its loss_limbs are not the sum of 200 losses"},
       {"longest job", longest_job, NULL},
   };
   try(list, sizeof list / sizeof *list, true);
@@ -260,6 +275,11 @@ static void test_places(void **state)
       {3, 7, 37, 200, 201, "its correct is 201 and must be 0 to the 200 samples"},
       {3, 7, 37, 200, 200, NULL},
       {3, 7, 37, 200, -1, "its correct is -1 and must be 0 to the 200 samples"},
+      {3, 7, 37, 896, 0, NULL}, /* mini-batches of 128 */
+      {3, 7, 37, 897, 0, "its samples is 897 after 7 steps of an epoch"},
+      {1, 0, 8, 1, 0, "its samples is 1 after 0 steps of an epoch"},
+      {1, 0, UINT32_MAX, 0, 0, NULL},
+      {1, 0, UINT32_MAX + (size_t)1, 0, 0, "its step is 4294967296 and must be 4294967295 at most"},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
     char name[16];
@@ -270,6 +290,7 @@ static void test_places(void **state)
     s.header.state.step = list[i].step;
     s.header.state.samples = list[i].samples;
     s.header.state.correct = list[i].correct;
+    memset(s.header.state.loss_limbs, 0, sizeof s.header.state.loss_limbs);
     snprintf(name, sizeof name, "place %zu", i);
     finish(&s, name, list[i].part, true);
   }

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "hdf5/child.h"
+#include "hdf5/first_of_node.h"
 #include "lockstep/fork_server.h"
 
 enum { MANY = 3 << 20 };
@@ -86,6 +87,34 @@ static lks_status send_byte_of_file(int output, const void *path, size_t size)
   return lks_child_send(output, &byte, 1);
 }
 
+/* Waits for what never comes, as for a file system that does not answer. */
+static lks_status wait_for_ever(int output, const void *argument, size_t size)
+{
+  (void)output;
+  (void)argument;
+  (void)size;
+  for (;;) pause();
+  return LKS_OK;
+}
+
+/* Takes memory: `large` bytes, and before that allows itself so much more. */
+typedef struct appetite {
+  size_t allowed, large;
+} appetite;
+
+static lks_status take_memory(int output, const void *argument, size_t size)
+{
+  const appetite *a = argument;
+  (void)size;
+  lks_child_allow(a->allowed);
+  char *memory = malloc(a->large);
+  if (!memory) return lks_fail(LKS_ERR_DATA, "there is no memory");
+  memory[a->large - 1] = 1;
+  return lks_child_send(output, &memory[a->large - 1], 1);
+}
+
+static const lks_child_limits usual = {10, 60, 64 << 20};
+
 static void no_child_is_left(void)
 {
   lks_fork_server_stop();
@@ -100,7 +129,7 @@ static void test_hands_over_bytes(void **state)
   lks_child *child = NULL;
   uint8_t *bytes = malloc(MANY);
   assert_non_null(bytes);
-  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, &usual), LKS_OK);
   assert_int_equal(lks_child_receive(child, bytes, 1), LKS_OK);
   assert_int_equal(lks_child_receive(child, bytes + 1, MANY - 1), LKS_OK);
   assert_int_equal(lks_child_finish(child), LKS_OK);
@@ -113,11 +142,12 @@ static void test_hands_over_bytes(void **state)
   no_child_is_left();
 }
 
-static void expect_end(lks_child_function function, unsigned seconds, lks_status status, const char *part)
+static void expect_end(lks_child_function function, const lks_child_limits *limits, lks_status status,
+                       const char *part)
 {
   lks_child *child = NULL;
   char bytes[3];
-  assert_int_equal(lks_child_start(&child, function, "me", 3, seconds), LKS_OK);
+  assert_int_equal(lks_child_start(&child, function, "me", 3, limits), LKS_OK);
   assert_int_equal(lks_child_receive(child, bytes, 3), status);
   assert_non_null(strstr(lks_message(), part));
   assert_int_equal(lks_child_finish(child), status);
@@ -129,11 +159,97 @@ static void expect_end(lks_child_function function, unsigned seconds, lks_status
 static void test_bad_ends_become_messages(void **state)
 {
   (void)state;
-  expect_end(refuse, 10, LKS_ERR_USAGE, "not with me");
-  expect_end(crash, 10, LKS_ERR_DATA, "crashes");
-  expect_end(leave, 10, LKS_ERR_DATA, "crashes");
-  expect_end(loop, 1, LKS_ERR_DATA, "never finishes reading it");
-  expect_end(orphan, 10, LKS_ERR_IO, "was ended by signal 9");
+  const lks_child_limits hurried = {1, 60, 64 << 20}, impatient = {10, 1, 64 << 20};
+  expect_end(refuse, &usual, LKS_ERR_USAGE, "not with me");
+  expect_end(crash, &usual, LKS_ERR_DATA, "crashes");
+  expect_end(leave, &usual, LKS_ERR_DATA, "crashes");
+  expect_end(loop, &hurried, LKS_ERR_DATA, "never finishes reading it");
+  expect_end(wait_for_ever, &impatient, LKS_ERR_IO, "no sign of life for 1 seconds");
+  expect_end(orphan, &usual, LKS_ERR_IO, "was ended by signal 9");
+}
+
+/* Half a second passes between two bytes: whoever sends again and again may take as long as it likes. */
+static lks_status send_slowly(int output, const void *argument, size_t size)
+{
+  (void)argument;
+  (void)size;
+  for (int i = 0; i < 5; i++) {
+    usleep(500000);
+    lks_status status = lks_child_send(output, "x", 1);
+    if (status) return status;
+  }
+  return LKS_OK;
+}
+
+static void test_who_is_slow_is_waited_for(void **state)
+{
+  (void)state;
+  const lks_child_limits patient = {10, 2 * 10, 64 << 20};
+  lks_child *child = NULL;
+  char bytes[5];
+  assert_int_equal(lks_child_start(&child, send_slowly, NULL, 0, &patient), LKS_OK);
+  assert_int_equal(lks_child_receive(child, bytes, sizeof bytes), LKS_OK);
+  assert_int_equal(lks_child_finish(child), LKS_OK);
+  lks_child_destroy(&child);
+  no_child_is_left();
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
+static lks_status appetite_of(size_t allowed, size_t large)
+{
+  const appetite a = {allowed, large};
+  char byte = 0;
+  lks_child *child = NULL;
+  assert_int_equal(lks_child_start(&child, take_memory, &a, sizeof a, &usual), LKS_OK);
+  const lks_status status = lks_child_receive(child, &byte, 1);
+  lks_child_destroy(&child);
+  no_child_is_left();
+  return status;
+}
+
+static void test_memory_is_limited(void **state)
+{
+  (void)state;
+#ifdef SANITIZED
+  skip();
+#endif
+  assert_int_equal(appetite_of(0, 32 << 20), LKS_OK);
+  assert_int_equal(appetite_of(0, 128 << 20), LKS_ERR_DATA);
+  assert_non_null(strstr(lks_message(), "there is no memory"));
+  assert_int_equal(appetite_of(128 << 20, 128 << 20), LKS_OK);
+}
+
+/* Which of a node's processes reads for all is known before MPI starts. */
+static void test_one_server_a_node(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) unsetenv(names[i]);
+  assert_true(lks_first_of_node());
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    setenv(names[i], "0", 1);
+    assert_true(lks_first_of_node());
+    setenv(names[i], "10", 1);
+    assert_false(lks_first_of_node());
+    unsetenv(names[i]);
+  }
+  setenv("SLURM_LOCALID", "1", 1);
+  setenv("OMPI_COMM_WORLD_LOCAL_RANK", "0", 1);
+  assert_true(lks_first_of_node()); /* mpirun's word is the newer one */
+  unsetenv("SLURM_LOCALID");
+  setenv("OMPI_COMM_WORLD_LOCAL_RANK", "3", 1);
+  assert_int_equal(lks_fork_server_start(), LKS_OK);
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+  assert_int_equal(errno, ECHILD);                          /* there is none */
+  expect_end(refuse, &usual, LKS_ERR_USAGE, "not with me"); /* but who reads all the same, can */
+  unsetenv("OMPI_COMM_WORLD_LOCAL_RANK");
 }
 
 static void test_takes_its_argument_along(void **state)
@@ -144,7 +260,7 @@ static void test_takes_its_argument_along(void **state)
   assert_non_null(bytes);
   assert_non_null(back);
   for (size_t i = 0; i < MANY; i++) bytes[i] = (uint8_t)(i * 5 >> 2);
-  assert_int_equal(lks_child_start(&child, send_back, bytes, MANY, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, send_back, bytes, MANY, &usual), LKS_OK);
   assert_int_equal(lks_child_receive(child, back, MANY), LKS_OK);
   assert_int_equal(lks_child_finish(child), LKS_OK);
   assert_memory_equal(bytes, back, MANY);
@@ -160,7 +276,7 @@ static void test_several_at_once(void **state)
   enum { CHILDREN = 4 };
   lks_child *child[CHILDREN] = {NULL};
   for (int i = 0; i < CHILDREN; i++)
-    assert_int_equal(lks_child_start(&child[i], i == 2 ? loop : send_back, &i, sizeof i, 10), LKS_OK);
+    assert_int_equal(lks_child_start(&child[i], i == 2 ? loop : send_back, &i, sizeof i, &usual), LKS_OK);
   lks_child_destroy(&child[2]);
   for (int i = CHILDREN - 1; i >= 0; i--) {
     int back = -1;
@@ -187,7 +303,7 @@ static void test_follows_to_another_folder(void **state)
   assert_non_null(file);
   assert_int_equal(fputc('x', file), 'x');
   assert_int_equal(fclose(file), 0);
-  assert_int_equal(lks_child_start(&child, send_byte_of_file, "here", 5, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, send_byte_of_file, "here", 5, &usual), LKS_OK);
   assert_int_equal(lks_child_receive(child, &byte, 1), LKS_OK);
   assert_int_equal(byte, 'x');
   lks_child_destroy(&child);
@@ -206,7 +322,7 @@ static void test_signals_are_the_programs_affair(void **state)
   lks_child *child = NULL;
   assert_int_equal(setpgid(0, 0), 0);
   for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) signal(asked[i], SIG_IGN);
-  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, &usual), LKS_OK);
   assert_int_equal(lks_child_receive(child, &byte, 1), LKS_OK);
   for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) assert_int_equal(kill(0, asked[i]), 0);
   for (size_t i = 1; i < MANY; i++) assert_int_equal(lks_child_receive(child, &byte, 1), LKS_OK);
@@ -231,7 +347,7 @@ static void test_a_lost_server_is_told(void **state)
   fclose(file);
   assert_int_equal(kill((pid_t)strtol(digits, NULL, 10), SIGKILL), 0);
   assert_int_equal(waitid(P_ALL, 0, &about, WEXITED | WNOWAIT), 0);
-  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, 10), LKS_ERR_RANK);
+  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, &usual), LKS_ERR_RANK);
   assert_non_null(strstr(lks_message(), "is gone"));
   assert_null(child);
   no_child_is_left();
@@ -241,9 +357,9 @@ static void test_destroy_ends_it(void **state)
 {
   (void)state;
   lks_child *child = NULL;
-  assert_int_equal(lks_child_start(&child, loop, NULL, 0, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, loop, NULL, 0, &usual), LKS_OK);
   lks_child_destroy(&child);
-  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, 10), LKS_OK);
+  assert_int_equal(lks_child_start(&child, send_many, NULL, 0, &usual), LKS_OK);
   lks_child_destroy(&child);
   lks_child_destroy(&child);
   no_child_is_left();
@@ -254,6 +370,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_hands_over_bytes),
       cmocka_unit_test(test_bad_ends_become_messages),
+      cmocka_unit_test(test_who_is_slow_is_waited_for),
+      cmocka_unit_test(test_memory_is_limited),
+      cmocka_unit_test(test_one_server_a_node),
       cmocka_unit_test(test_takes_its_argument_along),
       cmocka_unit_test(test_several_at_once),
       cmocka_unit_test(test_follows_to_another_folder),

@@ -217,6 +217,28 @@ static void external_storage(void)
   H5Pclose(plan);
 }
 
+static void filter_of_others(void)
+{
+  hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(plan, 1, (hsize_t[]){23});
+  H5Pset_filter(plan, 32015, H5Z_FLAG_OPTIONAL, 0, NULL);
+  edit_array(root, "test/labels", H5T_NATIVE_INT32, 1, (hsize_t[]){23}, plan, NULL);
+  H5Pclose(plan);
+}
+
+/* Three gigabytes that were never written. */
+static void endless_chunk(void)
+{
+  hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(plan, 4, (hsize_t[]){(hsize_t)50 << 20, 5, 4, 3});
+  const hid_t space = H5Screate_simple(4, (hsize_t[]){23, 5, 4, 3},
+                                       (hsize_t[]){H5S_UNLIMITED, 5, 4, 3}); /* chunks may be larger then */
+  H5Ldelete(root, "test/images", H5P_DEFAULT);
+  H5Dclose(H5Dcreate2(root, "test/images", H5T_NATIVE_UINT8, space, H5P_DEFAULT, plan, H5P_DEFAULT));
+  H5Sclose(space);
+  H5Pclose(plan);
+}
+
 static void virtual_dataset(void)
 {
   hid_t plan = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){23}, NULL);
@@ -264,6 +286,9 @@ static const struct {
     {"external link", external_link, "is a link"},
     {"external group", external_group, "is a link"},
     {"external storage", external_storage, "from other files"},
+    {"filter of others", filter_of_others,
+     "/test/labels is stored with filter 32015 (without a name), which"},
+    {"endless chunk", endless_chunk, "/test/images has chunks that are larger than the file can hold"},
     {"virtual dataset", virtual_dataset, "from other files"},
 };
 

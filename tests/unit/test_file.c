@@ -76,6 +76,34 @@ static void test_write_then_read(void **state)
   unlink(path);
 }
 
+/* Whoever opened a pipe would wait for its writer, and whoever replaced a device would break the system. */
+static void test_only_regular_files(void **state)
+{
+  (void)state;
+  const char *path = in_folder("pipe");
+  char *data;
+  size_t bytes;
+  int file;
+  struct stat about;
+  assert_int_equal(mkfifo(path, 0600), 0);
+  assert_int_equal(lks_file_read(&data, &bytes, path), LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "pipe: not a regular file"));
+  assert_int_equal(lks_file_open(&file, &bytes, path), LKS_ERR_IO);
+  assert_int_equal(lks_file_write(path, "x", 1), LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "pipe: not a regular file"));
+  assert_true(stat(path, &about) == 0 && S_ISFIFO(about.st_mode));
+  assert_int_equal(entries(folder), 1);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(lks_file_open(&file, &bytes, "/dev/zero"), LKS_ERR_IO);
+  assert_int_equal(lks_file_open(&file, &bytes, folder), LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "Is a directory"));
+  assert_int_equal(lks_file_write(path, "four", 4), LKS_OK);
+  assert_int_equal(lks_file_open(&file, &bytes, path), LKS_OK);
+  assert_int_equal(bytes, 4);
+  assert_int_equal(close(file), 0);
+  unlink(path);
+}
+
 static void test_a_path_without_folder(void **state)
 {
   (void)state;
@@ -233,15 +261,11 @@ static void test_nothing_is_left(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_write_then_read),
-      cmocka_unit_test(test_a_path_without_folder),
-      cmocka_unit_test(test_a_full_disk_keeps_the_old_file),
-      cmocka_unit_test(test_an_unwritable_folder),
-      cmocka_unit_test(test_targets_that_cannot_be),
-      cmocka_unit_test(test_files_that_cannot_be_read),
-      cmocka_unit_test(test_folders),
-      cmocka_unit_test(test_a_reader_sees_old_or_new),
-      cmocka_unit_test(test_nothing_is_left),
+      cmocka_unit_test(test_write_then_read),           cmocka_unit_test(test_only_regular_files),
+      cmocka_unit_test(test_a_path_without_folder),     cmocka_unit_test(test_a_full_disk_keeps_the_old_file),
+      cmocka_unit_test(test_an_unwritable_folder),      cmocka_unit_test(test_targets_that_cannot_be),
+      cmocka_unit_test(test_files_that_cannot_be_read), cmocka_unit_test(test_folders),
+      cmocka_unit_test(test_a_reader_sees_old_or_new),  cmocka_unit_test(test_nothing_is_left),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/plain_text.h"
 #include "lockstep/status.h"
 
 static void *message_of_a_thread(void *seen)
@@ -28,6 +29,20 @@ static void test_messages_belong_to_their_thread(void **state)
   pthread_join(thread, NULL);
   assert_true(empty);
   assert_string_equal(lks_message(), "3 of ten");
+}
+
+/* What is quoted from a file may be made to command a terminal. */
+static void test_messages_have_no_control_characters(void **state)
+{
+  (void)state;
+  lks_fail(LKS_ERR_DATA, "'%s' is \x7f no name", "a\033[2J\n\302\233b\302\240\303\244");
+  assert_string_equal(lks_message(), "'a?[2J???b\302\240\303\244' is ? no name");
+  lks_fail_in(LKS_ERR_DATA, "%s: ", "\r.h5\302");
+  assert_string_equal(lks_message(), "?.h5\302: 'a?[2J???b\302\240\303\244' is ? no name");
+  assert_false(lks_text_is_plain("a\tb", false));
+  assert_true(lks_text_is_plain("a\tb\r\n", true));
+  assert_false(lks_text_is_plain("a\bb\n", true));
+  assert_true(lks_text_is_plain("\302\240\303\237\305\202", false));
 }
 
 static void test_context_stands_in_front(void **state)
@@ -69,6 +84,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_messages_belong_to_their_thread),
+      cmocka_unit_test(test_messages_have_no_control_characters),
       cmocka_unit_test(test_context_stands_in_front),
       cmocka_unit_test(test_a_long_message_is_cut),
       cmocka_unit_test(test_the_worse_status_wins),
