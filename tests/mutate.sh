@@ -47,7 +47,7 @@ tests_of() {
     src/train/progress.c) echo unit/progress.* ;;
     src/train/time_table.c) echo mpi/time_table ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
-    src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/command_line mpi/resume ;;
+    src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/isa mpi/command_line ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
@@ -57,13 +57,13 @@ tests_of() {
     src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c) echo unit/dataset_damage unit/dataset_file ;;
     src/hdf5/*) echo unit/child unit/dataset_damage ;;
     src/base/plain_text.c) echo unit/checkpoint_untrusted unit/status ;;
-    src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator ;;
+    src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator mpi/evaluate_predict ;;
     src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
     src/train/probe*.c | src/train/table_file.c) echo mpi/probes.* mpi/step_log ;;
     src/train/step_log.c) echo unit/step_log mpi/step_log ;;
-    src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/command_line mpi/job mpi/resume mpi/evaluate_predict mpi/same_bits fault/usage fault/bad_input ;;
+    src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/command_line mpi/job mpi/resume mpi/evaluate_predict mpi/same_bits mpi/probes mpi/compare fault/usage fault/bad_input ;;
     *) fail "no tests are known for $1" ;;
   esac
 }

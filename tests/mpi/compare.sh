@@ -62,6 +62,23 @@ same_computation() {
   [ "$sync" != "$other" ] || complain "--bn 12 is the same as --bn sync"
 }
 
+# Statistics recomputed: as evaluate finds of the checkpoint, where one mini-batch holds all samples, so that their order
+# is no matter; without batch norm there are none.
+precise_figures() {
+  local asked found kept=("${settings[@]}")
+  replaced settings --batch-size 203
+  compare precise 2 --bn sync,none --seeds 1
+  ended precise 0
+  settings=("${kept[@]}")
+  run asked 0 evaluate precise/runs/sync/seed-1/last.h5 data.h5 --statistics precise --json
+  asked=$(sed 's/.*"loss": \([^,]*\), "accuracy": \([^,]*\),.*/\1 \2/' asked.out)
+  found=$(sed -n 's/^precise-[a-z]* = //p' precise/runs/sync/seed-1/result.ini | xargs)
+  awk "BEGIN { split(\"$asked\", a); split(\"$found\", b); exit !(a[1] > 0 && a[1] == b[1] && a[2] == b[2]) }" ||
+    complain "evaluate says $asked" precise/runs/sync/seed-1/result.ini
+  [ "$(grep -c '^precise-[a-z]* = $' precise/runs/none/seed-1/result.ini)" -eq 2 ] ||
+    complain "there are precise statistics without batch norm" precise/runs/none/seed-1/result.ini
+}
+
 many_jobs() {
   local arm seed
   for seed in 1 2; do
@@ -140,6 +157,7 @@ damaged() {
 
 any_rank_count
 same_computation
+precise_figures
 many_jobs
 interrupted
 more_seeds_later

@@ -19,6 +19,7 @@ same_tables() {
 }
 
 no_bit_changes() {
+  local none=("${small[@]}")
   train plain 1 "${small[@]}" --threads 1
   train one 1 "${small[@]}" "${probes[@]}" --threads 1
   ended one 0
@@ -31,6 +32,10 @@ no_bit_changes() {
   same plain seven
   same_tables one seven
   compgen -G 'plain/probe-*' >/dev/null && complain "probes that nobody asked for"
+  replaced none --epochs 0
+  train none 2 "${none[@]}" "${probes[@]}" --threads 1
+  ended none 0
+  compgen -G 'none/probe-*' >/dev/null && complain "probes of a run without steps"
   train other 1 "${small[@]}" "${probes[@]}" --threads 1 --lr 0.2
   ! cmp -s one/probe-drift.csv other/probe-drift.csv || complain "another learning rate has the same drift"
 }

@@ -75,6 +75,8 @@ nothing_left_to_do() {
   run whole 3 train --resume --output whole
   ended whole 0
   says whole "all epochs are done"
+  grep -q "^seconds  *min  *avg  *max  *share$" kept.out || complain "a run has no table of its times" kept.out
+  ! grep -q "^seconds  " whole.out || complain "a run without a step has a table of its times" whole.out
   [ "$(fingerprint_of whole)" = "$(fingerprint_of kept)" ] || complain "resuming a finished run gave another fingerprint"
   diff -r kept whole >difference || complain "resuming a finished run changed it" difference
 }

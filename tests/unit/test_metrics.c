@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "lockstep/lockstep.h"
 #include "train/metrics.h"
 
 static char folder[64];
@@ -40,6 +41,8 @@ static int remove_folder(void **state)
   path_of(path, "metrics.csv");
   unlink(path);
   path_of(path, "metrics.jsonl");
+  unlink(path);
+  path_of(path, "noise.csv");
   unlink(path);
   return rmdir(folder) + (lks_allocations_open() != 0);
 }
@@ -136,6 +139,29 @@ static void test_truncate(void **state)
   assert_content("metrics.jsonl", "");
 }
 
+#define NOISE_HEADING "epoch,layer,channels,values,steps,mean,variance,theory,effective_samples\n"
+
+/* A line for each batch norm of an epoch; what was not measured stays empty. */
+static void test_noise(void **state)
+{
+  (void)state;
+  for (size_t epoch = 1; epoch <= 2; epoch++) {
+    const lks_noise first = {"batchnorm1", 16, 64, 12, 0.25, 0.5, 0.125, 8 * (double)epoch},
+                    second = {"batchnorm2", 10, 1, 12, NAN, 0.75, 0.0625, NAN};
+    assert_int_equal(lks_metrics_append_noise(folder, epoch, &first), LKS_OK);
+    assert_int_equal(lks_metrics_append_noise(folder, epoch, &second), LKS_OK);
+  }
+  static const char one[] = NOISE_HEADING "1,batchnorm1,16,64,12,0.25,0.5,0.125,8\n"
+                                          "1,batchnorm2,10,1,12,,0.75,0.0625,\n",
+                    other[] = "2,batchnorm1,16,64,12,0.25,0.5,0.125,16\n"
+                              "2,batchnorm2,10,1,12,,0.75,0.0625,\n";
+  char both[sizeof one + sizeof other];
+  snprintf(both, sizeof both, "%s%s", one, other);
+  assert_content("noise.csv", both);
+  assert_int_equal(lks_metrics_truncate(folder, 1), LKS_OK);
+  assert_content("noise.csv", one);
+}
+
 static void test_truncate_repairs_half_a_line(void **state)
 {
   (void)state;
@@ -186,6 +212,7 @@ int main(void)
       TEST(test_same_bits_when_read_back),
       TEST(test_read),
       TEST(test_truncate),
+      TEST(test_noise),
       TEST(test_truncate_repairs_half_a_line),
       TEST(test_no_half_line_when_the_disk_is_full),
       TEST(test_missing_folder),
