@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/ini_file.h"
 #include "base/integers.h"
+#include "base/lock.h"
 #include "base/printed.h"
 #include "compare/arm_sections.h"
 #include "compare/arm_settings.h"
@@ -363,14 +364,25 @@ static lks_status join(const lks_comparison *here, const char *path)
   return replace(&there, path);
 }
 
-lks_status lks_comparison_open(const lks_comparison *comparison)
+static lks_status create_or_join(const lks_comparison *comparison)
 {
   char path[PATH_SIZE];
   bool created = false;
-  lks_status status = check(comparison);
-  if (!status) status = lks_folder_make(comparison->directory);
-  if (status) return status;
+  lks_status status = LKS_OK;
   path_of(path, comparison->directory);
   if (!lks_file_exists(path)) status = create(&created, comparison, path);
   return status != LKS_OK || created ? status : join(comparison, path);
+}
+
+/* Many jobs may begin at once, and each may add to the file: one after the other. */
+lks_status lks_comparison_open(const lks_comparison *comparison)
+{
+  enum { PATIENCE = 60 }; /* seconds, of which each job takes a small part of one */
+  lks_lock *lock = NULL;
+  lks_status status = check(comparison);
+  if (!status) status = lks_folder_make(comparison->directory);
+  if (!status) status = lks_lock_take(&lock, comparison->directory, "comparison.ini.lock", PATIENCE);
+  if (!status) status = create_or_join(comparison);
+  lks_lock_release(&lock);
+  return status;
 }

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/integers.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "compare/arm_data.h"
 #include "compare/results.h"
@@ -28,6 +29,7 @@ typedef struct driver {
   lks_comparison *comparison;
   lks_arm_data data;
   lks_progress *progress; /* rank 0 */
+  lks_lock *lock;         /* rank 0: of a directory that is this job's alone */
   size_t before;          /* steps of the runs before the one under way */
   double begun;           /* for --max-time, which is the whole job's */
   size_t diverged;
@@ -357,6 +359,15 @@ static lks_status open_data_all(driver *d, const lks_comparison_part *part)
   return lks_arm_data_open_all(&d->data, d->comm, c, wanted);
 }
 
+/* Whoever makes all runs is alone; jobs of one run each share the directory, and each locks its run's own. */
+static lks_status open_comparison(driver *d, const lks_comparison_part *part)
+{
+  const char *directory = d->comparison->directory;
+  lks_status status = lks_folder_make(directory);
+  if (!status && part->all) status = lks_lock_take(&d->lock, directory, "comparison.lock", 0);
+  return status ? status : lks_comparison_open(d->comparison);
+}
+
 lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
                                     const lks_comparison_part *part)
 {
@@ -364,11 +375,12 @@ lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = open_data_all(&d, part);
   if (!status) settle_holdout(&d);
-  if (!status) status = lks_comm_agree_all(comm, root ? lks_comparison_open(comparison) : LKS_OK);
+  if (!status) status = lks_comm_agree_all(comm, root ? open_comparison(&d, part) : LKS_OK);
   if (!status) announce(&d);
   if (!status) status = lks_job_warn_all(comm, lks_setup_threads(comm, &comparison->base));
   if (!status) status = tune_all(&d, part);
   if (!status) status = runs_all(&d, part);
+  lks_lock_release(&d.lock);
   lks_arm_data_close_all(&d.data);
   if (status == LKS_STOPPED)
     return lks_fail(LKS_STOPPED, "stopped on request; the same command goes on where it stopped");

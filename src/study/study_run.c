@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/printed.h"
 #include "base/wrapped.h"
@@ -20,7 +21,8 @@ typedef struct driver {
   lks_comm *comm;
   lks_study_plan *plan;
   bool root;
-  double begun; /* for --max-time, which is the whole job's */
+  lks_lock *lock; /* rank 0: of the study's folder */
+  double begun;   /* for --max-time, which is the whole job's */
 } driver;
 
 static const char stopped[] = "stopped on request; the same command goes on where it stopped";
@@ -35,11 +37,18 @@ static lks_status find_data_all(char data[LKS_TEXT_MAX], lks_comm *comm, const l
   return status ? status : lks_comm_broadcast_all(comm, data, LKS_TEXT_MAX, 0);
 }
 
+static lks_status open(driver *d)
+{
+  const lks_study_plan *plan = d->plan;
+  lks_status status = lks_folder_make(plan->folder);
+  if (!status) status = lks_lock_take(&d->lock, plan->folder, "study.lock", 0);
+  if (!status) status = lks_study_file_open(plan);
+  return status || plan->study->prepare == NULL ? status : plan->study->prepare(plan);
+}
+
 static lks_status open_all(driver *d)
 {
-  lks_status status = d->root ? lks_study_file_open(d->plan) : LKS_OK;
-  if (!status && d->root && d->plan->study->prepare != NULL) status = d->plan->study->prepare(d->plan);
-  return lks_comm_agree_all(d->comm, status);
+  return lks_comm_agree_all(d->comm, d->root ? open(d) : LKS_OK);
 }
 
 /* What is left of the job's time to the comparison that begins. */
@@ -190,6 +199,7 @@ lks_status lks_study_all(lks_comm *comm, const lks_study *study, const lks_study
     status = lks_comm_agree_all(
         comm, lks_study_plan_create(&d.plan, study, options, NULL, data, lks_comm_size(comm)));
   if (!status) status = run_plan_all(&d);
+  lks_lock_release(&d.lock);
   lks_study_plan_destroy(&d.plan);
   return status;
 }

@@ -114,20 +114,31 @@ static lks_status claim_folder(lks_config *config)
                   name);
 }
 
-static lks_status start(lks_config *config)
+static lks_status take_lock(lks_lock **lock, const char *folder)
+{
+  return *lock ? LKS_OK : lks_lock_take(lock, folder, "run.lock", 0);
+}
+
+static lks_status refuse_taken(const char *folder)
+{
+  bool holds;
+  lks_status status = holds_run(&holds, folder);
+  if (status || !holds) return status;
+  return lks_fail(LKS_ERR_USAGE,
+                  "%s already holds a run; choose another --output or continue it with --resume", folder);
+}
+
+static lks_status start(lks_config *config, lks_lock **lock)
 {
   lks_status status;
   if (config->output[0] == '\0') {
     status = claim_folder(config);
   } else {
-    bool holds;
-    status = holds_run(&holds, config->output);
-    if (!status && holds)
-      status = lks_fail(LKS_ERR_USAGE,
-                        "%s already holds a run; choose another --output or continue it with --resume",
-                        config->output);
+    status = refuse_taken(config->output);
     if (!status) status = lks_folder_make(config->output);
   }
+  if (!status) status = take_lock(lock, config->output);
+  if (!status) status = refuse_taken(config->output); /* another run may have been faster */
   return status ? status : write_config(config->output, config);
 }
 
@@ -154,7 +165,7 @@ static lks_status read_config(lks_config *before, const char *folder)
   return status ? status : lks_config_check(before);
 }
 
-static lks_status find(const lks_config *config)
+static lks_status find(const lks_config *config, lks_lock **lock)
 {
   if (config->output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
@@ -166,7 +177,8 @@ static lks_status find(const lks_config *config)
     return LKS_OK;
   }
   lks_config before;
-  status = read_config(&before, config->output);
+  status = take_lock(lock, config->output);
+  if (!status) status = read_config(&before, config->output);
   if (!status) status = lks_run_directory_same(&before, config);
   if (!status && config->epochs < before.epochs)
     status =
@@ -175,27 +187,25 @@ static lks_status find(const lks_config *config)
   return status;
 }
 
-lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config)
+lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config, lks_lock **lock)
 {
-  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? find(config) : LKS_OK);
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? find(config, lock) : LKS_OK);
 }
 
 /** A run that goes on keeps the settings that it began with, but for more epochs. */
-static lks_status start_or_go_on(lks_config *config)
+static lks_status start_or_go_on(lks_config *config, lks_lock **lock)
 {
-  bool goes_on = false;
   lks_config before;
-  lks_status status = config->resume ? holds_run(&goes_on, config->output) : LKS_OK;
-  if (!status && !goes_on) return start(config);
-  if (!status) status = read_config(&before, config->output);
+  if (*lock == NULL) return start(config, lock); /* there was no run to go on with */
+  lks_status status = read_config(&before, config->output);
   if (status || before.epochs == config->epochs) return status;
   before.epochs = config->epochs;
   return write_config(config->output, &before);
 }
 
-lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config)
+lks_status lks_run_directory_open_all(lks_comm *comm, lks_config *config, lks_lock **lock)
 {
   bool root = lks_comm_rank(comm) == 0;
-  lks_status status = lks_comm_agree_all(comm, root ? start_or_go_on(config) : LKS_OK);
+  lks_status status = lks_comm_agree_all(comm, root ? start_or_go_on(config, lock) : LKS_OK);
   return status ? status : lks_comm_broadcast_all(comm, config->output, sizeof config->output, 0);
 }

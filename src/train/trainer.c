@@ -306,9 +306,9 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */
-  if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config);
+  if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config, &t->lock);
   if (!status) status = lks_trainer_prepare_all(t);
-  if (!status) status = lks_run_directory_open_all(t->comm, &t->config);
+  if (!status) status = lks_run_directory_open_all(t->comm, &t->config, &t->lock);
   if (status) return status;
   if (!t->hooks.quiet) {
     lks_trainer_announce(t);

@@ -1,6 +1,7 @@
 #ifndef LKS_TRAIN_TRAINER_PARTS_H
 #define LKS_TRAIN_TRAINER_PARTS_H
 
+#include "base/lock.h"
 #include "lockstep/optimizer.h"
 #include "lockstep/profile.h"
 #include "lockstep/trainer.h"
@@ -17,6 +18,7 @@ typedef struct lks_trainer {
   lks_comm *comm;
   lks_config config;
   lks_train_hooks hooks;
+  lks_lock *lock;             /* rank 0: of the run directory */
   lks_dataset *opened;        /* by this run; NULL when the hooks brought one */
   const lks_dataset *dataset; /* the one to use */
   lks_selection *selection;

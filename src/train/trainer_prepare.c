@@ -175,6 +175,7 @@ void lks_trainer_announce(const lks_trainer *t)
 
 void lks_trainer_release_all(lks_trainer *t)
 {
+  lks_lock_release(&t->lock);
   lks_probes_destroy(&t->probes);
   lks_loader_destroy(&t->train);
   lks_loader_destroy(&t->test);

@@ -48,8 +48,10 @@ static lks_config settings(const char *output, bool resume)
 static bool opens(lks_comm *comm, lks_config *config, lks_status expected, const char *output)
 {
   lks_status status = LKS_OK;
-  if (config->resume) status = lks_run_directory_find_all(comm, config);
-  if (!status) status = lks_run_directory_open_all(comm, config);
+  lks_lock *lock = NULL;
+  if (config->resume) status = lks_run_directory_find_all(comm, config, &lock);
+  if (!status) status = lks_run_directory_open_all(comm, config, &lock);
+  lks_lock_release(&lock);
   return status == expected && (expected != LKS_OK || strcmp(config->output, output) == 0);
 }
 
@@ -142,6 +144,27 @@ static void test_what_may_change(lks_comm *comm)
   leave(comm);
 }
 
+/** Who writes into a run keeps others out, those that start and those that go on. */
+static void test_one_writer(lks_comm *comm)
+{
+  lks_lock *lock = NULL, *other = NULL;
+  enter(comm);
+  lks_config config = settings("run", false), second = settings("run", true);
+  lks_assert_ok_all(comm, lks_run_directory_open_all(comm, &config, &lock));
+  lks_assert_all(comm, (lock != NULL) == (lks_comm_rank(comm) == 0));
+  lks_status status = lks_run_directory_find_all(comm, &second, &other);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && other == NULL && strstr(lks_message(), "writes into run"));
+  lks_assert_all(comm, opens(comm, &second, LKS_ERR_USAGE, ""));
+  if (lks_comm_rank(comm) == 0) unlink("run/config.ini"); /* as if it were not written yet */
+  second.resume = false;
+  lks_assert_all(comm, opens(comm, &second, LKS_ERR_USAGE, ""));
+  lks_assert_all(comm, strstr(lks_message(), "writes into run"));
+  lks_lock_release(&lock);
+  lks_assert_all(comm, opens(comm, &second, LKS_OK, "run"));
+  lks_assert_all(comm, !lks_file_exists("run/run.lock"));
+  leave(comm);
+}
+
 /** Running config.ini again makes a run of its own with the same settings. */
 static void test_config_is_complete(lks_comm *comm)
 {
@@ -158,7 +181,7 @@ static void test_config_is_complete(lks_comm *comm)
 
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_names),           LKS_MPI_TEST(test_never_overwritten),  LKS_MPI_TEST(test_resume),
-    LKS_MPI_TEST(test_what_may_change), LKS_MPI_TEST(test_config_is_complete),
+    LKS_MPI_TEST(test_what_may_change), LKS_MPI_TEST(test_config_is_complete), LKS_MPI_TEST(test_one_writer),
 };
 
 int main(int argc, char **argv)

@@ -159,9 +159,9 @@ launcher_of() {
   pgrep -n -f -- " $program train --output $1 "
 }
 
-# contents_of DIRECTORY: to tell whether anything in it was changed.
+# contents_of DIRECTORY: to tell whether anything in it was changed. A folder's time is not: a lock may have come and gone.
 contents_of() {
-  find "$1" -printf '%p %l %T@\n' | sort
+  find "$1" -type d -printf '%p\n' -o -printf '%p %l %T@\n' | sort
   find "$1" -type f -exec cat {} + | cksum
 }
 
