@@ -31,6 +31,7 @@ tests_of() {
     src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
     src/comm/gradient_sum.c | src/comm/sum_tier.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
     src/comm/stall_watch.c) echo mpi/stall.* mpi/comm.* fault/stall ;;
+    src/comm/same.c) echo mpi/same fault/not_the_same ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
     src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;
     src/model/model*) echo unit/model.* mpi/network fault/usage ;;
@@ -48,6 +49,7 @@ tests_of() {
     src/train/progress.c) echo unit/progress.* ;;
     src/train/time_table.c) echo mpi/time_table ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
+    src/train/launch.c) echo unit/launch mpi/job ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/isa mpi/command_line ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/*)

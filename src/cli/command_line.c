@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "cli/same_start.h"
 #include "config/config_sections.h"
 #include "config/config_value.h"
 
@@ -191,6 +192,9 @@ lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const 
                                 char **argv)
 {
   lks_status status = lks_comm_agree_all(comm, parse(arguments, syntax, argc, argv));
+  if (!status && !lks_comm_equal_all(comm, arguments->help))
+    status = lks_fail(LKS_ERR_USAGE,
+                      "some ranks were given --help, others not; give all ranks the same command line");
   if (!status && arguments->help && lks_comm_rank(comm) == 0) lks_command_line_help(syntax);
   return status;
 }
@@ -224,9 +228,13 @@ static lks_status take_values(void *settings, const lks_syntax *syntax, const lk
 lks_status lks_settings_read_all(void *settings, lks_arguments *arguments, lks_comm *comm,
                                  const lks_syntax *syntax, int argc, char **argv)
 {
+  lks_facts facts = {.count = 0};
   set_defaults(settings, syntax);
   lks_status status = lks_command_line_all(arguments, comm, syntax, argc, argv);
-  return status ? status : lks_comm_agree_all(comm, take_values(settings, syntax, arguments));
+  if (!status) status = lks_comm_agree_all(comm, take_values(settings, syntax, arguments));
+  if (status || arguments->help) return status;
+  lks_settings_facts(&facts, syntax, settings, arguments);
+  return lks_settings_same_all(comm, &facts);
 }
 
 const lks_option lks_run_settings_file = {

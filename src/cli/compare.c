@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/same_start.h"
 #include "compare/arm_sections.h"
 #include "compare/arm_settings.h"
 #include "compare/comparison_runs.h"
@@ -144,6 +146,20 @@ static lks_status report_all(lks_comm *comm, const lks_comparison *comparison, l
   return lks_fail(trained, "%s", cause);
 }
 
+/* The file of --config may have arms too, which no option shows. */
+static lks_status same_all(lks_comm *comm, const lks_comparison *comparison, const settings *s,
+                           const lks_arguments *arguments)
+{
+  char *text;
+  lks_facts facts = {.count = 0};
+  lks_status status = lks_comm_agree_all(comm, lks_comparison_print(&text, comparison));
+  if (status) return status;
+  lks_settings_facts(&facts, lks_compare_syntax(), s, arguments);
+  lks_facts_add_bytes(&facts, "the arms", text, strlen(text), "those of hash");
+  lks_free(text);
+  return lks_settings_same_all(comm, &facts);
+}
+
 lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
@@ -156,8 +172,7 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   if (!status) status = make_comparison(&comparison, &s, &arguments, lks_comm_size(comm));
   if (!status) status = lks_comparison_part_parse(&part, &comparison, s.only);
   status = lks_comm_agree_all(comm, status);
-  if (!status)
-    status = lks_comm_broadcast_all(comm, &comparison, sizeof comparison, 0); /* files may differ */
+  if (!status) status = same_all(comm, &comparison, &s, &arguments);
   if (!status) status = lks_comparison_train_all(comm, &comparison, &part);
   bool whole = s.only[0] == '\0';
   return whole ? report_all(comm, &comparison, status) : status;

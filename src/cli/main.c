@@ -8,11 +8,13 @@
 #include "base/suggest.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
+#include "cli/same_start.h"
 #include "hdf5/hdf5_version.h"
 #include "kernels/onednn.h"
 #include "lockstep/fork_server.h"
 #include "lockstep/model.h"
 #include "lockstep/trainer.h"
+#include "train/launch.h"
 
 typedef struct command {
   const char *name;
@@ -146,8 +148,24 @@ static bool answered(int argc, char **argv)
   return topic != NULL;
 }
 
-static lks_status run_all(lks_comm *comm, const command *chosen, int argc, char **argv)
+/* Before the ranks do anything together. */
+static lks_status check_start_all(lks_comm *comm, const command *chosen, const lks_launch *launch,
+                                  const char *name)
 {
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length;
+  lks_status status = lks_start_same_all(comm, name);
+  if (status || chosen == NULL || !chosen->parallel) return status;
+  MPI_Get_library_version(mpi, &length);
+  mpi[mpi_name_length(mpi)] = '\0';
+  return lks_comm_agree_all(comm, lks_launch_check(launch, lks_comm_size(comm), mpi, !chosen->stoppable));
+}
+
+static lks_status run_all(lks_comm *comm, const command *chosen, const lks_launch *launch, int argc,
+                          char **argv)
+{
+  lks_status status = check_start_all(comm, chosen, launch, argc < 2 ? "" : argv[1]);
+  if (status) return status;
   if (argc < 2) return lks_fail(LKS_ERR_USAGE, "no command given; `lockstep --help` lists them");
   if (chosen == NULL) return unknown(strcmp(argv[1], "help") == 0 && argc == 3 ? argv[2] : argv[1]);
   if (!chosen->parallel && lks_comm_size(comm) > 1)
@@ -178,6 +196,7 @@ int main(int argc, char **argv)
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */
+  const lks_launch launch = lks_launch_read();
   int provided;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
   if (chosen != NULL && chosen->stoppable)
@@ -186,7 +205,7 @@ int main(int argc, char **argv)
   lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
   bool speaks = comm == NULL || lks_comm_rank(comm) == 0;
   lks_log_enable(speaks);
-  if (!status) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, argc, argv)));
+  if (!status) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, &launch, argc, argv)));
   if (speaks) report(status);
   lks_comm_destroy_all(&comm);
   MPI_Finalize();

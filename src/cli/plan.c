@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/same_start.h"
 #include "cli/shape.h"
 
 typedef struct settings {
@@ -93,10 +94,10 @@ lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv)
   lks_plan plan;
   lks_status status = lks_command_line_all(&arguments, comm, lks_plan_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  status = configure(&s, &arguments);
+  status = lks_comm_agree_all(comm, configure(&s, &arguments));
+  if (!status) status = lks_run_settings_same_all(comm, lks_plan_syntax(), &s.run, &arguments);
   if (!status) status = make_options(&options, &s);
   status = lks_comm_agree_all(comm, status);
-  if (!status) status = lks_comm_broadcast_all(comm, &options, sizeof options, 0); /* files may differ */
   if (!status) status = lks_plan_make_all(&plan, comm, &options);
   if (status || lks_comm_rank(comm) != 0) return status;
   lks_json json = {.out = stdout};

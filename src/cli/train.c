@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/same_start.h"
 #include "lockstep/trainer.h"
 
 const lks_syntax *lks_train_syntax(void)
@@ -33,7 +34,7 @@ lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_command_line_all(&arguments, comm, lks_train_syntax(), argc, argv);
   if (status || arguments.help) return status;
   status = lks_comm_agree_all(comm, lks_run_settings_read(&s, sizeof s, lks_train_syntax(), &arguments));
-  if (!status) status = lks_comm_broadcast_all(comm, &s.config, sizeof s.config, 0); /* files may differ */
+  if (!status) status = lks_run_settings_same_all(comm, lks_train_syntax(), &s, &arguments);
   if (!status) status = lks_config_check(&s.config);
   if (status) return status;
   lks_train_summary summary;

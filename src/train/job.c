@@ -98,7 +98,7 @@ lks_status lks_job_describe_all(char text[LKS_TEXT_MAX], lks_comm *comm)
   return status;
 }
 
-/** The wrong MPI starts as many runs of one rank, all in the same folder. */
+/** Fewer ranks than were asked for; that there is but one is refused before (train/launch.h). */
 static void warn_of_tasks(int size)
 {
   const char *text = getenv("SLURM_NTASKS");

@@ -1,6 +1,7 @@
 #include "train/setup.h"
 
 #include "base/arena.h"
+#include "comm/same.h"
 
 #include <sched.h>
 #include <string.h>
@@ -20,6 +21,17 @@ int lks_setup_threads(const lks_comm *comm, const lks_config *config)
   return config->threads ? (int)config->threads : lks_threads_default(comm);
 }
 
+/* Another host may have another file of that name; it may have none at all. */
+static lks_status same_text_all(lks_comm *comm, const char *text, const char *name_or_path)
+{
+  char *own = NULL;
+  lks_facts facts = {.count = 0};
+  if (lks_model_text(&own, name_or_path) == LKS_OK) text = own;
+  lks_facts_add_bytes(&facts, "the text of the model", text, strlen(text), "one of hash");
+  lks_free(own);
+  return lks_comm_same_all(comm, &facts, "copy the file to all hosts, or name a preset");
+}
+
 lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path)
 {
   bool root = lks_comm_rank(comm) == 0;
@@ -30,6 +42,7 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
   if (!status && !root) *text = lks_new(length + 1, 1);
   if (!status) status = lks_comm_agree_all(comm, *text ? LKS_OK : LKS_ERR_RANK);
   if (!status) status = lks_comm_broadcast_all(comm, *text, length, 0);
+  if (!status && *text && lks_comm_size(comm) > 1) status = same_text_all(comm, *text, name_or_path);
   if (status) {
     lks_free(*text);
     *text = NULL;

@@ -36,7 +36,8 @@ void lks_setup_scale(float *scale, float *offset, const lks_setup_input *input, 
  * rank. */
 lks_network_options lks_setup_options(const lks_config *config, int threads);
 
-/** Collective. The text of a model, which rank 0 looks up; *text is freed with lks_free. */
+/** Collective. The text of a model, which rank 0 looks up; *text is freed with lks_free. LKS_ERR_USAGE when another
+ * rank finds another text under that name; it may find none. */
 lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_path);
 
 /** Local. Cores that this rank may use: those it is bound to, or its part of the node's. At least 1. */

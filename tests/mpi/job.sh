@@ -39,8 +39,8 @@ job_is_recorded() {
 wrong_starts_are_warned_of() {
   local threads=("${one_epoch[@]}")
   squeue_says UNLIMITED
-  in_job train singleton 0 "${one_epoch[@]}"
-  says singleton 'Slurm has 2 tasks, but this is a run of 1 rank;'
+  in_job train fewer 3 "${one_epoch[@]}"
+  says fewer 'Slurm has 2 tasks, but this is a run of 3 ranks;'
   ! grep -q 'Slurm has' recorded.err || complain "a start as it should be is warned of" recorded.err
   replaced threads --threads "$(nproc)"
   train crowded 2 "${threads[@]}"
@@ -48,6 +48,43 @@ wrong_starts_are_warned_of() {
   replaced threads --threads 1024
   train bound 1 "${threads[@]}"
   says bound '1024 threads share the'
+}
+
+# refused NAME PATTERN: and nothing was written.
+refused() {
+  ended "$1" 2
+  says "$1" "$2"
+  [ ! -e "$1" ] || complain "$1: a run that was refused wrote something"
+}
+
+# A launcher and an MPI that do not understand each other start runs of one rank, as many as there should be ranks, all of which
+# would write into one folder.
+failed_starts_are_refused() {
+  squeue_says UNLIMITED
+  in_job train singleton 0 "${one_epoch[@]}"
+  refused singleton 'this batch job has 2 tasks (SLURM_NTASKS), but this is a run of 1 rank; start it with mpirun'
+  SLURM_STEP_NUM_TASKS=2 in_job train step 0 "${one_epoch[@]}"
+  refused step 'srun has started 2 tasks, but MPI knows of this one alone'
+  OMPI_COMM_WORLD_SIZE=3 train other-mpi 0 "${one_epoch[@]}"
+  refused other-mpi 'OMPI_COMM_WORLD_SIZE=3 in the environment, but MPI knows of 1 process'
+  PMI_SIZE=3 run other-plan 0 plan
+  ended other-plan 2
+}
+
+# One process is meant.
+single_processes_are_no_failed_starts() {
+  squeue_says UNLIMITED
+  in_job run info-in-job 0 info data.h5
+  ended info-in-job 0
+  SLURM_STEP_NUM_TASKS=2 OMPI_COMM_WORLD_SIZE=3 PMI_SIZE=3 in_job run info-in-step 0 info data.h5
+  ended info-in-step 0
+  in_job run plan-in-job 0 plan --seconds 0.01
+  ended plan-in-job 0
+  in_job train one-of-two 1 "${one_epoch[@]}" # mpirun -n 1
+  ended one-of-two 0
+  SLURM_STEP_NUM_TASKS=1 in_job train one-task 0 "${one_epoch[@]}" # srun -n 1
+  ended one-task 0
+  same one-of-two one-task
 }
 
 # stops NAME ARGUMENT...: the run stops by itself, and ends as if it had not.
@@ -106,5 +143,7 @@ early_signals_are_heeded() {
 early_signals_are_heeded
 job_is_recorded
 wrong_starts_are_warned_of
+failed_starts_are_refused
+single_processes_are_no_failed_starts
 time_limit_is_kept
 finish
