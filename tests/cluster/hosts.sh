@@ -121,6 +121,51 @@ same_fingerprint here.out again-2.out
 limited 100 /mnt/project/jobs/hosts.sh "${line[@]}" --max-time 0 >again-3.out 2>&1 || complain "a run that is done is refused" again-3.out
 grep -q "all epochs are done" again-3.out || complain "it does not say that all is done" again-3.out
 
+# refused NAME PATTERN ARGUMENT...: training on two hosts of two ranks ends at once, says so once, and writes nothing.
+refused() {
+  local into=$1 pattern=$2 code=0
+  shift 2
+  limited 100 /mnt/project/jobs/hosts.sh hosts.2 train "$@" --model mlp --epochs 1 --threads 1 --output "$into" >"$into.out" 2>&1 || code=$?
+  case $code in 2 | 3) ;; *) complain "$into: code $code" "$into.out" ;; esac
+  [ "$(grep -c '^lockstep: error: ' "$into.out")" -eq 1 ] || complain "$into: not one message" "$into.out"
+  grep -q "$pattern" "$into.out" || complain "$into: does not say: $pattern" "$into.out"
+  [ ! -e "$into" ] || complain "$into: something was written"
+}
+
+# Files that are not the same on both hosts.
+cp data.h5 n1/tmp
+"$LOCKSTEP" generate -o n2/tmp/data.h5 --shape 16x16x3 --train 715 --test 61 --seed 2 >/dev/null
+refused other-data 'rank 2 on n2: /tmp/data.h5: is another file here' /tmp/data.h5
+echo "lr = 0.1" >n1/tmp/settings.ini
+echo "lr = 0.2" >n2/tmp/settings.ini
+refused other-settings 'lr must be the same on all ranks: ranks 0-1 on n1 have 0.1, ranks 2-3 on n2 have 0.2; ' data.h5 --config /tmp/settings.ini
+cp "$LOCKSTEP" other
+printf x >>other
+on_host 2 mount --bind "$folder/other" "$LOCKSTEP"
+refused other-program 'the program must be the same on all ranks: ranks 0-1 on n1 have lockstep .*, ranks 2-3 on n2 have' data.h5
+on_host 2 umount "$LOCKSTEP"
+
+# held_on NUMBER ARGUMENT...: trains there in the run directory `held`.
+held_on() {
+  local number=$1
+  shift
+  on_host "$number" env --chdir "$folder" "$LOCKSTEP" train "$@" --output held
+}
+
+# A run that another host writes, and left.
+held_on 1 "${run[@]}" --epochs 5000 >held.out 2>&1 &
+running=$!
+until [ -e held/last.h5 ] || ! kill -0 "$running" 2>/dev/null; do sleep 0.1; done
+code=0
+held_on 2 --resume >second.out 2>&1 || code=$?
+if [ "$code" -ne 2 ] || ! grep -q 'on host n1 writes into held since' second.out; then complain "a second writer: code $code" second.out; fi
+pkill -KILL -f "^$LOCKSTEP train .*--output held" || true
+wait "$running" || true
+code=0
+held_on 2 --resume --max-time 0.01 >third.out 2>&1 || code=$?
+if [ "$code" -ne 75 ] || ! grep -q 'on host n1 wrote into it from .* is taken over' third.out; then complain "what n1 left: code $code" third.out; fi
+echo "ok: hosts that are not alike and a second writer are refused after $SECONDS s"
+
 # A link is cut in the middle of a run.
 limited 100 /mnt/project/jobs/hosts.sh hosts.2 train "${run[@]}" --epochs 5000 --checkpoint-every 10 --output cut >cut.out 2>&1 &
 running=$!
