@@ -98,7 +98,7 @@ lks_status lks_job_describe_all(char text[LKS_TEXT_MAX], lks_comm *comm)
   return status;
 }
 
-/** Fewer ranks than were asked for; that there is but one is refused before (train/launch.h). */
+/** Other ranks than were asked for; that there is but one is refused before (train/launch.h). */
 static void warn_of_tasks(int size)
 {
   const char *text = getenv("SLURM_NTASKS");
