@@ -61,6 +61,7 @@ tests_of() {
     src/hdf5/*) echo unit/child unit/dataset_damage ;;
     src/base/plain_text.c) echo unit/checkpoint_untrusted unit/status ;;
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator mpi/evaluate_predict ;;
+    src/dataset/sample_cache.c | src/dataset/sample_reader.c) echo mpi/dataset mpi/loader mpi/cache ;;
     src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;

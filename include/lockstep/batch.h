@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lockstep/public.h"
+#include "lockstep/status.h"
 
 LKS_PUBLIC_BEGIN
 
@@ -17,6 +18,8 @@ typedef struct lks_batch {
   const float *features;  /* [samples,d], or NULL */
   const int32_t *label;   /* [samples]; NULL when there are none (predict) */
   const uint32_t *sample; /* [samples] position of each in the dataset: keys augmentation and dropout */
+  lks_status status;      /* of getting them; a pass over what could not be had fails on all ranks, */
+  const char *message;    /* with this, borrowed */
 } lks_batch;
 
 /** How raw samples become inputs. scale and offset have one value a channel (images) or a feature. */

@@ -20,8 +20,8 @@ typedef enum lks_split { LKS_SPLIT_TRAIN, LKS_SPLIT_TEST } lks_split;
 /** One split, borrowed from its dataset. */
 typedef struct lks_samples {
   size_t count;
-  const uint8_t *pixels; /* [count,h,w,c], or NULL */
-  const float *features; /* [count,d], or NULL */
+  const uint8_t *pixels; /* [count,h,w,c], or NULL; both are NULL when the samples lie in a cache, */
+  const float *features; /* [count,d], or NULL; which a loader reads */
   const int32_t *label;  /* [count] */
 } lks_samples;
 
@@ -33,9 +33,10 @@ typedef struct lks_samples {
 lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache);
 void lks_dataset_close_all(lks_dataset **dataset);
 
-/** Local. Whether the samples lie in a cache, and may have to come from disk when they are touched. */
+/** Local. Whether the samples lie in a cache, of which every block has a checksum that is looked at when it is read. */
 bool lks_dataset_is_cached(const lks_dataset *dataset);
-const char *lks_dataset_path(const lks_dataset *dataset); /* as it was opened; borrowed */
+bool lks_dataset_has_features(const lks_dataset *dataset); /* else pixels */
+const char *lks_dataset_path(const lks_dataset *dataset);  /* as it was opened; borrowed */
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);
@@ -87,7 +88,8 @@ size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; t
 /** Logically collective. Begins at mini-batch `step` of `epoch` (both from 0); the reader starts gathering.
  * At any time, but needed before the first lks_loader_next. Ends the validity of a batch. */
 void lks_loader_seek(lks_loader *loader, size_t epoch, size_t step);
-/** Local. The epoch's next mini-batch, valid until the next call; false after the last one. */
+/** Local. The epoch's next mini-batch, valid until the next call; false after the last one. batch->status tells
+ * that its samples could not be read from the cache: LKS_ERR_IO, or LKS_ERR_DATA when it was changed. */
 bool lks_loader_next(lks_loader *loader, lks_batch *batch);
 
 LKS_PUBLIC_END

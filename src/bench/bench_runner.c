@@ -49,7 +49,7 @@ lks_status lks_bench_source_open_all(lks_bench_source *source, lks_comm *comm, c
     if (status) return status;
     source->shape = lks_dataset_shape(source->dataset);
     source->classes = lks_dataset_classes(source->dataset);
-    source->features = lks_dataset_split(source->dataset, LKS_SPLIT_TRAIN).features != NULL;
+    source->features = lks_dataset_has_features(source->dataset);
   } else if (!status) {
     status = lks_comm_agree_all(comm, make_up_statistics(source));
   }

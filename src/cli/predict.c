@@ -181,12 +181,11 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, prin
   size_t width = p->header->input.height * p->header->input.width * p->header->input.channels;
   for (size_t begin = 0; begin < s->count; begin += BATCH) {
     size_t count = lks_min(s->count - begin, BATCH);
-    const lks_batch batch = {count,
-                             count,
-                             s->pixels == NULL ? NULL : s->pixels + begin * width,
-                             s->features == NULL ? NULL : s->features + begin * width,
-                             NULL,
-                             p->sample};
+    const lks_batch batch = {.samples = count,
+                             .total = count,
+                             .pixels = s->pixels == NULL ? NULL : s->pixels + begin * width,
+                             .features = s->features == NULL ? NULL : s->features + begin * width,
+                             .sample = p->sample};
     lks_pass_result result;
     lks_status status = lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch,
                                              &p->setup->scaling, 0, false);

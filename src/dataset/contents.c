@@ -84,60 +84,95 @@ lks_contents lks_contents_in(const lks_layout *layout, const void *block)
   return contents;
 }
 
-static lks_status check_split(const lks_samples *samples, const lks_layout *layout, lks_split split)
+lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label)
 {
-  for (size_t i = 0; i < samples->count; i++) {
-    int32_t label = samples->label[i];
-    if (label < 0 || (size_t)label >= layout->classes)
+  for (size_t i = 0; i < layout->count[split]; i++)
+    if (label[i] < 0 || (size_t)label[i] >= layout->classes)
       return lks_fail(LKS_ERR_DATA, "/%s/labels[%zu] is %" PRId32 " and must be 0 to %zu (%zu classes)",
-                      lks_split_name(split), i, label, layout->classes - 1, layout->classes);
-  }
-  if (!layout->features) return LKS_OK;
-  size_t width = lks_layout_width(layout);
-  for (size_t i = 0; i < samples->count * width; i++)
-    if (!isfinite(samples->features[i]))
+                      lks_split_name(split), i, label[i], layout->classes - 1, layout->classes);
+  return LKS_OK;
+}
+
+lks_status lks_features_check(const lks_layout *layout, lks_split split, const float *features, size_t first,
+                              size_t count)
+{
+  const size_t width = lks_layout_width(layout);
+  for (size_t i = 0; i < count * width; i++)
+    if (!isfinite(features[i]))
       return lks_fail(LKS_ERR_DATA, "/%s/features[%zu][%zu] is %f and must be finite", lks_split_name(split),
-                      i / width, i % width, (double)samples->features[i]);
+                      first + i / width, i % width, (double)features[i]);
   return LKS_OK;
 }
 
 lks_status lks_contents_check(const lks_contents *contents)
 {
-  lks_status status = check_split(&contents->split[LKS_SPLIT_TRAIN], &contents->layout, LKS_SPLIT_TRAIN);
-  return status ? status : check_split(&contents->split[LKS_SPLIT_TEST], &contents->layout, LKS_SPLIT_TEST);
+  const lks_layout *layout = &contents->layout;
+  for (int split = 0; split < LKS_SPLITS; split++) {
+    const lks_samples *samples = &contents->split[split];
+    lks_status status = lks_labels_check(layout, (lks_split)split, samples->label);
+    if (!status && layout->features)
+      status = lks_features_check(layout, (lks_split)split, samples->features, 0, samples->count);
+    if (status) return status;
+  }
+  return LKS_OK;
 }
 
-static void hash_split(XXH3_state_t *state, const lks_samples *samples, const lks_layout *layout)
+static lks_status hash_split(XXH3_state_t *state, const lks_layout *layout, lks_split split,
+                             const int32_t *label, lks_values_function values, void *context)
 {
   char line[128];
   const lks_shape shape = layout->shape;
-  int length = layout->features ? snprintf(line, sizeof line, "f32 %zu %zu\n", samples->count, shape.channels)
-                                : snprintf(line, sizeof line, "u8 %zu %zu %zu %zu\n", samples->count,
-                                           shape.height, shape.width, shape.channels);
-  const void *values = layout->features ? (const void *)samples->features : samples->pixels;
+  const size_t count = layout->count[split];
+  int length = layout->features ? snprintf(line, sizeof line, "f32 %zu %zu\n", count, shape.channels)
+                                : snprintf(line, sizeof line, "u8 %zu %zu %zu %zu\n", count, shape.height,
+                                           shape.width, shape.channels);
   XXH3_128bits_update(state, line, (size_t)length);
-  XXH3_128bits_update(state, values,
-                      samples->count * lks_layout_width(layout) * lks_layout_value_bytes(layout));
-  XXH3_128bits_update(state, samples->label, samples->count * sizeof *samples->label);
+  for (size_t first = 0, part = 0; first < count; first += part) {
+    const void *data = NULL;
+    lks_status status = values(context, &data, &part, split, first);
+    if (status) return status;
+    XXH3_128bits_update(state, data, part * lks_layout_width(layout) * lks_layout_value_bytes(layout));
+  }
+  XXH3_128bits_update(state, label, count * sizeof *label);
+  return LKS_OK;
 }
 
-lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *contents, const double *mean,
-                             const double *std)
+lks_status lks_contents_hash_of(char hash[LKS_HASH_TEXT], const lks_layout *layout,
+                                const int32_t *const label[LKS_SPLITS], lks_values_function values,
+                                void *context, const double *mean, const double *std)
 {
-  const lks_layout *layout = &contents->layout;
   const size_t bytes = lks_layout_statistics(layout) * sizeof(double);
   char line[64];
   XXH3_state_t *state = XXH3_createState();
   if (!state) return lks_fail(LKS_ERR_RANK, "no memory is left to hash a dataset");
   XXH3_128bits_reset(state);
-  for (int split = 0; split < LKS_SPLITS; split++) hash_split(state, &contents->split[split], layout);
+  lks_status status = LKS_OK;
+  for (int split = 0; split < LKS_SPLITS && !status; split++)
+    status = hash_split(state, layout, (lks_split)split, label[split], values, context);
   XXH3_128bits_update(state, line, (size_t)snprintf(line, sizeof line, "classes %zu\n", layout->classes));
   XXH3_128bits_update(state, mean, bytes);
   XXH3_128bits_update(state, std, bytes);
   XXH128_hash_t digest = XXH3_128bits_digest(state);
   snprintf(hash, LKS_HASH_TEXT, "%016" PRIx64 "%016" PRIx64, digest.high64, digest.low64);
   XXH3_freeState(state);
+  return status;
+}
+
+/* All of a split at once. */
+static lks_status values_in_memory(void *context, const void **values, size_t *count, lks_split split,
+                                   size_t first)
+{
+  const lks_samples *samples = &((const lks_contents *)context)->split[split];
+  *values = samples->features ? (const void *)samples->features : samples->pixels;
+  *count = samples->count - first;
   return LKS_OK;
+}
+
+lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *contents, const double *mean,
+                             const double *std)
+{
+  const int32_t *const label[LKS_SPLITS] = {contents->split[0].label, contents->split[1].label};
+  return lks_contents_hash_of(hash, &contents->layout, label, values_in_memory, (void *)contents, mean, std);
 }
 
 /* A histogram of each channel is an exact account of its sums. */

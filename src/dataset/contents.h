@@ -44,6 +44,10 @@ lks_contents lks_contents_in(const lks_layout *layout, const void *block);
 
 /** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature not finite. */
 lks_status lks_contents_check(const lks_contents *contents);
+/** Local. The same of all labels of a split, and of the features of its samples from `first` on. */
+lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label);
+lks_status lks_features_check(const lks_layout *layout, lks_split split, const float *features, size_t first,
+                              size_t count);
 
 /** Local. 32 hex digits and a zero: XXH3-128 over all that training takes from a file. For train and then
  * test: the line "u8 N H W C\n" or "f32 N D\n", the values, the labels; then the line "classes K\n", mean,
@@ -51,6 +55,16 @@ lks_status lks_contents_check(const lks_contents *contents);
  * hash, however they are stored. */
 lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *contents, const double *mean,
                              const double *std);
+
+/** Gives the values of samples of a split, *count from `first` on, as many as are convenient; borrowed until the
+ * next call. */
+typedef lks_status (*lks_values_function)(void *context, const void **values, size_t *count, lks_split split,
+                                          size_t first);
+
+/** Local. The same hash of contents that are not in memory; its failure is that of `values`. */
+lks_status lks_contents_hash_of(char hash[LKS_HASH_TEXT], const lks_layout *layout,
+                                const int32_t *const label[LKS_SPLITS], lks_values_function values,
+                                void *context, const double *mean, const double *std);
 
 /** Local. mean, std [channels or D] of the training split: of pixels/255 from exact integer sums, or of the
  * features in two passes in double. Biased; 0 for a constant channel, which use takes for 1. */

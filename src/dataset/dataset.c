@@ -5,12 +5,13 @@
 #include "base/arena.h"
 #include "dataset/dataset_file.h"
 #include "dataset/sample_cache.h"
+#include "dataset/sample_reader.h"
 
 struct lks_dataset {
   char *path;
   lks_dataset_header header;
   lks_contents contents;
-  lks_node_memory *memory; /* that holds the samples, or */
+  lks_node_memory *memory; /* that holds the samples, or the index of their */
   lks_sample_cache *cache;
   lks_arena *arena; /* of what follows: [statistics] each */
   double *mean, *std;
@@ -72,12 +73,18 @@ static lks_status share_in_memory_all(lks_dataset *dataset, lks_comm *comm, lks_
 static lks_status share_in_cache_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file,
                                      const char *folder)
 {
-  const void *block = NULL;
-  lks_status status = lks_comm_agree_all(comm, file ? lks_sample_cache_make(folder, file) : LKS_OK);
+  void *index = NULL;
+  const size_t bytes = lks_sample_cache_index_bytes(&dataset->header.layout);
+  lks_status status =
+      lks_comm_agree_all(comm, lks_node_memory_create_all(&dataset->memory, &index, comm, bytes));
+  if (status) return status;
+  if (file) status = lks_sample_cache_make(folder, file, index);
+  lks_comm_node_barrier_all(comm);
+  status = lks_comm_agree_all(comm, status);
   if (!status)
     status =
-        lks_comm_agree_all(comm, lks_sample_cache_open(&dataset->cache, &block, folder, &dataset->header));
-  if (!status) dataset->contents = lks_contents_in(&dataset->header.layout, block);
+        lks_comm_agree_all(comm, lks_sample_cache_open(&dataset->cache, folder, &dataset->header, index));
+  if (!status) dataset->contents = lks_sample_cache_contents(dataset->cache);
   return status;
 }
 
@@ -109,8 +116,8 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
 void lks_dataset_close_all(lks_dataset **dataset)
 {
   if (!*dataset) return;
-  lks_node_memory_destroy_all(&(*dataset)->memory);
   lks_sample_cache_close(&(*dataset)->cache);
+  lks_node_memory_destroy_all(&(*dataset)->memory);
   lks_arena_destroy(&(*dataset)->arena);
   lks_free((*dataset)->path);
   lks_free(*dataset);
@@ -120,6 +127,16 @@ void lks_dataset_close_all(lks_dataset **dataset)
 bool lks_dataset_is_cached(const lks_dataset *dataset)
 {
   return dataset->cache != NULL;
+}
+
+bool lks_dataset_has_features(const lks_dataset *dataset)
+{
+  return dataset->header.layout.features;
+}
+
+const lks_sample_cache *lks_dataset_cache(const lks_dataset *dataset)
+{
+  return dataset->cache;
 }
 
 const char *lks_dataset_path(const lks_dataset *dataset)

@@ -116,11 +116,9 @@ const double *lks_dataset_file_std(const lks_dataset_file *file)
   return file->std;
 }
 
-static lks_status check_hash(const lks_dataset_file *file, const lks_contents *contents)
+static lks_status compare_hash(const lks_dataset_file *file, const char *hash)
 {
-  char hash[LKS_HASH_TEXT];
-  lks_status status = lks_contents_hash(hash, contents, file->mean, file->std);
-  if (status || !strcmp(hash, file->header.hash)) return status;
+  if (!strcmp(hash, file->header.hash)) return LKS_OK;
   return lks_fail(LKS_ERR_DATA,
                   "damaged: its contents have the hash %s and content_hash is %s; copy or make it again",
                   hash, file->header.hash);
@@ -129,13 +127,21 @@ static lks_status check_hash(const lks_dataset_file *file, const lks_contents *c
 /* The labels come before the hash: their message says more. */
 static lks_status check(const lks_dataset_file *file, const lks_contents *contents)
 {
+  char hash[LKS_HASH_TEXT];
   lks_status status = lks_contents_check(contents);
-  return status ? status : check_hash(file, contents);
+  if (!status) status = lks_contents_hash(hash, contents, file->mean, file->std);
+  return status ? status : compare_hash(file, hash);
 }
 
-lks_status lks_dataset_file_check(const lks_dataset_file *file, const lks_contents *contents)
+lks_status lks_dataset_file_check(const lks_dataset_file *file, const int32_t *const label[LKS_SPLITS],
+                                  lks_values_function values, void *context)
 {
-  lks_status status = check(file, contents);
+  char hash[LKS_HASH_TEXT];
+  const lks_layout *layout = &file->header.layout;
+  lks_status status = lks_labels_check(layout, LKS_SPLIT_TRAIN, label[LKS_SPLIT_TRAIN]);
+  if (!status) status = lks_labels_check(layout, LKS_SPLIT_TEST, label[LKS_SPLIT_TEST]);
+  if (!status) status = lks_contents_hash_of(hash, layout, label, values, context, file->mean, file->std);
+  if (!status) status = compare_hash(file, hash);
   return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
 }
 

@@ -39,8 +39,9 @@ typedef lks_status (*lks_take_function)(void *context, const void *data, size_t 
  * failure. */
 lks_status lks_dataset_file_copy(lks_dataset_file *file, lks_take_function take, void *context);
 
-/** Local. What lks_dataset_file_read checks, of contents from elsewhere. */
-lks_status lks_dataset_file_check(const lks_dataset_file *file, const lks_contents *contents);
+/** Local. Checks the labels' range and the hash of contents from elsewhere; `values` checks its own. */
+lks_status lks_dataset_file_check(const lks_dataset_file *file, const int32_t *const label[LKS_SPLITS],
+                                  lks_values_function values, void *context);
 
 /** Local. Takes NULL, sets NULL. */
 void lks_dataset_file_close(lks_dataset_file **file);

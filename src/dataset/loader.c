@@ -1,14 +1,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/integers.h"
 #include "base/random.h"
-#include "dataset/contents.h"
+#include "dataset/sample_reader.h"
 
 enum { SLOTS = 3 }; /* one in use, one ready, one being filled */
 
@@ -16,6 +15,8 @@ typedef struct lks_slot {
   void *values;
   int32_t *label;
   uint32_t *sample;
+  lks_status status; /* of reading them */
+  char message[1024];
 } lks_slot;
 
 /* Which samples of a mini-batch are this rank's. */
@@ -24,9 +25,9 @@ typedef struct lks_span {
 } lks_span;
 
 struct lks_loader {
-  lks_samples samples;
+  lks_sample_reader source; /* of the reader thread */
+  bool features;
   size_t sample_bytes;
-  size_t page;                     /* bytes, when samples may have to come from disk; else 0 */
   size_t count, batch_size, steps; /* of an epoch */
   lks_span full, last;
   uint64_t seed;
@@ -52,33 +53,17 @@ static const lks_span *span_of(const lks_loader *loader, size_t step)
   return step + 1 == loader->steps ? &loader->last : &loader->full;
 }
 
-/* Asks the disk for all samples of a shard at once; copied one by one, each would be waited for. */
-static void request(const lks_loader *loader, const char *values, const uint32_t *sample, size_t count)
+static void gather(lks_loader *loader, size_t step)
 {
-  for (size_t i = 0; i < count; i++) {
-    const char *first = values + sample[i] * loader->sample_bytes;
-    const size_t before = (uintptr_t)first % loader->page;
-    madvise((void *)(uintptr_t)(first - before), before + loader->sample_bytes, MADV_WILLNEED);
-  }
-}
-
-static void gather(const lks_loader *loader, size_t step)
-{
-  const lks_slot *slot = &loader->slot[step % SLOTS];
+  lks_slot *slot = &loader->slot[step % SLOTS];
   const lks_span *span = span_of(loader, step);
-  const size_t bytes = loader->sample_bytes, begin = step * loader->batch_size + span->first;
-  const char *values =
-      loader->samples.pixels ? (const char *)loader->samples.pixels : (const char *)loader->samples.features;
+  const size_t begin = step * loader->batch_size + span->first;
   for (size_t i = 0; i < span->count; i++) {
     uint32_t at = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
     slot->sample[i] = loader->subset ? loader->subset[at] : at;
   }
-  if (loader->page) request(loader, values, slot->sample, span->count);
-  for (size_t i = 0; i < span->count; i++) {
-    const size_t sample = slot->sample[i];
-    memcpy((char *)slot->values + i * bytes, values + sample * bytes, bytes);
-    slot->label[i] = loader->samples.label[sample];
-  }
+  slot->status = lks_sample_reader_get(&loader->source, slot->values, slot->label, slot->sample, span->count);
+  if (slot->status) snprintf(slot->message, sizeof slot->message, "%s", lks_message());
 }
 
 static void shuffle(const lks_loader *loader, size_t epoch)
@@ -185,21 +170,19 @@ static lks_status start(lks_loader *loader)
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
                              const lks_loader_options *options)
 {
-  const lks_shape shape = lks_dataset_shape(dataset);
   *loader = NULL;
   if (!options->batch_size || (options->subset && !options->subset_count))
     return lks_fail(LKS_ERR_USAGE, "a mini-batch must have at least one sample");
   *loader = lks_new(1, sizeof **loader);
   if (!*loader) return LKS_ERR_RANK;
-  (*loader)->samples = lks_dataset_split(dataset, split);
-  (*loader)->sample_bytes = shape.height * shape.width * shape.channels *
-                            ((*loader)->samples.pixels ? sizeof(uint8_t) : sizeof(float));
-  (*loader)->page = lks_dataset_is_cached(dataset) ? (size_t)sysconf(_SC_PAGESIZE) : 0;
   (*loader)->batch_size = options->batch_size;
   (*loader)->seed = options->seed;
   (*loader)->subset = options->subset;
-  (*loader)->count = options->subset ? options->subset_count : (*loader)->samples.count;
-  lks_status status = find_shards(*loader, options->shard, options->context);
+  lks_status status = lks_sample_reader_begin(&(*loader)->source, dataset, split);
+  (*loader)->features = lks_dataset_has_features(dataset);
+  (*loader)->sample_bytes = (*loader)->source.sample_bytes;
+  (*loader)->count = options->subset ? options->subset_count : (*loader)->source.samples.count;
+  if (!status) status = find_shards(*loader, options->shard, options->context);
   if (!status) status = allocate(*loader, options->shuffled);
   if (!status) status = start(*loader);
   if (status) lks_loader_destroy(loader);
@@ -220,6 +203,7 @@ void lks_loader_destroy(lks_loader **loader)
   if ((*loader)->has_work) pthread_cond_destroy(&(*loader)->work);
   if ((*loader)->has_lock) pthread_mutex_destroy(&(*loader)->lock);
   lks_arena_destroy(&(*loader)->arena);
+  lks_sample_reader_end(&(*loader)->source);
   lks_free(*loader);
   *loader = NULL;
 }
@@ -261,9 +245,11 @@ bool lks_loader_next(lks_loader *loader, lks_batch *batch)
   const lks_span *span = span_of(loader, step);
   *batch = (lks_batch){.samples = span->count,
                        .total = span->total,
-                       .pixels = loader->samples.pixels ? slot->values : NULL,
-                       .features = loader->samples.pixels ? NULL : slot->values,
+                       .pixels = loader->features ? NULL : slot->values,
+                       .features = loader->features ? slot->values : NULL,
                        .label = slot->label,
-                       .sample = slot->sample};
+                       .sample = slot->sample,
+                       .status = slot->status,
+                       .message = slot->message};
   return true;
 }

@@ -245,6 +245,7 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   lks_status status = plan_all(&plan, network, batch->total);
   if (status || !plan) return status;
   lks_pass_context context = {network, pass, plan, batch, scaling, step, 0};
+  if (batch->status) lks_microbatches_fail(network, lks_fail(batch->status, "%s", batch->message));
   bool train = pass == LKS_PASS_TRAIN;
 
   if (lks_disturbed(&context)) status = lks_disturbance_draw_all(&context);

@@ -44,7 +44,7 @@ static bool same_shape(lks_shape a, lks_shape b)
 
 static bool has_features(const lks_dataset *dataset)
 {
-  return !lks_dataset_split(dataset, LKS_SPLIT_TEST).pixels;
+  return lks_dataset_has_features(dataset);
 }
 
 static lks_status check_shape(const lks_evaluator *e, const lks_dataset *dataset)

@@ -1,6 +1,7 @@
 #include "train/probe_feed.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -24,11 +25,12 @@ lks_status lks_probe_feed_create(lks_probe_feed *feed, lks_comm *comm, const lks
   lks_network_shard(setup->network, batch_size, &first, &room);
   *feed = (lks_probe_feed){.comm = comm,
                            .setup = setup,
-                           .split = lks_dataset_split(dataset, LKS_SPLIT_TRAIN),
                            .batch_size = batch_size,
                            .sample_values = shape.height * shape.width * shape.channels};
   room++; /* shards of smaller mini-batches are no larger, but none is of no size at all */
-  if (feed->split.pixels)
+  lks_status status = lks_sample_reader_begin(&feed->source, dataset, LKS_SPLIT_TRAIN);
+  if (status) return status;
+  if (!lks_dataset_has_features(dataset))
     feed->pixels = lks_new(room * feed->sample_values, 1);
   else
     feed->features = lks_new(room * feed->sample_values, sizeof *feed->features);
@@ -43,30 +45,26 @@ void lks_probe_feed_clear(lks_probe_feed *feed)
   lks_free(feed->features);
   lks_free(feed->label);
   lks_free(feed->sample);
+  lks_sample_reader_end(&feed->source);
   *feed = (lks_probe_feed){0};
 }
 
 lks_batch lks_probe_feed_batch(lks_probe_feed *feed, const uint32_t *sample, size_t total)
 {
-  const size_t values = feed->sample_values;
   size_t first, count;
   lks_network_shard(feed->setup->network, total, &first, &count);
-  for (size_t i = 0; i < count; i++) {
-    const size_t from = sample[first + i];
-    if (feed->pixels)
-      memcpy(feed->pixels + i * values, feed->split.pixels + from * values, values);
-    else
-      memcpy(feed->features + i * values, feed->split.features + from * values,
-             values * sizeof *feed->features);
-    feed->label[i] = feed->split.label[from];
-    feed->sample[i] = sample[first + i];
-  }
+  memcpy(feed->sample, sample + first, count * sizeof *sample);
+  const lks_status status = lks_sample_reader_get(
+      &feed->source, feed->pixels ? (void *)feed->pixels : feed->features, feed->label, feed->sample, count);
+  if (status) snprintf(feed->message, sizeof feed->message, "%s", lks_message());
   return (lks_batch){.samples = count,
                      .total = total,
                      .pixels = feed->pixels,
                      .features = feed->features,
                      .label = feed->label,
-                     .sample = feed->sample};
+                     .sample = feed->sample,
+                     .status = status,
+                     .message = feed->message};
 }
 
 /* counts, begins [ranks]: work space of rank 0. */

@@ -1,6 +1,7 @@
 #ifndef LKS_TRAIN_PROBE_FEED_H
 #define LKS_TRAIN_PROBE_FEED_H
 
+#include "dataset/sample_reader.h"
 #include "lockstep/config.h"
 #include "lockstep/dataset.h"
 #include "train/setup.h"
@@ -10,12 +11,13 @@
 typedef struct lks_probe_feed {
   lks_comm *comm; /* all borrowed */
   const lks_setup *setup;
-  lks_samples split;
+  lks_sample_reader source;
   size_t batch_size, sample_values; /* the largest mini-batch; pixels or features of a sample */
   uint8_t *pixels;                  /* of this rank's shard, as label and sample */
   float *features;
   int32_t *label;
   uint32_t *sample;
+  char message[1024]; /* why samples could not be had */
 } lks_probe_feed;
 
 /** Local. `count` of the samples that a run of this configuration trains on, in selection->train: the first ones of each class in

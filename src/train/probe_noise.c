@@ -253,7 +253,7 @@ static lks_status create_setup_all(lks_noise_probe *p, lks_config *config, const
                                  config->model,
                                  lks_dataset_shape(dataset),
                                  lks_dataset_classes(dataset),
-                                 !probes->feed.split.pixels,
+                                 lks_dataset_has_features(dataset),
                                  lks_dataset_mean(dataset),
                                  lks_dataset_std(dataset)};
   config->batch_size = lks_max(p->size[p->sizes - 1], p->probe->train_count);

@@ -169,7 +169,7 @@ for name in pipe.h5 device.h5; do
 done
 bad_training 4 "cannot read .*pipe.model: not a regular file" data.h5 --model "$special/pipe.model"
 bad_training 4 "cannot read .*pipe.ini: not a regular file" data.h5 --config "$special/pipe.ini"
-refused 4 "cannot read .*last.h5: not a regular file" train --resume --output "$special" data.h5
+refused 4 "cannot read .*pipe.h5: not a regular file" train --resume --output "$special" data.h5
 check
 
 # These run as one process.

@@ -64,6 +64,35 @@ cached truncated 2 1 "${images[@]}"
 says truncated "warning: $file is not what the dataset holds; it is made again"
 for name in first again flipped truncated; do same images "$name"; done
 
+# spoilt_in_use NAME RANKS PATTERN COMMAND...: a run whose cache a command spoils while it trains ends with one message, and
+# not by a signal; what it left is good to go on from, and the next run makes the cache again.
+spoilt_in_use() {
+  local name=$1 ranks=$2 pattern=$3
+  shift 3
+  train "$name" "$ranks" "${long_run[@]}" --cache cache &
+  wait_for "$name/checkpoint-10.h5"
+  "$@"
+  wait
+  ended "$name" 3
+  says "$name" "$pattern"
+  run "$name" "$ranks" train --resume --output "$name"
+  ended "$name" 0
+  says "$name" "warning: .* is not what the dataset holds; it is made again"
+  same long "$name"
+}
+
+rm -r cache
+make_long_run
+train long 1 "${long_run[@]}" --cache cache
+ended long 0
+file=$(only_file)
+bytes=$(stat -c %s "$file")
+for ranks in 1 3; do
+  spoilt_in_use "cut-$ranks" "$ranks" "$file was cut short while it was used" truncate -s 64 "$file"
+  spoilt_in_use "changed-$ranks" "$ranks" "$file was changed while it was used, at byte [0-9]*" \
+    dd if=/dev/zero of="$file" bs="$bytes" count=1 conv=notrunc status=none
+done
+
 # As on a full disk.
 run data 0 generate -o large.h5 --shape 32x32x3 --train 6000
 (

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "dataset/dataset_file.h"
 #include "dataset/generate.h"
+#include "dataset/sample_reader.h"
 #include "lockstep/dataset.h"
 #include "support/mpi_test.h"
 
@@ -40,6 +42,22 @@ static bool same(const void *a, const void *b, size_t bytes)
   return memcmp(a, b, bytes) == 0;
 }
 
+/* All values of a split that fit into `values`, wherever they are. */
+static bool read_all(const lks_dataset *dataset, lks_split split, void *values, size_t count)
+{
+  uint32_t sample[64];
+  int32_t label[64];
+  lks_sample_reader reader;
+  if (count > 64 || lks_sample_reader_begin(&reader, dataset, split) != LKS_OK) return false;
+  for (size_t i = 0; i < count; i++) sample[i] = (uint32_t)(count - 1 - i);
+  bool ok = lks_sample_reader_get(&reader, values, label, sample, count) == LKS_OK;
+  for (size_t i = 0; i < count; i++) ok = ok && label[i] == reader.samples.label[sample[i]];
+  for (size_t i = 0; i < count; i++) sample[i] = (uint32_t)i;
+  ok = ok && lks_sample_reader_get(&reader, values, label, sample, count) == LKS_OK;
+  lks_sample_reader_end(&reader);
+  return ok;
+}
+
 /* What a rank sees, held against the file as this rank reads it alone. */
 static bool same_as_file(const lks_dataset *dataset, const char *path)
 {
@@ -56,7 +74,9 @@ static bool same_as_file(const lks_dataset *dataset, const char *path)
   for (int split = 0; split < LKS_SPLITS && ok; split++) {
     lks_samples is = lks_dataset_split(dataset, (lks_split)split);
     lks_samples wanted = lks_contents_in(&header->layout, block).split[split];
-    ok = is.count == wanted.count && same(is.pixels, wanted.pixels, is.count * 24) &&
+    uint8_t pixels[64 * 24];
+    ok = is.count == wanted.count && read_all(dataset, (lks_split)split, pixels, is.count) &&
+         same(pixels, wanted.pixels, is.count * 24) &&
          same(is.label, wanted.label, is.count * sizeof(int32_t));
   }
   lks_dataset_file_close(&file);
@@ -122,6 +142,74 @@ static void test_cache(lks_comm *comm)
   if (lks_comm_rank(comm) == 0) rmdir(folder);
 }
 
+/* Whether sample `number` is read as it was, is refused with such a message and leaves zeros, or else -1. */
+static int outcome(const lks_dataset *dataset, uint32_t number, const uint8_t *wanted, size_t bytes,
+                   const char *part)
+{
+  lks_sample_reader reader;
+  int32_t label;
+  uint8_t values[1024], zeros[1024] = {0};
+  if (lks_sample_reader_begin(&reader, dataset, LKS_SPLIT_TRAIN) != LKS_OK) return -1;
+  const lks_status status = lks_sample_reader_get(&reader, values, &label, &number, 1);
+  lks_sample_reader_end(&reader);
+  if (!status) return memcmp(values, wanted, bytes) == 0 ? 1 : -1;
+  return status == LKS_ERR_DATA && strstr(lks_message(), part) && memcmp(values, zeros, bytes) == 0 ? 0 : -1;
+}
+
+/* One byte after another is changed while ranks use the file, and then it is cut shorter and shorter: a sample is
+ * what it was, or is refused. Samples of 768 and of 1023 bytes, in blocks of 6 and 5. */
+static void spoil_cache(lks_comm *comm, lks_shape shape)
+{
+  enum { SAMPLES = 50 };
+  const size_t bytes = shape.height * shape.width * shape.channels,
+               block = bytes < 4096 ? (4096 + bytes - 1) / bytes : 1;
+  lks_generate_options of = options;
+  char path[64], folder[80], cache[160];
+  static uint8_t wanted[SAMPLES * 1024];
+  lks_dataset *dataset = NULL;
+  of.shape = shape;
+  make_file(comm, path, "spoilt", &of);
+  snprintf(folder, sizeof folder, "%s.cache", path);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, folder));
+  snprintf(cache, sizeof cache, "%s/%s.samples", folder, lks_dataset_hash(dataset));
+  lks_assert_all(comm, read_all(dataset, LKS_SPLIT_TRAIN, wanted, SAMPLES));
+  const bool root = lks_comm_rank(comm) == 0;
+  const int file = root ? open(cache, O_RDWR) : -1;
+  for (size_t at = 0; at < SAMPLES * bytes; at += bytes / 2 + 1) {
+    uint8_t byte = 0;
+    if (root) byte = pread(file, &byte, 1, (off_t)at) == 1 ? byte ^ 4 : 0;
+    bool ok = !root || pwrite(file, &byte, 1, (off_t)at) == 1;
+    MPI_Barrier(lks_comm_handle(comm));
+    for (uint32_t i = 0; i < SAMPLES; i++)
+      ok = ok && outcome(dataset, i, wanted + i * bytes, bytes, "was changed while it was used, at byte") ==
+                     (i / block != at / bytes / block);
+    lks_assert_all(comm, ok);
+    byte ^= 4;
+    lks_assert_all(comm, !root || pwrite(file, &byte, 1, (off_t)at) == 1);
+  }
+  for (size_t left = SAMPLES * bytes; left > 3 * bytes; left -= 3 * bytes - 1) {
+    bool ok = !root || ftruncate(file, (off_t)left) == 0;
+    MPI_Barrier(lks_comm_handle(comm));
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+      const size_t end = i / block * block + block;
+      ok = ok && outcome(dataset, i, wanted + i * bytes, bytes, "was cut short while it was used") ==
+                     ((end < SAMPLES ? end : SAMPLES) * bytes <= left);
+    }
+    lks_assert_all(comm, ok);
+  }
+  if (root) close(file);
+  lks_dataset_close_all(&dataset);
+  remove_file(comm, path);
+  remove_file(comm, cache);
+  if (root) rmdir(folder);
+}
+
+static void test_spoilt_cache(lks_comm *comm)
+{
+  spoil_cache(comm, (lks_shape){16, 16, 3});
+  spoil_cache(comm, (lks_shape){31, 33, 1});
+}
+
 /* Fails on every rank in the same way, though one rank alone reads. */
 static void expect_failure(lks_comm *comm, const char *path, lks_status status, const char *part)
 {
@@ -151,6 +239,7 @@ static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_all_ranks_see_the_file),
     LKS_MPI_TEST(test_one_copy_a_node),
     LKS_MPI_TEST(test_cache),
+    LKS_MPI_TEST(test_spoilt_cache),
     LKS_MPI_TEST(test_bad_files_fail_everywhere),
 };
 

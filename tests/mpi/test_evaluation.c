@@ -108,8 +108,8 @@ static void naive_pass(bench *b, lks_split split, size_t first, size_t count, bo
   size_t bound[5];
   memcpy(bound, begin, groups * sizeof *bound);
   bound[groups] = count;
-  const lks_batch batch = {count, count,           s.pixels + first * SIDE * SIDE * CHANNELS,
-                           NULL,  s.label + first, sample};
+  const lks_batch batch = {
+      count, count, s.pixels + first * SIDE * SIDE * CHANNELS, NULL, s.label + first, sample, LKS_OK, NULL};
   const naive_settings set = {.running = running, .bound = bound, .groups = groups, .epsilon = 1e-5};
   naive_network_pass(b->naive, &batch, &scaling, &set);
 }

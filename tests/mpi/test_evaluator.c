@@ -142,7 +142,7 @@ static void naive_batch(bench *b, const lks_dataset *from, lks_split split, cons
   }
   for (size_t begin = 0; group && begin < count; begin += group) bound[groups++] = begin;
   bound[groups] = count;
-  const lks_batch batch = {count, count, pixels, NULL, label, list};
+  const lks_batch batch = {count, count, pixels, NULL, label, list, LKS_OK, NULL};
   const lks_input_scaling scaling = {scale, offset};
   const naive_settings set = {.running = !group, .bound = bound, .groups = groups, .epsilon = 1e-5};
   naive_network_pass(b->naive, &batch, &scaling, &set);

@@ -75,7 +75,8 @@ static lks_status network_pass(pair *p, lks_pass_result *result, size_t total)
 {
   size_t first, count;
   lks_network_shard(p->network, total, &first, &count);
-  const lks_batch batch = {count, total, NULL, features + first * FEATURES, label + first, sample + first};
+  const lks_batch batch = {count,         total,          NULL,   features + first * FEATURES,
+                           label + first, sample + first, LKS_OK, NULL};
   return lks_network_pass_all(p->network, result, LKS_PASS_TRAIN, &batch, &scaling, 0, false);
 }
 
@@ -93,7 +94,7 @@ static bool pass_agrees(lks_status *status, pair *p, size_t total)
                               .epsilon = p->options.epsilon,
                               .momentum = p->options.momentum,
                               .seed = p->options.seed};
-  const lks_batch batch = {total, total, NULL, features, label, sample};
+  const lks_batch batch = {total, total, NULL, features, label, sample, LKS_OK, NULL};
   naive_network_pass(p->naive, &batch, &scaling, &set);
   *status = lks_status_worse(*status, network_pass(p, &result, total));
   return fabs(result.loss - p->naive->loss) <= tolerance * p->naive->loss &&

@@ -86,7 +86,7 @@ static void naive_pass(scene *s, const uint32_t *sample, size_t total, bool runn
     memcpy(s->pixels + PIXELS * i, split.pixels + (size_t)PIXELS * sample[i], PIXELS);
     label[i] = split.label[sample[i]];
   }
-  const lks_batch batch = {total, total, s->pixels, NULL, label, sample};
+  const lks_batch batch = {total, total, s->pixels, NULL, label, sample, LKS_OK, NULL};
   const naive_settings set = {
       .running = running, .bound = bound, .groups = 1, .epsilon = 1e-5, .momentum = 1, .seed = 1};
   naive_network_pass(s->naive, &batch, &s->setup->scaling, &set);

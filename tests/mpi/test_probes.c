@@ -82,7 +82,7 @@ static lks_batch whole(scene *s, int32_t label[TRAIN], const uint32_t *sample, s
     memcpy(s->pixels + 64 * i, split.pixels + (size_t)64 * sample[i], 64);
     label[i] = split.label[sample[i]];
   }
-  return (lks_batch){total, total, s->pixels, NULL, label, sample};
+  return (lks_batch){total, total, s->pixels, NULL, label, sample, LKS_OK, NULL};
 }
 
 static void naive_pass(scene *s, const uint32_t *sample, size_t total)
