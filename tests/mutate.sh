@@ -48,6 +48,9 @@ tests_of() {
     src/base/csv.c | src/train/metrics.c) echo unit/metrics.* ;;
     src/train/progress.c) echo unit/progress.* ;;
     src/train/time_table.c) echo mpi/time_table ;;
+    src/train/run_tables.c) echo unit/run_tables unit/metrics mpi/step_log fault/checkpoint_kept ;;
+    src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept ;;
+    src/train/keeping.c | src/train/newest_checkpoint.c) echo mpi/resume fault/bad_input fault/checkpoint_kept ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/launch.c) echo unit/launch mpi/job ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/isa mpi/command_line ;;
@@ -65,7 +68,7 @@ tests_of() {
     src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
-    src/train/probe*.c | src/train/table_file.c) echo mpi/probes.* mpi/step_log ;;
+    src/train/probe*.c) echo mpi/probes.* mpi/step_log ;;
     src/train/step_log.c) echo unit/step_log mpi/step_log ;;
     src/train/*) echo mpi/setup mpi/run_directory mpi/step_log mpi/command_line mpi/job mpi/resume mpi/evaluate_predict mpi/same_bits mpi/probes mpi/compare fault/usage fault/bad_input ;;
     *) fail "no tests are known for $1" ;;

@@ -56,7 +56,7 @@ typedef struct lks_checkpoint_header {
 } lks_checkpoint_header;
 
 /** Collective. Rank 0 writes PATH atomically (image in memory, then lks_file_write), all ranks learn the
- * result. */
+ * result. LKS_ERR_DIVERGED, and nothing is written, when a value is not finite. */
 lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
                                     const lks_model *model, const lks_dataset *dataset, lks_network *network,
                                     lks_optimizer *optimizer, const lks_run_state *state);

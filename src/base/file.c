@@ -207,13 +207,29 @@ lks_status lks_file_read(char **data, size_t *bytes, const char *path)
   return status;
 }
 
+/* 0 or the error number. Its name lasts when the folder above is synced, which takes the right to read that. */
+static int make_folder(const char *path)
+{
+  if (mkdir(path, 0777) != 0) return errno;
+  char *above = lks_new(strlen(path) + 1, 1);
+  const int cause = above ? sync_folder_of(path, above) : ENOMEM;
+  lks_free(above);
+  return cause == EACCES ? 0 : cause;
+}
+
+lks_status lks_folder_claim(bool *made, const char *path)
+{
+  const int cause = make_folder(path);
+  *made = cause == 0;
+  return cause == 0 || cause == EEXIST ? LKS_OK : fail_with_cause("make the folder", path, cause);
+}
+
 /* 0 or the error number; a folder that another process makes first is as good. */
 static int make_one_folder(const char *path)
 {
   struct stat about;
-  if (mkdir(path, 0777) == 0) return 0;
-  int cause = errno;
-  if (stat(path, &about) != 0) return cause;
+  const int cause = make_folder(path);
+  if (cause == 0 || stat(path, &about) != 0) return cause;
   return S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
 }
 

@@ -34,8 +34,11 @@ lks_status lks_file_open(int *file, size_t *bytes, const char *path);
 /** Local. The whole file, and a zero byte behind it that is not counted. *data is freed with lks_free. */
 lks_status lks_file_read(char **data, size_t *bytes, const char *path);
 
-/** Local. Makes a folder and those above it; no error if it is there. */
+/** Local. Makes a folder and those above it, to outlast a power failure; no error if it is there. */
 lks_status lks_folder_make(const char *path);
+
+/** Local. Makes this one folder; *made false, and no error, if something of that name is there. */
+lks_status lks_folder_claim(bool *made, const char *path);
 
 /** Local. */
 bool lks_file_exists(const char *path);

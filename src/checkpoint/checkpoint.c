@@ -31,6 +31,13 @@ static lks_checkpoint_header make_header(const lks_config *config, const lks_mod
   return header;
 }
 
+/** Nobody could go on from what is not finite. */
+static lks_status check_finite(const lks_snapshot *snapshot, const char *path)
+{
+  if (lks_snapshot_check(snapshot) == LKS_OK) return LKS_OK;
+  return lks_fail(LKS_ERR_DIVERGED, "%s is not written: %s", path, lks_message());
+}
+
 lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
                                     const lks_model *model, const lks_dataset *dataset, lks_network *network,
                                     lks_optimizer *optimizer, const lks_run_state *state)
@@ -41,7 +48,8 @@ lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_
   if (status) return status;
   if (lks_comm_rank(comm) == 0) {
     const lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
-    status = lks_checkpoint_save(path, &header, &snapshot);
+    status = check_finite(&snapshot, path);
+    if (!status) status = lks_checkpoint_save(path, &header, &snapshot);
   }
   lks_snapshot_clear(&snapshot);
   return lks_comm_agree_all(comm, status);

@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/printed.h"
 #include "lockstep/network.h"
-#include "train/table_file.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 1024, REALS = 7 };
 
@@ -50,46 +49,40 @@ static void print_json(FILE *out, const lks_metrics_row *row)
   lks_json_close(&json);
 }
 
-lks_status lks_metrics_append(const char *directory, const lks_metrics_row *row)
+lks_status lks_metrics_append(lks_run_tables *tables, const lks_metrics_row *row)
 {
-  char path[PATH_SIZE], line[LINE_SIZE];
-  snprintf(path, sizeof path, "%s/metrics.csv", directory);
+  char line[LINE_SIZE];
   print_csv(line, row);
-  lks_status status = lks_table_file_append(path, csv_heading, line, true);
+  lks_status status = lks_run_tables_append(tables, "metrics.csv", csv_heading, line);
   if (status) return status;
-  snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
   lks_printed printed;
   char *text = NULL;
   status = lks_printed_begin(&printed);
   if (status != LKS_OK) return status;
   print_json(printed.stream, row);
   status = lks_printed_text(&text, &printed);
-  if (status == LKS_OK) status = lks_table_file_append(path, "", text, true);
+  if (status == LKS_OK) status = lks_run_tables_append(tables, "metrics.jsonl", "", text);
   lks_free(text);
   return status;
 }
 
-lks_status lks_metrics_append_noise(const char *directory, size_t epoch, const lks_noise *noise)
+lks_status lks_metrics_append_noise(lks_run_tables *tables, size_t epoch, const lks_noise *noise)
 {
-  char path[PATH_SIZE], line[LINE_SIZE], number[4][LKS_NUMBER_MAX];
+  char line[LINE_SIZE], number[4][LKS_NUMBER_MAX];
   const double reals[4] = {noise->variance_of_mean, noise->variance_of_variance, noise->theory,
                            noise->effective_samples};
   for (int i = 0; i < 4; i++) lks_number_print(number[i], reals[i], "");
   snprintf(line, sizeof line, "%zu,%s,%zu,%zu,%zu,%s,%s,%s,%s\n", epoch, noise->layer, noise->channels,
            noise->values, noise->steps, number[0], number[1], number[2], number[3]);
-  snprintf(path, sizeof path, "%s/noise.csv", directory);
-  return lks_table_file_append(path, LKS_NOISE_HEADING, line, true);
+  return lks_run_tables_append(tables, "noise.csv", LKS_NOISE_HEADING, line);
 }
 
 lks_status lks_metrics_truncate(const char *directory, size_t epoch)
 {
-  char path[PATH_SIZE];
   static const char *const files[] = {"metrics.csv", "metrics.jsonl", "noise.csv"};
   lks_status status = LKS_OK;
-  for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
-    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
-    status = lks_table_file_truncate(path, epoch);
-  }
+  for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++)
+    status = lks_run_tables_truncate(directory, files[i], epoch);
   return status;
 }
 

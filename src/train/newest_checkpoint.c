@@ -120,6 +120,7 @@ lks_status lks_trainer_reload_all(lks_trainer *t)
     memcpy(state.job, t->state.job, sizeof state.job);
     t->state = state;
     t->checkpointed = state.step;
+    if (t->tables) lks_run_tables_forget(t->tables);
     lks_network_noise_restore(t->setup->network, state.noise, state.noises);
   }
   lks_checkpoint_close(&checkpoint);

@@ -78,14 +78,20 @@ static lks_status make(lks_probes *p, size_t trained)
 }
 
 lks_status lks_probes_create_all(lks_probes **probes, lks_comm *comm, const lks_config *config,
-                                 const lks_setup *setup, const lks_dataset *dataset, size_t trained)
+                                 const lks_setup *setup, const lks_dataset *dataset, size_t trained,
+                                 lks_run_tables *tables)
 {
   *probes = NULL;
   if (!config->probes) return LKS_OK;
   lks_probes *p = *probes = lks_new(1, sizeof *p);
   lks_status status = LKS_ERR_RANK;
   if (p) {
-    *p = (lks_probes){.comm = comm, .config = config, .setup = setup, .dataset = dataset, .trained = trained};
+    *p = (lks_probes){.comm = comm,
+                      .config = config,
+                      .setup = setup,
+                      .dataset = dataset,
+                      .tables = tables,
+                      .trained = trained};
     status = make(p, trained);
   }
   status = lks_comm_agree_all(comm, status);

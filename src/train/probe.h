@@ -5,16 +5,18 @@
 
 #include "lockstep/config.h"
 #include "train/probe_feed.h"
+#include "train/run_tables.h"
 
 /** What a run measures inside training (--probe). It puts everything back that a measurement disturbs: the run's bits are
  * those of a run without. */
 typedef struct lks_probes lks_probes;
 
 /** Collective. *probes NULL when the configuration asks for none. config (whose output may still be
- * chosen), setup and dataset are borrowed; trained: samples
- * that the run learns from. LKS_ERR_USAGE when the model has no layer of that name. */
+ * chosen), setup, dataset and tables, which rank 0 alone needs, are borrowed; trained: samples that the run learns
+ * from. LKS_ERR_USAGE when the model has no layer of that name. */
 lks_status lks_probes_create_all(lks_probes **probes, lks_comm *comm, const lks_config *config,
-                                 const lks_setup *setup, const lks_dataset *dataset, size_t trained);
+                                 const lks_setup *setup, const lks_dataset *dataset, size_t trained,
+                                 lks_run_tables *tables);
 void lks_probes_destroy(lks_probes **probes);
 
 /** Collective. Before the first step of this job, `step` steps being done: drops the rows behind them, and measures where the

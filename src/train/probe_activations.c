@@ -78,8 +78,8 @@ static lks_status measure_channels(lks_probes *p, size_t step, bool rows)
   }
   if (!described) return LKS_OK;
   row[units] = (lks_activation_row){(double)step, -1, all[2], all[3], all[4], all[5], all[6]};
-  return lks_probe_table_append(p->config->output, "activations", LKS_ACTIVATIONS_HEADING,
-                                (const double *)row, units + 1, FIGURES);
+  return lks_probe_table_append(p->tables, "activations", LKS_ACTIVATIONS_HEADING, (const double *)row,
+                                units + 1, FIGURES);
 }
 
 /* Mean over the channels of (change of the mean / deviation)^2 + (change of log deviation)^2; the deviation, of the
@@ -106,7 +106,7 @@ static lks_status measure_drift(lks_probes *p, size_t step, bool rows)
   memcpy(p->moments_before, p->moments, 2 * p->channels * sizeof *p->moments);
   p->measured = true;
   if (!rows || !(p->config->probes & LKS_PROBE_DRIFT)) return LKS_OK;
-  return lks_probe_table_append(p->config->output, "drift", LKS_DRIFT_HEADING, row, 1, 2);
+  return lks_probe_table_append(p->tables, "drift", LKS_DRIFT_HEADING, row, 1, 2);
 }
 
 lks_status lks_probe_activations_all(lks_probes *p, size_t step, bool rows)

@@ -7,8 +7,9 @@
  * (what). */
 
 struct lks_probes {
-  lks_comm *comm; /* borrowed, as the next three */
+  lks_comm *comm; /* borrowed, as the next four */
   const lks_config *config;
+  lks_run_tables *tables; /* rank 0 */
   const lks_setup *setup;
   const lks_dataset *dataset;
   char layer[LKS_NAME_MAX]; /* whose input and weight gradient are looked at */

@@ -87,10 +87,10 @@ static lks_status gradients_all(lks_probes *p, const lks_batch *batch, size_t st
   const lks_gradient_row row = {(double)step, length, norm(g, after, weight->elements) / length,
                                 cosine(g, after, weight->elements)};
   const bool root = lks_comm_rank(p->comm) == 0;
-  return lks_comm_agree_all(p->comm,
-                            root ? lks_probe_table_append(p->config->output, "gradients",
-                                                          LKS_GRADIENTS_HEADING, (const double *)&row, 1, 4)
-                                 : LKS_OK);
+  return lks_comm_agree_all(
+      p->comm,
+      root ? lks_probe_table_append(p->tables, "gradients", LKS_GRADIENTS_HEADING, (const double *)&row, 1, 4)
+           : LKS_OK);
 }
 
 static lks_status walk_all(lks_landscape_row *row, lks_probes *p, const lks_batch *batch, double lr,
@@ -124,7 +124,7 @@ static lks_status landscape_all(lks_probes *p, const lks_batch *batch, const lks
   if (status) return status;
   const bool root = lks_comm_rank(p->comm) == 0;
   return lks_comm_agree_all(
-      p->comm, root ? lks_probe_table_append(p->config->output, "landscape", LKS_LANDSCAPE_HEADING,
+      p->comm, root ? lks_probe_table_append(p->tables, "landscape", LKS_LANDSCAPE_HEADING,
                                              (const double *)&row, 1, sizeof row / sizeof(double))
                     : LKS_OK);
 }

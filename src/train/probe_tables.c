@@ -6,13 +6,19 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/printed.h"
-#include "train/table_file.h"
 
-enum { PATH_SIZE = 1024 };
+enum { FILE_SIZE = 64, PATH_SIZE = 1024 };
+
+static void name_file(char file[FILE_SIZE], const char *name)
+{
+  snprintf(file, FILE_SIZE, "probe-%s.csv", name);
+}
 
 static void path_of(char path[PATH_SIZE], const char *run, const char *name)
 {
-  snprintf(path, PATH_SIZE, "%s/probe-%s.csv", run, name);
+  char file[FILE_SIZE];
+  name_file(file, name);
+  snprintf(path, PATH_SIZE, "%s/%s", run, file);
 }
 
 static void print_numbers(FILE *out, const double *value, size_t count)
@@ -25,13 +31,14 @@ static void print_numbers(FILE *out, const double *value, size_t count)
   fputc('\n', out);
 }
 
-lks_status lks_probe_table_append(const char *run, const char *name, const char *heading, const double *value,
-                                  size_t rows, size_t columns)
+lks_status lks_probe_table_append(lks_run_tables *tables, const char *name, const char *heading,
+                                  const double *value, size_t rows, size_t columns)
 {
-  char path[PATH_SIZE], *text = NULL;
+  char file[FILE_SIZE], *text = NULL;
   lks_printed printed;
   lks_status status = lks_printed_begin(&printed);
   if (status) return status;
+  name_file(file, name);
   for (size_t r = 0; r < rows; r++) {
     const double *row = value + r * columns;
     if (strcmp(heading, LKS_ACTIVATIONS_HEADING) != 0 || row[1] >= 0) {
@@ -42,8 +49,7 @@ lks_status lks_probe_table_append(const char *run, const char *name, const char 
     print_numbers(printed.stream, row + 2, columns - 2);
   }
   status = lks_printed_text(&text, &printed);
-  path_of(path, run, name);
-  if (!status) status = lks_table_file_append(path, heading, text, false);
+  if (!status) status = lks_run_tables_append(tables, file, heading, text);
   lks_free(text);
   return status;
 }
@@ -70,9 +76,9 @@ lks_status lks_probe_tables_truncate(const char *run, size_t step)
   static const char *const names[] = {"activations", "drift", "gradients", "landscape"};
   lks_status status = LKS_OK;
   for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-    char path[PATH_SIZE];
-    path_of(path, run, names[i]);
-    status = lks_table_file_truncate(path, step);
+    char file[FILE_SIZE];
+    name_file(file, names[i]);
+    status = lks_run_tables_truncate(run, file, step);
   }
   return status;
 }

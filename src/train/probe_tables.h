@@ -5,6 +5,7 @@
 
 #include "lockstep/model.h"
 #include "lockstep/status.h"
+#include "train/run_tables.h"
 
 /* The files that probes write, RUN/probe-NAME.csv, for those who read them. NaN stands for what could not be
  * measured: an empty field. Steps are those that were done. */
@@ -54,9 +55,9 @@ lks_status lks_gradients_read(lks_gradient_row **row, size_t *count, const char 
 lks_status lks_landscape_read(lks_landscape_row **row, size_t *count, const char *run);
 lks_status lks_probe_noise_read(lks_probe_noise_row **row, size_t *count, const char *run);
 
-/** Local (rank 0). Appends rows of `columns` numbers to RUN/probe-NAME.csv. */
-lks_status lks_probe_table_append(const char *run, const char *name, const char *heading, const double *value,
-                                  size_t rows, size_t columns);
+/** Local (rank 0). Appends rows of `columns` numbers to probe-NAME.csv. */
+lks_status lks_probe_table_append(lks_run_tables *tables, const char *name, const char *heading,
+                                  const double *value, size_t rows, size_t columns);
 /** Local (rank 0). Writes the whole of RUN/probe-noise.csv. */
 lks_status lks_probe_noise_write(const char *run, const lks_probe_noise_row *row, size_t count);
 /** Local (rank 0). Drops the rows behind `step` of all that grow. */

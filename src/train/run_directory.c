@@ -106,9 +106,9 @@ static lks_status claim_folder(lks_config *config)
       snprintf(config->output, sizeof config->output, "%.400s", name);
     else
       snprintf(config->output, sizeof config->output, "%.400s-%d", name, run);
-    if (mkdir(config->output, 0777) == 0) return LKS_OK;
-    if (errno != EEXIST)
-      return lks_fail(LKS_ERR_IO, "cannot make the folder %s: %s", config->output, strerror(errno));
+    bool made;
+    status = lks_folder_claim(&made, config->output);
+    if (status || made) return status;
   }
   return lks_fail(LKS_ERR_USAGE, "%s and its numbered successors are taken; choose a folder with --output",
                   name);

@@ -4,32 +4,25 @@
 
 #include "base/arena.h"
 #include "base/csv.h"
-#include "train/table_file.h"
 
 enum { PATH_SIZE = 1024, LINE_SIZE = 256, REALS = 5 };
 
-static void path_of(char path[PATH_SIZE], const char *directory)
-{
-  snprintf(path, PATH_SIZE, "%s/steps.csv", directory);
-}
+static const char file_name[] = "steps.csv";
 
-lks_status lks_step_log_append(const char *directory, const lks_step_row *row)
+lks_status lks_step_log_append(lks_run_tables *tables, const lks_step_row *row)
 {
-  char path[PATH_SIZE], line[LINE_SIZE], number[REALS][LKS_NUMBER_MAX];
+  char line[LINE_SIZE], number[REALS][LKS_NUMBER_MAX];
   const double reals[REALS] = {row->lr, row->train_loss, row->train_accuracy, row->test_loss,
                                row->test_accuracy};
   for (int i = 0; i < REALS; i++) lks_number_print(number[i], reals[i], "");
   snprintf(line, sizeof line, "%zu,%zu,%s,%s,%s,%s,%s\n", row->step, row->epoch, number[0], number[1],
            number[2], number[3], number[4]);
-  path_of(path, directory);
-  return lks_table_file_append(path, LKS_STEPS_HEADING, line, false);
+  return lks_run_tables_append(tables, file_name, LKS_STEPS_HEADING, line);
 }
 
 lks_status lks_step_log_truncate(const char *directory, size_t step)
 {
-  char path[PATH_SIZE];
-  path_of(path, directory);
-  return lks_table_file_truncate(path, step);
+  return lks_run_tables_truncate(directory, file_name, step);
 }
 
 typedef struct reading {
@@ -58,7 +51,7 @@ lks_status lks_step_log_read(lks_step_row **row, size_t *count, const char *dire
 {
   char path[PATH_SIZE];
   reading r = {NULL, 0};
-  path_of(path, directory);
+  snprintf(path, sizeof path, "%s/%s", directory, file_name);
   lks_status status = lks_csv_read(path, LKS_STEPS_HEADING, take_row, &r);
   if (status) {
     lks_free(r.row);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "lockstep/status.h"
+#include "train/run_tables.h"
 
 /** The first line of steps.csv. */
 #define LKS_STEPS_HEADING "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy\n"
@@ -17,8 +18,8 @@ typedef struct lks_step_row {
   double test_loss, test_accuracy;   /* after it, on the test samples; NaN: not measured */
 } lks_step_row;
 
-/** Local (rank 0). Appends a row to DIR/steps.csv. */
-lks_status lks_step_log_append(const char *directory, const lks_step_row *row);
+/** Local (rank 0). Appends a row to steps.csv. */
+lks_status lks_step_log_append(lks_run_tables *tables, const lks_step_row *row);
 
 /** Local (rank 0). Drops the rows behind `step`. */
 lks_status lks_step_log_truncate(const char *directory, size_t step);

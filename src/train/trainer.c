@@ -65,7 +65,7 @@ static lks_status log_step_all(lks_trainer *t, const lks_pass_result *result)
     t->row.test_accuracy = test.accuracy;
   }
   bool root = lks_comm_rank(t->comm) == 0;
-  return lks_comm_agree_all(t->comm, root ? lks_step_log_append(c->output, &row) : LKS_OK);
+  return lks_comm_agree_all(t->comm, root ? lks_step_log_append(t->tables, &row) : LKS_OK);
 }
 
 /* The passes of the probes are no training: their time is that of an evaluation. */
@@ -127,8 +127,10 @@ static lks_status train_epoch_all(lks_trainer *t)
       status = lks_fail(LKS_STOPPED, "stopped on request after step %zu; --resume continues", t->state.step);
     /* A checkpoint that is due where an epoch ends waits for the evaluation, and holds it too. */
     bool due = is_due(t) && t->state.epoch_step < lks_loader_steps(t->train);
-    if (status == LKS_STOPPED || (!status && due))
-      status = lks_status_worse(status, lks_trainer_checkpoint_all(t));
+    if (status == LKS_STOPPED)
+      status = lks_status_worse(status, lks_trainer_checkpoint_last_all(t));
+    else if (!status && due)
+      status = lks_trainer_checkpoint_all(t);
   }
   double seconds = lks_seconds() - begin;
   t->training_seconds += seconds;
@@ -150,10 +152,10 @@ static void say_epoch(lks_trainer *t)
 static lks_status write_metrics(const lks_trainer *t)
 {
   const lks_network *network = t->setup->network;
-  lks_status status = lks_metrics_append(t->config.output, &t->row);
+  lks_status status = lks_metrics_append(t->tables, &t->row);
   for (size_t n = 0; n < lks_network_norms(network) && t->config.noise && !status; n++) {
     lks_noise noise = lks_network_noise(network, n);
-    status = lks_metrics_append_noise(t->config.output, t->row.epoch, &noise);
+    status = lks_metrics_append_noise(t->tables, t->row.epoch, &noise);
   }
   return status;
 }
@@ -181,8 +183,8 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->epoch_step = 0;
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
-  bool at_epochs = !t->config.checkpoint_every || state->epoch == t->config.epochs || t->reached;
-  return at_epochs || is_due(t) ? lks_trainer_checkpoint_all(t) : LKS_OK;
+  if (state->epoch == t->config.epochs || t->reached) return lks_trainer_checkpoint_last_all(t);
+  return !t->config.checkpoint_every || is_due(t) ? lks_trainer_checkpoint_all(t) : LKS_OK;
 }
 
 /* The epoch under way stays open: without stop-at, a resumed run goes on in it. */
@@ -191,7 +193,7 @@ static lks_status finish_early_all(lks_trainer *t)
   const lks_run_state *state = &t->state;
   t->row.train_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   t->row.train_accuracy = (double)state->correct / (double)state->samples;
-  return lks_trainer_checkpoint_all(t);
+  return lks_trainer_checkpoint_last_all(t);
 }
 
 static void say_reached(const lks_trainer *t)
@@ -239,7 +241,7 @@ static lks_status run_epochs_all(lks_trainer *t)
   if (root && !t->hooks.quiet)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
-  if (!status && !t->config.epochs) status = lks_trainer_checkpoint_all(t);
+  if (!status && !t->config.epochs) status = lks_trainer_checkpoint_last_all(t);
   while (!status && !t->reached && t->state.epoch < t->config.epochs) {
     status = train_epoch_all(t);
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
@@ -318,6 +320,7 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   lks_profile_start(&t->profile);
   lks_status outcome = run_epochs_all(t);
   if (outcome && outcome != LKS_STOPPED) {
+    lks_trainer_keep_rows(t, outcome);
     *summary = (lks_train_summary){.epochs = t->state.epoch, .steps = t->state.step};
     return outcome;
   }

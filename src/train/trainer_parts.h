@@ -26,6 +26,7 @@ typedef struct lks_trainer {
   lks_optimizer *optimizer;
   lks_loader *train, *test;
   lks_progress *progress; /* rank 0 */
+  lks_run_tables *tables; /* rank 0 */
   lks_probes *probes;     /* NULL: none are asked for */
   lks_profile profile;
   lks_run_state state;
@@ -33,6 +34,7 @@ typedef struct lks_trainer {
   double begun, seconds_before; /* of this job; of the jobs before it */
   double deadline;              /* to stop at; rank 0's counts, when the others have none */
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
+  size_t unwritten, unpruned;   /* attempts at checkpoints that failed; at removing old ones */
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
@@ -59,7 +61,12 @@ lks_status lks_trainer_newest_all(lks_checkpoint **checkpoint, lks_trainer *trai
 lks_status lks_trainer_reload_all(lks_trainer *trainer);
 
 /** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
- * that are not to be kept. */
+ * that are not to be kept. That a file cannot be written is a warning, now and then, and no failure: the run goes on.
+ * LKS_ERR_DIVERGED when a value is not finite, and nothing is written. */
 lks_status lks_trainer_checkpoint_all(lks_trainer *trainer);
+/** Collective. The same where the run ends, or stops: LKS_ERR_IO if it cannot be written. */
+lks_status lks_trainer_checkpoint_last_all(lks_trainer *trainer);
+/** Local. Before a run ends with a failure, whose message stays the one recorded last: the rows so far are on the disk. */
+void lks_trainer_keep_rows(lks_trainer *trainer, lks_status outcome);
 
 #endif

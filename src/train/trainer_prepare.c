@@ -105,7 +105,7 @@ static lks_status create_all(lks_trainer *t, const lks_checkpoint *checkpoint)
     status = lks_checkpoint_put_all(checkpoint, t->comm, t->setup->network, t->optimizer);
   if (!status)
     status = lks_probes_create_all(&t->probes, t->comm, &t->config, t->setup, t->dataset,
-                                   lks_loader_samples(t->train));
+                                   lks_loader_samples(t->train), t->tables);
   return status;
 }
 
@@ -114,6 +114,7 @@ lks_status lks_trainer_prepare_all(lks_trainer *t)
   lks_checkpoint *checkpoint = NULL;
   lks_status status =
       lks_selection_create(&t->selection, t->dataset, t->config.train_samples, t->config.holdout);
+  if (!status && lks_comm_rank(t->comm) == 0) status = lks_run_tables_create(&t->tables, t->config.output);
   status = lks_comm_agree_all(t->comm, status);
   if (!status && t->config.resume) status = lks_trainer_newest_all(&checkpoint, t);
   if (!status && checkpoint) {
@@ -173,6 +174,7 @@ void lks_trainer_release_all(lks_trainer *t)
 {
   lks_lock_release(&t->lock);
   lks_probes_destroy(&t->probes);
+  lks_run_tables_destroy(&t->tables);
   lks_loader_destroy(&t->train);
   lks_loader_destroy(&t->test);
   lks_selection_destroy(&t->selection);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,34 @@ static lks_status write_all(lks_comm *comm, subject *s)
 {
   return lks_checkpoint_write_all(comm, path, &s->config, s->model, s->dataset, s->network, s->optimizer,
                                   &run_state);
+}
+
+/** Nobody could go on from it; the file of before stays. */
+static void test_what_is_not_finite_is_not_written(lks_comm *comm)
+{
+  enter(comm);
+  subject s, before;
+  char whole[33], kept[33];
+  create(&s, comm, model_text, "adam", 1);
+  create(&before, comm, model_text, "adam", 2);
+  advance(&s, 2);
+  lks_assert_ok_all(comm, write_all(comm, &s));
+  lks_assert_ok_all(comm, lks_fingerprint_all(whole, comm, s.network, s.optimizer));
+  float *const value[] = {lks_network_parameters(s.network) + 3, lks_network_running(s.network) + 1,
+                          lks_optimizer_moment(s.optimizer, 0) + 5};
+  for (size_t i = 0; i < sizeof value / sizeof *value; i++) {
+    const float held = *value[i];
+    *value[i] = i == 1 ? NAN : INFINITY;
+    lks_assert_all(comm, write_all(comm, &s) == LKS_ERR_DIVERGED);
+    lks_assert_all(comm, strstr(lks_message(), "checkpoint-1.h5 is not written: element "));
+    *value[i] = held;
+  }
+  lks_assert_ok_all(comm, lks_checkpoint_load_all(comm, path, before.network, before.optimizer));
+  lks_assert_ok_all(comm, lks_fingerprint_all(kept, comm, before.network, before.optimizer));
+  lks_assert_all(comm, strcmp(whole, kept) == 0);
+  destroy(&s);
+  destroy(&before);
+  lks_test_folder_remove_all(comm, folder);
 }
 
 static void test_a_loaded_run_goes_on_alike(lks_comm *comm)
@@ -280,6 +309,7 @@ static void test_bad_files(lks_comm *comm)
 
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_a_loaded_run_goes_on_alike),
+    LKS_MPI_TEST(test_what_is_not_finite_is_not_written),
     LKS_MPI_TEST(test_header),
     LKS_MPI_TEST(test_layout_is_pytorch),
     LKS_MPI_TEST(test_fingerprint_sees_everything),

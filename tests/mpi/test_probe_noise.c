@@ -55,7 +55,8 @@ static void create(scene *s, lks_comm *comm)
   for (size_t i = 0; i < lks_network_parameter_count(s->setup->network); i++)
     w[i] += 0.2f * (float)sin((double)(3 * i)); /* no gamma is 1, no beta 0 */
   lks_network_parameters_changed(s->setup->network);
-  lks_assert_ok_all(comm, lks_probes_create_all(&s->probes, comm, &s->config, s->setup, s->dataset, TRAINED));
+  lks_assert_ok_all(comm,
+                    lks_probes_create_all(&s->probes, comm, &s->config, s->setup, s->dataset, TRAINED, NULL));
   lks_status status = lks_probe_choose(&s->selection, s->dataset, &s->config, TRAINED);
   if (!status) status = lks_probe_choose(&s->probe, s->dataset, &s->config, PROBES);
   s->naive = naive_network_create(s->setup->model, s->setup->network, TRAINED);

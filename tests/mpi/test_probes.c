@@ -29,6 +29,7 @@ typedef struct scene {
   lks_config config;
   lks_dataset *dataset;
   lks_setup *setup;
+  lks_run_tables *tables;
   lks_probes *probes;
   naive_network *naive;
   uint8_t *pixels; /* of all samples of a mini-batch */
@@ -55,7 +56,9 @@ static void create(scene *s, lks_comm *comm)
                                  lks_dataset_mean(s->dataset),
                                  lks_dataset_std(s->dataset)};
   lks_assert_ok_all(comm, lks_setup_create_all(&s->setup, comm, &s->config, &input));
-  lks_assert_ok_all(comm, lks_probes_create_all(&s->probes, comm, &s->config, s->setup, s->dataset, 1437));
+  lks_assert_ok_all(comm, lks_run_tables_create(&s->tables, s->config.output));
+  lks_assert_ok_all(
+      comm, lks_probes_create_all(&s->probes, comm, &s->config, s->setup, s->dataset, 1437, s->tables));
   lks_status status = lks_probe_choose(&s->selection, s->dataset, &s->config, PROBES);
   s->naive = naive_network_create(s->setup->model, s->setup->network, TRAIN);
   s->pixels = lks_new((size_t)TRAIN * 64, 1);
@@ -68,6 +71,7 @@ static void destroy(scene *s, lks_comm *comm)
   lks_test_folder_remove_all(comm, s->config.output);
   naive_network_destroy(&s->naive);
   lks_probes_destroy(&s->probes);
+  lks_run_tables_destroy(&s->tables);
   lks_selection_destroy(&s->selection);
   lks_setup_destroy_all(&s->setup);
   lks_dataset_close_all(&s->dataset);

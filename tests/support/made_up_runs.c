@@ -57,7 +57,7 @@ static lks_status write_config(const lks_config *run)
   return status;
 }
 
-static lks_status write_noise(const char *folder, size_t epoch, const lks_arm *arm)
+static lks_status write_noise(lks_run_tables *tables, size_t epoch, const lks_arm *arm)
 {
   const double b = 128, theory = (b / (double)arm->group - 1) / (b - 1);
   const lks_noise noise = {.layer = "bn1",
@@ -68,18 +68,19 @@ static lks_status write_noise(const char *folder, size_t epoch, const lks_arm *a
                            .variance_of_variance = 4 * theory,
                            .theory = theory,
                            .effective_samples = (double)arm->group / 2};
-  return arm->group == 0 ? LKS_OK : lks_metrics_append_noise(folder, epoch, &noise);
+  return arm->group == 0 ? LKS_OK : lks_metrics_append_noise(tables, epoch, &noise);
 }
 
 /* Of any five epochs in a row that end behind the sixth, two are below the median and two above. */
-static lks_status write_epoch(const lks_config *config, size_t epoch, const made_up_run *run)
+static lks_status write_epoch(lks_run_tables *tables, const lks_config *config, size_t epoch,
+                              const made_up_run *run)
 {
   static const double around[MADE_UP_EPOCHS] = {-0.5, -0.25, 0, -1. / 64, 1. / 64, 1. / 32, -1. / 32};
   const double test = run->test_accuracy + around[epoch - 1],
                train = run->test_accuracy + 1. / 32 + around[epoch - 1];
   const lks_metrics_row row = {
       epoch, epoch * 10, config->lr, 1 - train, train, 1 - test, test, run->images_per_second, (double)epoch};
-  return lks_metrics_append(config->output, &row);
+  return lks_metrics_append(tables, &row);
 }
 
 static lks_status write_run(const lks_comparison *comparison, size_t arm, size_t seed, const made_up_run *run,
@@ -89,10 +90,14 @@ static lks_status write_run(const lks_comparison *comparison, size_t arm, size_t
   lks_comparison_run_config(&config, comparison, arm, seed);
   lks_status status = lks_folder_make(config.output);
   if (!status) status = write_config(&config);
+  lks_run_tables *tables = NULL;
+  if (!status) status = lks_run_tables_create(&tables, config.output);
   for (size_t epoch = 1; epoch <= epochs && !status; epoch++) {
-    status = write_epoch(&config, epoch, run);
-    if (!status) status = write_noise(config.output, epoch, &comparison->arm[arm]);
+    status = write_epoch(tables, &config, epoch, run);
+    if (!status) status = write_noise(tables, epoch, &comparison->arm[arm]);
   }
+  if (!status) status = lks_run_tables_sync(tables);
+  lks_run_tables_destroy(&tables);
   if (status || epochs < MADE_UP_EPOCHS) return status;
   const bool norm = comparison->arm[arm].group > 0;
   lks_run_result result = {.lr = config.lr,

@@ -17,6 +17,7 @@
 #include "train/step_log.h"
 
 static char folder[64], path[96];
+static lks_run_tables *tables;
 
 static int make_folder(void **state)
 {
@@ -24,12 +25,13 @@ static int make_folder(void **state)
   strcpy(folder, "/tmp/lockstep-steps-XXXXXX");
   if (!mkdtemp(folder)) return -1;
   snprintf(path, sizeof path, "%s/steps.csv", folder);
-  return 0;
+  return lks_run_tables_create(&tables, folder) == LKS_OK ? 0 : -1;
 }
 
 static int remove_folder(void **state)
 {
   (void)state;
+  lks_run_tables_destroy(&tables);
   unlink(path);
   return rmdir(folder) + (lks_allocations_open() != 0);
 }
@@ -38,7 +40,7 @@ static void append(size_t step, double accuracy)
 {
   const lks_step_row row = {
       step, 1, 0.1, 1.0 / 3, 0.25, accuracy < 0 ? NAN : 0.5, accuracy < 0 ? NAN : accuracy};
-  assert_int_equal(lks_step_log_append(folder, &row), LKS_OK);
+  assert_int_equal(lks_step_log_append(tables, &row), LKS_OK);
 }
 
 static void rows_come_back(void **state)

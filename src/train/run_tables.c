@@ -1,0 +1,193 @@
+#include "train/run_tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+
+enum { TABLES_MAX = 12, NAME_SIZE = 64, PATH_SIZE = 1024 };
+
+typedef struct table {
+  char name[NAME_SIZE];
+  const char *heading;
+  char *held; /* lines that wait to be written, or NULL */
+  off_t good; /* bytes of whole lines in the file; -1: not known yet */
+  bool to_be_synced;
+} table;
+
+struct lks_run_tables {
+  const char *folder;
+  size_t count;
+  table table[TABLES_MAX];
+};
+
+lks_status lks_run_tables_create(lks_run_tables **tables, const char *folder)
+{
+  *tables = lks_new(1, sizeof **tables);
+  if (!*tables) return LKS_ERR_RANK;
+  (*tables)->folder = folder;
+  return LKS_OK;
+}
+
+void lks_run_tables_forget(lks_run_tables *tables)
+{
+  for (size_t i = 0; i < tables->count; i++) lks_free(tables->table[i].held);
+  tables->count = 0;
+}
+
+void lks_run_tables_destroy(lks_run_tables **tables)
+{
+  if (!*tables) return;
+  lks_run_tables_forget(*tables);
+  lks_free(*tables);
+  *tables = NULL;
+}
+
+static bool write_whole(int fd, const char *text)
+{
+  size_t left = strlen(text);
+  while (left > 0) {
+    const ssize_t written = write(fd, text, left);
+    if (written < 0 && errno == EINTR) continue;
+    if (written == 0) errno = ENOSPC;
+    if (written <= 0) return false;
+    text += written;
+    left -= (size_t)written;
+  }
+  return true;
+}
+
+/* What was written of lines that did not fit is taken back, now or by the next attempt. 0 or an errno. */
+static int write_held(table *t, int fd)
+{
+  struct stat about;
+  if (fstat(fd, &about) != 0) return errno;
+  if (!S_ISREG(about.st_mode)) return EINVAL;
+  if (t->good < 0) t->good = about.st_size;
+  if (about.st_size > t->good && ftruncate(fd, t->good) != 0) return errno;
+  if ((t->good == 0 && !write_whole(fd, t->heading)) || !write_whole(fd, t->held)) {
+    const int cause = errno;
+    if (ftruncate(fd, t->good) != 0) return errno;
+    return cause;
+  }
+  return fstat(fd, &about) == 0 ? (t->good = about.st_size, 0) : errno;
+}
+
+static int open_table(const char *folder, const char *name)
+{
+  char path[PATH_SIZE];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+}
+
+/* Writes what is held; sync: and waits until the disk has it. 0 or an errno. */
+static int settle(table *t, const char *folder, bool sync)
+{
+  const int fd = open_table(folder, t->name);
+  if (fd < 0) return errno;
+  int cause = t->held ? write_held(t, fd) : 0;
+  if (cause == 0) {
+    lks_free(t->held);
+    t->held = NULL;
+    t->to_be_synced = true;
+    if (sync && fsync(fd) != 0) cause = errno;
+  }
+  if (close(fd) != 0 && cause == 0) cause = errno;
+  if (cause == 0 && sync) t->to_be_synced = false;
+  return cause;
+}
+
+static table *find(lks_run_tables *tables, const char *name, const char *heading)
+{
+  for (size_t i = 0; i < tables->count; i++)
+    if (strcmp(tables->table[i].name, name) == 0) return &tables->table[i];
+  if (tables->count == TABLES_MAX) return NULL;
+  table *t = &tables->table[tables->count++];
+  *t = (table){.heading = heading, .good = -1};
+  snprintf(t->name, sizeof t->name, "%s", name);
+  return t;
+}
+
+static lks_status hold(table *t, const char *lines)
+{
+  const size_t before = t->held ? strlen(t->held) : 0, more = strlen(lines);
+  char *text = lks_new(before + more + 1, 1);
+  if (!text) return LKS_ERR_RANK;
+  if (before) memcpy(text, t->held, before);
+  memcpy(text + before, lines, more);
+  lks_free(t->held);
+  t->held = text;
+  return LKS_OK;
+}
+
+lks_status lks_run_tables_append(lks_run_tables *tables, const char *name, const char *heading,
+                                 const char *lines)
+{
+  table *t = find(tables, name, heading);
+  if (!t) return lks_fail(LKS_ERR_RANK, "%s is one table too many for a run", name);
+  const lks_status status = hold(t, lines);
+  if (!status) settle(t, tables->folder, false);
+  return status;
+}
+
+lks_status lks_run_tables_sync(lks_run_tables *tables)
+{
+  lks_status status = LKS_OK;
+  for (size_t i = 0; i < tables->count; i++) {
+    table *t = &tables->table[i];
+    const int cause = t->held || t->to_be_synced ? settle(t, tables->folder, true) : 0;
+    if (cause != 0)
+      status = lks_fail(LKS_ERR_IO, "cannot write %s/%s: %s", tables->folder, t->name, strerror(cause));
+  }
+  return status;
+}
+
+/** The first number of a line says how far the run was, in CSV and JSON; the heading of the CSV file has none. */
+static bool keeps(const char *line, bool first, size_t last)
+{
+  const char *digits = line + strcspn(line, "0123456789,\n");
+  if (*digits < '0' || *digits > '9') return first;
+  return strtoull(digits, NULL, 10) <= last;
+}
+
+static size_t kept_bytes(char *text, size_t bytes, size_t last)
+{
+  size_t kept = 0;
+  for (char *line = text, *end; (end = memchr(line, '\n', bytes - (size_t)(line - text))) != NULL;
+       line = end + 1) {
+    const size_t length = (size_t)(end + 1 - line);
+    if (!keeps(line, line == text, last)) continue;
+    memmove(text + kept, line, length);
+    kept += length;
+  }
+  return kept;
+}
+
+lks_status lks_run_tables_truncate(const char *folder, const char *name, size_t last)
+{
+  char path[PATH_SIZE], *text = NULL;
+  size_t bytes = 0;
+  struct stat about;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  if (lstat(path, &about) != 0) {
+    if (errno == ENOENT) return LKS_OK;
+    return lks_fail(LKS_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+  }
+  if (S_ISLNK(about.st_mode))
+    return lks_fail(LKS_ERR_IO,
+                    "%s is a link, and a run writes to files of its own folder alone; put the file there",
+                    path);
+  lks_status status = lks_file_read(&text, &bytes, path);
+  if (status) return status;
+  const size_t kept = kept_bytes(text, bytes, last);
+  if (kept < bytes) status = lks_file_write(path, text, kept);
+  lks_free(text);
+  return status;
+}
