@@ -48,6 +48,7 @@ tests_of() {
     src/base/csv.c | src/train/metrics.c) echo unit/metrics.* ;;
     src/train/progress.c) echo unit/progress.* ;;
     src/train/time_table.c) echo mpi/time_table ;;
+    src/base/temporary.c | src/base/file.c) echo unit/temporary unit/file ;;
     src/train/run_tables.c) echo unit/run_tables unit/metrics mpi/step_log fault/checkpoint_kept ;;
     src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept ;;
     src/train/keeping.c | src/train/newest_checkpoint.c) echo mpi/resume fault/bad_input fault/checkpoint_kept ;;

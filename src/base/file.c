@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/temporary.h"
 
 static lks_status fail_with_cause(const char *verb, const char *path, int cause)
 {
@@ -46,6 +47,7 @@ static int sync_folder_of(const char *path, char *folder)
 struct lks_file_writer {
   int file;               /* -1 when it is not open */
   char *path, *temporary; /* temporary[0] is 0 when there is none to remove */
+  size_t room;            /* of each of them */
 };
 
 static lks_status fail_to_write(const lks_file_writer *writer, int cause)
@@ -53,18 +55,33 @@ static lks_status fail_to_write(const lks_file_writer *writer, int cause)
   return cause ? fail_with_cause("write", writer->path, cause) : LKS_OK;
 }
 
-/* Nodes that share a file system can have processes of one number. */
-static lks_status name_files(lks_file_writer *writer, const char *path)
+static lks_status make_room(lks_file_writer *writer, const char *path)
 {
-  char host[65] = "";
-  gethostname(host, sizeof host - 1);
-  const size_t room = strlen(path) + sizeof host + 32;
-  writer->path = lks_new(2 * room, 1);
+  writer->room = strlen(path) + LKS_TEMPORARY_ROOM;
+  writer->path = lks_new(2 * writer->room, 1);
   if (!writer->path) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
-  writer->temporary = writer->path + room;
-  snprintf(writer->path, room, "%s", path);
-  snprintf(writer->temporary, room, "%s.%s.%ld.tmp", path, host, (long)getpid());
+  writer->temporary = writer->path + writer->room;
+  snprintf(writer->path, writer->room, "%s", path);
   return LKS_OK;
+}
+
+/* A new file, or a link to `target` unless that is NULL. A name that is taken, by whatever, is left alone, and the next one
+ * is tried. 0 or the error number. */
+static int begin_temporary(lks_file_writer *writer, const char *target)
+{
+  enum { MOST = 1000 };
+  int cause = EEXIST;
+  for (unsigned number = 0; number < MOST && cause == EEXIST; number++) {
+    lks_temporary_name(writer->temporary, writer->room, writer->path, number);
+    if (target)
+      cause = symlink(target, writer->temporary) != 0 ? errno : 0;
+    else {
+      writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+      cause = writer->file < 0 ? errno : 0;
+    }
+  }
+  if (cause != 0) writer->temporary[0] = '\0';
+  return cause;
 }
 
 /* To put a file in the place of a device, a pipe or a socket is never what was meant. */
@@ -81,14 +98,8 @@ lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
   lks_file_writer *made = *writer = lks_new(1, sizeof *made);
   if (!made) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
   made->file = -1;
-  lks_status status = name_files(made, path);
-  if (!status) {
-    made->file = open(made->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (made->file < 0) {
-      status = fail_to_write(made, errno);
-      made->temporary[0] = '\0';
-    }
-  }
+  lks_status status = make_room(made, path);
+  if (!status) status = fail_to_write(made, begin_temporary(made, NULL));
   if (status) lks_file_writer_close(writer);
   return status;
 }
@@ -139,9 +150,9 @@ lks_status lks_file_write(const char *path, const void *data, size_t bytes)
 lks_status lks_file_link(const char *path, const char *target)
 {
   lks_file_writer writer = {.file = -1};
-  lks_status status = name_files(&writer, path);
+  lks_status status = make_room(&writer, path);
   if (status) return status;
-  int cause = symlink(target, writer.temporary) != 0 ? errno : 0;
+  int cause = begin_temporary(&writer, target);
   if (cause == 0) cause = give_name(&writer);
   if (writer.temporary[0]) unlink(writer.temporary);
   lks_free(writer.path);

@@ -5,6 +5,7 @@
 #include "base/integers.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/temporary.h"
 #include "compare/arm_data.h"
 #include "compare/results.h"
 #include "compare/tuning.h"
@@ -368,6 +369,15 @@ static lks_status open_comparison(driver *d, const lks_comparison_part *part)
   return status ? status : lks_comparison_open(d->comparison);
 }
 
+/* What writers that are gone have left; each run tidies its own folder. */
+static void tidy(const lks_comparison *comparison)
+{
+  char folder[LKS_TEXT_MAX + 8];
+  snprintf(folder, sizeof folder, "%s/tune", comparison->directory);
+  lks_temporary_tidy(comparison->directory);
+  lks_temporary_tidy(folder);
+}
+
 lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
                                     const lks_comparison_part *part)
 {
@@ -376,6 +386,7 @@ lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
   lks_status status = open_data_all(&d, part);
   if (!status) settle_holdout(&d);
   if (!status) status = lks_comm_agree_all(comm, root ? open_comparison(&d, part) : LKS_OK);
+  if (!status && root) tidy(comparison);
   if (!status) announce(&d);
   if (!status) status = lks_job_warn_all(comm, lks_setup_threads(comm, &comparison->base));
   if (!status) status = tune_all(&d, part);

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/printed.h"
+#include "base/temporary.h"
 #include "base/wrapped.h"
 #include "compare/comparison_runs.h"
 #include "compare/results.h"
@@ -42,6 +43,7 @@ static lks_status open(driver *d)
   const lks_study_plan *plan = d->plan;
   lks_status status = lks_folder_make(plan->folder);
   if (!status) status = lks_lock_take(&d->lock, plan->folder, "study.lock", 0);
+  if (!status) lks_temporary_tidy(plan->folder);
   if (!status) status = lks_study_file_open(plan);
   return status || plan->study->prepare == NULL ? status : plan->study->prepare(plan);
 }
@@ -133,6 +135,7 @@ static lks_status measure_run_all(const driver *d, const lks_study_run *run)
   if (!status) status = d->plan->study->measure_all(&readings, d->comm, run);
   if (!status && d->root) {
     char path[LKS_TEXT_MAX + 16];
+    lks_temporary_tidy(run->config.output);
     lks_study_run_readings(path, run);
     status = lks_readings_write(path, &readings);
   }

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/temporary.h"
 #include "config/config_value.h"
 #include "kernels/isa.h"
 
@@ -197,6 +198,7 @@ static lks_status start_or_go_on(lks_config *config, lks_lock **lock)
 {
   lks_config before;
   if (*lock == NULL) return start(config, lock); /* there was no run to go on with */
+  lks_temporary_tidy(config->output);
   lks_status status = read_config(&before, config->output);
   if (status || before.epochs == config->epochs) return status;
   before.epochs = config->epochs;

@@ -125,6 +125,21 @@ failed_writes() {
   done
 }
 
+# What a process that is gone left goes when the run goes on; what another one still writes stays.
+litter_goes() {
+  local gone host
+  host=$(hostname)
+  true &
+  gone=$!
+  wait
+  begun littered
+  touch "littered/checkpoint-30.h5.$host.$gone.tmp" "littered/config.ini.$host.$gone-2.tmp" "littered/checkpoint-30.h5.$host.$$.tmp"
+  ln -s checkpoint-30.h5 "littered/last.h5.$host.$gone.tmp"
+  goes_on littered 2
+  alike littered
+  [ "$(cd littered && echo *.tmp)" = "checkpoint-30.h5.$host.$$.tmp" ] || complain "littered: $(cd littered && echo *.tmp)"
+}
+
 # A table that would lead out of the folder is refused before anything is written.
 tables_that_are_links() {
   begun linked
@@ -141,5 +156,6 @@ damaged_newest
 link_that_is_none
 gone_back
 failed_writes
+litter_goes
 tables_that_are_links
 finish

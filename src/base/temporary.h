@@ -1,0 +1,18 @@
+#ifndef LKS_BASE_TEMPORARY_H
+#define LKS_BASE_TEMPORARY_H
+
+#include <stddef.h>
+
+/* Names of the files that lks_file_write begins with, NAME.HOST.PID.tmp or NAME.HOST.PID-NUMBER.tmp, and what becomes of those
+ * whose writer is gone. Nodes that share a file system can have processes of one number. */
+
+enum { LKS_TEMPORARY_ROOM = 128 }; /* bytes that a name is longer than PATH, with the zero byte */
+
+/** Local. The name for PATH of that number, from 0. */
+void lks_temporary_name(char *name, size_t size, const char *path, unsigned number);
+
+/** Local. Removes from a folder the temporary files of processes of this host that are gone, and those of any host that are
+ * older than a day. What cannot be removed stays. */
+void lks_temporary_tidy(const char *folder);
+
+#endif
