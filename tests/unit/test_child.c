@@ -365,9 +365,23 @@ static void test_destroy_ends_it(void **state)
   no_child_is_left();
 }
 
+/* Each megabyte of a file is worth a second, and memory for some copies of it. */
+static void test_limits_grow_with_the_file(void **state)
+{
+  (void)state;
+  const lks_child_limits least = lks_child_limits_for(0), large = lks_child_limits_for((size_t)3 << 30);
+  assert_in_range(least.cpu_seconds, 1, 60);
+  assert_true(least.silent_seconds > least.cpu_seconds);
+  assert_in_range(least.memory, 100000000, 2000000000);
+  assert_int_equal(large.cpu_seconds, least.cpu_seconds + 3 * 1024);
+  assert_int_equal(large.silent_seconds, least.silent_seconds + 3 * 1024);
+  assert_in_range(large.memory - least.memory, (uint64_t)6 << 30, (uint64_t)30 << 30);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_limits_grow_with_the_file),
       cmocka_unit_test(test_hands_over_bytes),
       cmocka_unit_test(test_bad_ends_become_messages),
       cmocka_unit_test(test_who_is_slow_is_waited_for),
