@@ -30,8 +30,9 @@ tests_of() {
     src/sums/partition.c) echo unit/batch_plan.* mpi/loader mpi/gradient_sum ;;
     src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
     src/comm/gradient_sum.c | src/comm/sum_tier.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
-    src/comm/stall_watch.c) echo mpi/stall.* mpi/comm.* fault/stall ;;
     src/comm/same.c) echo mpi/same fault/not_the_same ;;
+    src/comm/stall.c) echo unit/stall.* mpi/stall.* fault/stall ;;
+    src/comm/stall_watch.c | src/comm/watch_table.c | src/comm/last_resort.c | src/comm/siblings.c) echo mpi/stall.* mpi/comm.* fault/stall fault/stopped_rank ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
     src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;
     src/model/model*) echo unit/model.* mpi/network fault/usage ;;
@@ -54,6 +55,7 @@ tests_of() {
     src/train/keeping.c | src/train/newest_checkpoint.c) echo mpi/resume fault/bad_input fault/checkpoint_kept ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/launch.c) echo unit/launch mpi/job ;;
+    src/train/stop.c | src/train/step_back.c | src/train/request_files.c) echo mpi/resume mpi/stop ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/isa mpi/command_line ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/*)

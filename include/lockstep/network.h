@@ -46,12 +46,15 @@ typedef enum lks_pass {
   LKS_PASS_PROBE    /* as BATCH, with outputs of batch norm disturbed as in TRAIN of that step */
 } lks_pass;
 
+/** What a rank may ask of all ranks with a pass; they learn of it in its last reduction. */
+enum { LKS_REQUEST_STOP = 1, LKS_REQUEST_SAVE = 2 };
+
 /** Exact over the whole mini-batch, equal on all ranks. */
 typedef struct lks_pass_result {
   double loss;     /* sum over the samples of the mini-batch, not divided */
   int64_t correct; /* samples whose label has the largest logit */
   int64_t samples;
-  int64_t stop;          /* number of ranks that asked to stop */
+  int64_t stop, save;    /* number of ranks that asked to stop, and for a checkpoint */
   int64_t loss_limbs[7]; /* the loss as an exact accumulator: epochs are added up without rounding */
 } lks_pass_result;
 
@@ -143,12 +146,14 @@ void lks_network_parameters_changed(lks_network *network);
 lks_status lks_network_prepare(lks_network *network, size_t total, bool training);
 
 /** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step`
- * keys dropout and augmentation. stop: this rank asks all ranks to stop (it rides on the last reduction).
- * LKS_ERR_DIVERGED, on all ranks, when a sum is not finite. LKS_PASS_TRAIN leaves the gradients, of the mean
+ * keys dropout and augmentation. requests: LKS_REQUEST_*, of this rank (they ride on the last reduction).
+ * LKS_ERR_DIVERGED, on all ranks, when a sum is not finite. LKS_STOPPED, on all ranks, when a signal asked one
+ * of them to stop at once (lks_stop_handlers_install): as after any failure, nothing but the gradients has
+ * changed. LKS_PASS_TRAIN leaves the gradients, of the mean
  * loss, in lks_network_gradients. */
 lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
                                 const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
-                                bool stop);
+                                unsigned requests);
 
 /** Local. The samples of the shard of a mini-batch of `total` samples that this rank takes: [*first, *first +
  * *count). */

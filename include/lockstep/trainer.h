@@ -107,8 +107,9 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *eval
 /** Collective. Takes NULL, sets NULL. */
 void lks_evaluator_destroy_all(lks_evaluator **evaluator);
 
-/** Local. Handlers of SIGUSR1, SIGTERM and SIGINT that ask a run to stop at the end of its step; before
- * MPI_Init, for a signal may come early, and again after it, for MPICH takes SIGUSR1 for itself. */
+/** Local. Handlers of signals that ask a run to stop with a checkpoint: SIGUSR1 at the end of its step; SIGTERM,
+ * SIGINT, SIGHUP (unless it is ignored) and SIGPIPE when nobody reads standard output before that, so that every
+ * pass of this process ends with LKS_STOPPED from then on. Before MPI_Init, for a signal may come early, and again after it, for MPICH takes SIGUSR1 for itself. */
 void lks_stop_handlers_install(void);
 
 LKS_PUBLIC_END

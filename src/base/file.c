@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "base/temporary.h"
 
 static lks_status fail_with_cause(const char *verb, const char *path, int cause)
@@ -15,11 +16,13 @@ static lks_status fail_with_cause(const char *verb, const char *path, int cause)
   return lks_fail(LKS_ERR_IO, "cannot %s %s: %s", verb, path, strerror(cause));
 }
 
-/* 0 or the error number. */
+/* 0 or the error number. In pieces, each a sign of life: a slow disk may take minutes for a large file. */
 static int write_fully(int file, const char *data, size_t bytes)
 {
+  enum { PIECE = 1 << 26 };
   while (bytes > 0) {
-    ssize_t written = write(file, data, bytes);
+    lks_life_beat();
+    ssize_t written = write(file, data, bytes < PIECE ? bytes : PIECE);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return errno;
     if (written == 0) return ENOSPC;

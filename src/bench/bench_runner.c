@@ -176,7 +176,7 @@ static lks_status step_all(lks_bench_runner *r, lks_profile *profile)
   next_batch(r);
   lks_profile_leave(profile);
   lks_status status = lks_network_pass_all(r->setup->network, &result, LKS_PASS_TRAIN, &r->batch,
-                                           &r->setup->scaling, r->step++, false);
+                                           &r->setup->scaling, r->step++, 0);
   lks_profile_enter(profile, LKS_PART_OPTIMIZER);
   if (!status) lks_optimizer_step(r->optimizer, LEARNING_RATE);
   lks_profile_leave(profile);

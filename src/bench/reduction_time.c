@@ -1,6 +1,7 @@
 #include "bench/reduction_time.h"
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "comm/communicator.h"
 #include "lockstep/profile.h"
 #include "statistics/statistics.h"
@@ -10,13 +11,16 @@ enum { RUNS = 15, CALLS = 20 };
 int lks_reduction_time(double *seconds, MPI_Comm comm, int64_t *values, int count)
 {
   double run[RUNS];
+  lks_life_wait(LKS_WAIT_MEASUREMENT);
   int code = MPI_Barrier(comm);
   for (int r = 0; r < RUNS && code == MPI_SUCCESS; r++) {
     double begin = lks_seconds();
     for (int c = 0; c < CALLS && code == MPI_SUCCESS; c++)
       code = MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_SUM, comm);
     run[r] = (lks_seconds() - begin) / CALLS;
+    lks_life_beat();
   }
+  lks_life_go();
   *seconds = lks_quantile(run, RUNS, 0.5);
   return code;
 }

@@ -50,7 +50,7 @@ static const lks_option own_options[] = {
      "print one JSON object, layers included"},
 };
 static const char *const train_options[] = {"model", "batch-size", "microbatch", "optimizer", "crop",
-                                            "flip",  "threads",    "cache",      "isa"};
+                                            "flip",  "threads",    "cache",      "isa",       "stall-limit"};
 enum { OWN = sizeof own_options / sizeof *own_options, TRAIN = sizeof train_options / sizeof *train_options };
 
 static void take_train_options(lks_option *option)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/same_start.h"
@@ -140,6 +141,7 @@ static lks_status report_all(lks_comm *comm, const lks_comparison *comparison, l
   char cause[LKS_TEXT_MAX];
   if (trained != LKS_OK && trained != LKS_ERR_DIVERGED) return trained;
   snprintf(cause, sizeof cause, "%s", lks_message());
+  lks_life_enter(LKS_PHASE_REPORT);
   lks_status status =
       lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? lks_report(comparison->directory) : LKS_OK);
   if (status || !trained) return status;

@@ -22,6 +22,7 @@ typedef struct settings {
   lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
   size_t threads;
+  double stall_limit; /* heeded before MPI starts: cli/main.c */
   bool json;
 } settings;
 
@@ -61,6 +62,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
       {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, NULL,
        "folder of each node's own disk that holds the samples instead of memory, as train has it"},
+      {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
+       "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/life.h"
 #include "base/log.h"
+#include "base/stop_request.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
 #include "cli/same_start.h"
+#include "comm/stall_watch.h"
 #include "hdf5/hdf5_version.h"
 #include "kernels/onednn.h"
 #include "lockstep/fork_server.h"
@@ -21,7 +24,7 @@ typedef struct command {
   const lks_syntax *(*syntax)(void);
   lks_status (*run_all)(lks_comm *comm, int argc, char **argv);
   bool parallel;  /* runs under mpirun */
-  bool stoppable; /* asks itself at every step whether a signal has come: all others die of it */
+  bool stoppable; /* keeps what is done when a signal comes: all others, with nothing to keep, die of it */
 } command;
 
 static const command commands[] = {
@@ -178,6 +181,7 @@ static lks_status run_all(lks_comm *comm, const command *chosen, const lks_launc
 static lks_status flush(lks_status status)
 {
   if (fflush(stdout) == 0 && ferror(stdout) == 0) return status;
+  if (status == LKS_STOPPED && lks_stop_output_is_broken()) return status; /* which is why it stopped */
   return lks_status_worse(status, lks_fail(LKS_ERR_IO, "standard output can't be written: %m"));
 }
 
@@ -189,6 +193,22 @@ static void report(lks_status status)
     lks_error_print(lks_message());
 }
 
+/* Of --stall-limit, before the command line is read: it holds for the start of MPI as well. What is wrong with
+ * it is told by whoever reads it. */
+static double stall_limit(int argc, char **argv)
+{
+  static const char name[] = "--stall-limit";
+  const size_t length = sizeof name - 1;
+  lks_config config;
+  lks_config_default(&config);
+  for (int i = 2; i < argc; i++) {
+    if (strncmp(argv[i], name, length) != 0) continue;
+    if (argv[i][length] == '=') lks_config_set(&config, name + 2, argv[i] + length + 1);
+    if (argv[i][length] == '\0' && i + 1 < argc) lks_config_set(&config, name + 2, argv[i + 1]);
+  }
+  return config.stall_limit;
+}
+
 int main(int argc, char **argv)
 {
   if (answered(argc, argv)) return (int)flush(LKS_OK);
@@ -197,18 +217,30 @@ int main(int argc, char **argv)
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */
   const lks_launch launch = lks_launch_read();
+  if (chosen != NULL && chosen->parallel) lks_stall_watch_start(stall_limit(argc, argv));
+  lks_life_wait(LKS_WAIT_START);
   int provided;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+  lks_life_go();
   if (chosen != NULL && chosen->stoppable)
     lks_stop_handlers_install(); /* MPICH has taken SIGUSR1 for itself */
   lks_comm *comm = NULL;
   lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
   bool speaks = comm == NULL || lks_comm_rank(comm) == 0;
   lks_log_enable(speaks);
-  if (!status) status = lks_comm_agree_all(comm, flush(run_all(comm, chosen, &launch, argc, argv)));
+  lks_stop_speak(speaks);
+  if (!status) {
+    status = flush(run_all(comm, chosen, &launch, argc, argv));
+    lks_stop_speak(false); /* there is nothing left to stop: mpirun ends all ranks of a job that failed */
+    status = lks_comm_agree_all(comm, status);
+  }
   if (speaks) report(status);
+  lks_life_enter(LKS_PHASE_END);
   lks_comm_destroy_all(&comm);
+  lks_life_wait(LKS_WAIT_FINALIZE);
   MPI_Finalize();
+  lks_life_go();
   lks_fork_server_stop();
+  lks_stall_watch_end();
   return (int)status;
 }

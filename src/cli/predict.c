@@ -187,8 +187,8 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, prin
                              .features = s->features == NULL ? NULL : s->features + begin * width,
                              .sample = p->sample};
     lks_pass_result result;
-    lks_status status = lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch,
-                                             &p->setup->scaling, 0, false);
+    lks_status status =
+        lks_network_pass_all(p->setup->network, &result, LKS_PASS_RUNNING, &batch, &p->setup->scaling, 0, 0);
     if (status) return lks_fail_in(status, "%s: ", input->path);
     lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
                               lks_network_logits(p->setup->network), p->label, 0, 1, count,

@@ -29,6 +29,8 @@ const lks_syntax *lks_study_syntax(void)
        "instruction set of all kernels: each has bits of its own"},
       {"max-time", "TIME", LKS_OPTION_TIME, AT(max_time), "0", NULL, 0, 0, NULL,
        "stop after this time: 90, 90s, 30m, 2h or HH:MM:SS; the same command goes on; 0: no limit"},
+      {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
+       "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
       {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0,
        0, NULL, "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
   };

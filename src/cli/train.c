@@ -12,8 +12,10 @@ const lks_syntax *lks_train_syntax(void)
       "train",
       "DATA.h5",
       "Trains a network; the same bits at any rank, thread and host count.",
-      "Every option but --config is also a key of the INI file. --resume -o DIR takes its settings from DIR/config.ini unless --config is given. "
-      "SIGUSR1, SIGTERM and SIGINT stop a run at the end of its step, with a checkpoint.",
+      "Every option but --config is also a key of the INI file. --resume -o DIR takes its settings from DIR/config.ini unless --config is given.\n\n"
+      "SIGUSR1, or `touch DIR/STOP`, stops a run at the end of its step, with a checkpoint and code 75; `touch DIR/SAVE` writes one without stopping. "
+      "SIGTERM, SIGINT (Ctrl-C), SIGHUP and a reader of standard output that is gone give the step under way up and write a checkpoint of the state before it. "
+      "mpirun kills all ranks a second after SIGTERM or Ctrl-C, and ends with a code of its own then (Open MPI with 1): SIGUSR1 to mpirun is the clean way.",
       option,
       0,
       0,

@@ -39,7 +39,7 @@ lks_status lks_comm_agree_all(lks_comm *comm, lks_status status)
   /* Two maxima: the worst severity with its lowest rank, and the best severity with its sign turned. */
   int64_t severity = severity_of(status);
   int64_t most[2] = {severity * comm->size + (comm->size - 1 - comm->rank), -severity};
-  lks_comm_enter(comm, "an agreement");
+  lks_life_wait(LKS_WAIT_AGREEMENT);
   int code = MPI_Allreduce(MPI_IN_PLACE, most, 2, MPI_INT64_T, MPI_MAX, comm->all);
   lks_comm_book(comm, LKS_TRAFFIC_OTHER, sizeof most);
   lks_status agreed = lks_mpi_status(code, "MPI_Allreduce");
@@ -48,6 +48,6 @@ lks_status lks_comm_agree_all(lks_comm *comm, lks_status status)
     int source = comm->size - 1 - (int)(most[0] % comm->size);
     agreed = spread_message_all(comm, severity_order[worst], source, most[1] == -worst);
   }
-  lks_comm_leave(comm);
+  lks_life_go();
   return agreed;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "comm/watch_table.h"
 
 lks_status lks_mpi_status(int code, const char *call)
 {
@@ -63,12 +64,21 @@ static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
   return split_node_all(comm);
 }
 
+/* Whether it has all ranks of the job. */
+static bool is_whole(const lks_comm *comm)
+{
+  int all = 0;
+  return MPI_Comm_size(MPI_COMM_WORLD, &all) == MPI_SUCCESS && all == comm->size;
+}
+
 lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
 {
   lks_comm *made = lks_new(1, sizeof *made);
   *comm = NULL;
   int ok = made != NULL;
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   int code = MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, parent);
+  lks_life_go();
   if (code != MPI_SUCCESS || !ok || made == NULL) {
     lks_free(made);
     return code != MPI_SUCCESS ? lks_mpi_status(code, "MPI_Allreduce")
@@ -76,7 +86,10 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   }
   made->all = made->node = MPI_COMM_NULL;
   for (int i = 0; i < LKS_TRAFFICS; i++) made->request[i] = MPI_REQUEST_NULL;
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   lks_status status = fill_all(made, parent);
+  if (!status && is_whole(made) && !lks_watch_table_of_node()) status = lks_watch_table_share_all(made);
+  lks_life_go();
   if (status) lks_comm_destroy_all(&made);
   *comm = made;
   return status;
@@ -85,9 +98,11 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
 void lks_comm_destroy_all(lks_comm **comm)
 {
   if (*comm == NULL) return;
-  lks_comm_stall_limit(*comm, 0);
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   if ((*comm)->node != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->node);
   if ((*comm)->all != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->all);
+  lks_life_go();
+  lks_stall_watch_forget(*comm);
   lks_free(*comm);
   *comm = NULL;
 }

@@ -136,7 +136,9 @@ static lks_status ranks_on_node_all(int *on_node, lks_comm *comm)
   int place = pretended != NULL && count > 0 ? comm->rank % count : comm->node_rank;
   bool fits = count > 0 && comm->size % count == 0 && comm->rank % count == place;
   int most[2] = {fits ? count : comm->size + 1, fits ? -count : 0};
+  lks_life_wait(LKS_WAIT_AGREEMENT);
   int code = MPI_Allreduce(MPI_IN_PLACE, most, 2, MPI_INT, MPI_MAX, comm->all);
+  lks_life_go();
   bool same_nodes = most[0] <= comm->size && most[0] == -most[1];
   *on_node = same_nodes ? most[0] : 1;
   return lks_mpi_status(code, "MPI_Allreduce");
@@ -169,7 +171,9 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum)
 {
   if (*sum == NULL) return;
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   for (int t = 0; t < (*sum)->tiers; t++) lks_sum_tier_disconnect_all(&(*sum)->tier[t]);
+  lks_life_go();
   lks_arena_destroy(&(*sum)->arena);
   lks_free(*sum);
   *sum = NULL;
@@ -269,8 +273,8 @@ void lks_gradient_sum_progress(lks_gradient_sum *sum)
 
 lks_status lks_gradient_sum_finish_all(lks_gradient_sum *sum)
 {
-  lks_comm_enter(sum->comm, "the sum of gradients");
+  lks_life_wait(LKS_WAIT_GRADIENTS);
   advance(sum, true);
-  lks_comm_leave(sum->comm);
+  lks_life_go();
   return sum->status;
 }

@@ -51,10 +51,10 @@ lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lk
   *memory = lks_new(1, sizeof **memory);
   lks_status status = *memory != NULL ? LKS_OK : LKS_ERR_RANK;
   if (!status && comm->node_rank == 0) status = check_room(comm, bytes);
-  lks_comm_enter(comm, "the sharing of memory on a node");
+  lks_life_wait(LKS_WAIT_NODE_MEMORY);
   status = agree_on_node_all(comm, status);
   if (!status && *memory != NULL) status = allocate_all(*memory, block, comm, bytes);
-  lks_comm_leave(comm);
+  lks_life_go();
   if (status) {
     lks_free(*memory);
     *memory = NULL;
@@ -66,7 +66,9 @@ lks_status lks_node_memory_create_all(lks_node_memory **memory, void **block, lk
 void lks_node_memory_destroy_all(lks_node_memory **memory)
 {
   if (*memory == NULL) return;
+  lks_life_wait(LKS_WAIT_NODE_MEMORY);
   MPI_Win_free(&(*memory)->window);
+  lks_life_go();
   lks_free(*memory);
   *memory = NULL;
 }
@@ -75,8 +77,8 @@ void lks_comm_node_barrier_all(lks_comm *comm)
 {
   /* What MPI_Win_sync is for memory that processes share: stores before the barrier are seen after it. */
   atomic_thread_fence(memory_order_seq_cst);
-  lks_comm_enter(comm, "a barrier of the node");
+  lks_life_wait(LKS_WAIT_NODE_BARRIER);
   MPI_Barrier(comm->node);
-  lks_comm_leave(comm);
+  lks_life_go();
   atomic_thread_fence(memory_order_seq_cst);
 }

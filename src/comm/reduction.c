@@ -5,13 +5,13 @@
 lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int root)
 {
   enum { PART = 1 << 30 };
-  lks_comm_enter(comm, "a broadcast");
+  lks_life_wait(LKS_WAIT_BROADCAST);
   int code = MPI_SUCCESS;
   for (size_t at = 0; at < bytes && code == MPI_SUCCESS; at += PART) {
     size_t part = bytes - at < PART ? bytes - at : PART;
     code = MPI_Bcast((char *)data + at, (int)part, MPI_BYTE, root, comm->all);
   }
-  lks_comm_leave(comm);
+  lks_life_go();
   lks_comm_book(comm, LKS_TRAFFIC_OTHER, comm->rank == root ? bytes : 0);
   return lks_mpi_status(code, "MPI_Bcast");
 }
@@ -21,9 +21,9 @@ lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, 
   int n;
   lks_status status = lks_mpi_count(&n, count * LKS_EXACT_LIMBS);
   if (status) return status;
-  lks_comm_enter(comm, "an exact sum");
+  lks_life_wait(LKS_WAIT_EXACT_SUM);
   int code = MPI_Allreduce(MPI_IN_PLACE, limbs, n, MPI_INT64_T, MPI_SUM, comm->all);
-  lks_comm_leave(comm);
+  lks_life_go();
   lks_comm_book(comm, traffic, (size_t)n * sizeof *limbs);
   return lks_mpi_status(code, "MPI_Allreduce");
 }
@@ -43,19 +43,19 @@ lks_status lks_comm_exact_sum_start_all(lks_comm *comm, int64_t *limbs, size_t c
 
 lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic)
 {
-  lks_comm_enter(comm, "an exact sum");
+  lks_life_wait(LKS_WAIT_EXACT_SUM);
   int code = MPI_Wait(&comm->request[traffic], MPI_STATUS_IGNORE);
-  lks_comm_leave(comm);
+  lks_life_go();
   return lks_mpi_status(code, "MPI_Wait");
 }
 
 /* both[2*count]: maxima of values and of their opposites; total[count]: sums. */
 static lks_status spread_all(lks_comm *comm, double *both, double *total, int count)
 {
-  lks_comm_enter(comm, "a table over the ranks");
+  lks_life_wait(LKS_WAIT_TABLE);
   int code = MPI_Allreduce(MPI_IN_PLACE, both, 2 * count, MPI_DOUBLE, MPI_MAX, comm->all);
   if (code == MPI_SUCCESS) code = MPI_Allreduce(MPI_IN_PLACE, total, count, MPI_DOUBLE, MPI_SUM, comm->all);
-  lks_comm_leave(comm);
+  lks_life_go();
   return lks_mpi_status(code, "MPI_Allreduce");
 }
 
@@ -87,9 +87,9 @@ done:
 bool lks_comm_equal_all(lks_comm *comm, uint64_t value)
 {
   uint64_t most[2] = {value, ~value}; /* the largest complement is that of the smallest value */
-  lks_comm_enter(comm, "a comparison of the ranks");
+  lks_life_wait(LKS_WAIT_COMPARISON);
   int code = MPI_Allreduce(MPI_IN_PLACE, most, 2, MPI_UINT64_T, MPI_MAX, comm->all);
-  lks_comm_leave(comm);
+  lks_life_go();
   lks_comm_book(comm, LKS_TRAFFIC_OTHER, sizeof most);
   return code == MPI_SUCCESS && most[0] == ~most[1];
 }

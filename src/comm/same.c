@@ -47,9 +47,9 @@ static lks_status find_all(size_t *first, lks_comm *comm, const lks_facts *facts
     most[i][0] = i < facts->count ? facts->fact[i].value : 0;
     most[i][1] = ~most[i][0];
   }
-  lks_comm_enter(comm, "a comparison of the ranks");
+  lks_life_wait(LKS_WAIT_COMPARISON);
   const int code = MPI_Allreduce(MPI_IN_PLACE, most, 2 * LKS_FACTS_MAX, MPI_UINT64_T, MPI_MAX, comm->all);
-  lks_comm_leave(comm);
+  lks_life_go();
   *first = 0;
   while (*first < LKS_FACTS_MAX && most[*first][0] == ~most[*first][1]) (*first)++;
   return lks_mpi_status(code, "MPI_Allreduce");
@@ -146,9 +146,9 @@ static lks_status gather_all(entry *all, lks_comm *comm, const lks_fact *fact)
   entry mine = {.value = fact ? fact->value : 0};
   snprintf(mine.text, sizeof mine.text, "%s", fact ? fact->text : "nothing");
   snprintf(mine.host, sizeof mine.host, "%.63s", comm->host);
-  lks_comm_enter(comm, "a comparison of the ranks");
+  lks_life_wait(LKS_WAIT_COMPARISON);
   const int code = MPI_Gather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, 0, comm->all);
-  lks_comm_leave(comm);
+  lks_life_go();
   return lks_mpi_status(code, "MPI_Gather");
 }
 

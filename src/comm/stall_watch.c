@@ -1,120 +1,311 @@
+#include "comm/stall_watch.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/leave.h"
 #include "base/log.h"
+#include "base/process.h"
+#include "base/stop_request.h"
 #include "comm/communicator.h"
+#include "comm/last_resort.h"
+#include "comm/siblings.h"
+#include "comm/stall.h"
+#include "comm/watch_table.h"
 
-/* A thread that ends the program when this rank has been inside one collective call for too long. It never
- * calls MPI.
- *
- * Only one rank shall speak. mpirun ends the others when the first one leaves, by SIGTERM, which a training
- * rank takes for a request to save and stop, and up to 2 seconds later by SIGKILL; so rank r waits r *
- * STAGGER seconds longer than rank 0. Time is counted in naps and not read from a clock: a process that was
- * itself stopped has slept through no more than one nap, and blames nobody when it is woken. */
+/* A thread that ends the job when a rank is missing that others wait for. It never calls MPI. The watches of a
+ * node look at one table, so whichever comes first speaks for all of them; those of other nodes speak later, one
+ * after the other, when MPI's runtime should have ended them. Time is counted in naps and not read from a clock:
+ * a process that was itself stopped has slept through no more than one nap, and blames nobody when it is woken. */
 #define NAP 0.1
-#define STAGGER 4.0
+#define OTHER_NODES 5.0  /* seconds that they wait longer, */
+#define A_NODE 0.5       /* and each of them longer than the one before it; */
+#define A_RANK 4.0       /* ranks that have no table: mpirun takes 2 to end the others */
+#define LONG_PHASE 10.0  /* times the limit: what other nodes wait while one may work alone for long */
+#define BEING_ENDED 10.0 /* seconds for whoever sent SIGTERM to end this process */
+#define AFTER_THE_MESSAGE 4.0
+enum { MOST_NODES = 60, MOST_RANKS = 8 };
 
-struct lks_stall_watch {
+typedef struct seen {
+  unsigned long long beats;
+  double silent;
+} seen;
+
+static struct {
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  bool quit;
-  double limit;
-  const lks_comm *comm; /* borrowed */
-};
+  bool ready, runs, quit;
+  double limit;          /* under the lock */
+  const lks_comm *owner; /* that the watch ends with; NULL: it is the program's */
+  char host[256];
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void give_up(const lks_comm *comm, const char *operation, double limit)
+/* What the thread knows of the table at hand, its own memory. */
+typedef struct view {
+  lks_watch_table *table;
+  const lks_life *life; /* [ranks] */
+  size_t ranks;
+  seen *last;           /* [ranks] */
+  lks_silence *silence; /* [ranks] */
+  double spoken;        /* seconds since a rank of this node spoke */
+} view;
+
+static void *memory_of(size_t bytes)
 {
-  char message[1024];
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void forget(view *v)
+{
+  if (v->last) munmap(v->last, v->ranks * sizeof *v->last);
+  if (v->silence) munmap(v->silence, v->ranks * sizeof *v->silence);
+  *v = (view){0};
+}
+
+/* This process alone as long as there is no table. */
+static bool look_at(view *v, lks_watch_table *table)
+{
+  if (v->last && v->table == table) return true;
+  forget(v);
+  v->table = table;
+  v->ranks = table ? (size_t)atomic_load(&table->ranks) : 1;
+  v->life = table ? table->life : NULL;
+  v->last = memory_of(v->ranks * sizeof *v->last);
+  v->silence = memory_of(v->ranks * sizeof *v->silence);
+  return v->last && v->silence;
+}
+
+static const lks_life *life_of(const view *v, size_t r)
+{
+  return v->life ? &v->life[r] : atomic_load_explicit(&lks_life_own, memory_order_relaxed);
+}
+
+static void count(view *v, double limit)
+{
+  for (size_t r = 0; r < v->ranks; r++) {
+    const lks_life *life = life_of(v, r);
+    const int wait = atomic_load_explicit(&life->wait, memory_order_acquire);
+    const unsigned long long beats = atomic_load_explicit(&life->beats, memory_order_relaxed);
+    v->last[r].silent = beats == v->last[r].beats ? v->last[r].silent + NAP : 0;
+    v->last[r].beats = beats;
+    v->silence[r] = (lks_silence){.seconds = v->last[r].silent, .waits = wait != LKS_WAIT_NONE};
+    if (v->table && v->last[r].silent > limit)
+      v->silence[r].lost = lks_process_is_lost(atomic_load(&life->pid), atomic_load(&life->born));
+  }
+}
+
+/* Nodes speak in the order of their lowest ranks; processes without a table in that of their ranks. */
+static double patience_elsewhere(const view *v, double limit)
+{
+  const lks_life *own = life_of(v, 0);
+  const int phase = atomic_load_explicit(&own->phase, memory_order_relaxed),
+            rank = atomic_load_explicit(&own->rank, memory_order_relaxed);
+  const bool of_one = phase == LKS_PHASE_DATA || phase == LKS_PHASE_CHECKPOINT || phase == LKS_PHASE_REPORT;
+  const bool whole = v->table && atomic_load(&v->table->whole);
+  if (!v->table) return limit + OTHER_NODES + A_RANK * (rank > MOST_RANKS ? MOST_RANKS : rank > 0 ? rank : 0);
+  int place = rank > 0 ? rank / (int)v->ranks : 0;
+  if (place > MOST_NODES) place = MOST_NODES;
+  return limit * (of_one && !whole ? LONG_PHASE : 1) + OTHER_NODES + place * A_NODE;
+}
+
+/* "training, step 3, layer conv1" */
+static void describe(char text[160], const lks_life *life)
+{
+  char layer[LKS_LIFE_LAYER_BYTES + 1] = "";
+  uint64_t word[LKS_LIFE_LAYER_WORDS];
+  const int phase = atomic_load(&life->phase);
+  for (int i = 0; i < LKS_LIFE_LAYER_WORDS; i++) word[i] = atomic_load(&life->layer[i]);
+  memcpy(layer, word, sizeof word);
+  int length = snprintf(text, 160, "%s", lks_phase_text(phase));
+  if (phase == LKS_PHASE_TRAIN)
+    length += snprintf(text + length, 160 - (size_t)length, ", step %llu", atomic_load(&life->step) + 1);
+  if ((phase == LKS_PHASE_TRAIN || phase == LKS_PHASE_EVALUATE) && layer[0])
+    snprintf(text + length, 160 - (size_t)length, ", layer %s", layer);
+}
+
+static size_t longest_waiting(const view *v)
+{
+  size_t longest = 0;
+  for (size_t r = 0; r < v->ranks; r++)
+    if (v->silence[r].waits && !v->silence[r].lost &&
+        (!v->silence[longest].waits || v->silence[longest].lost ||
+         v->silence[r].seconds > v->silence[longest].seconds))
+      longest = r;
+  return longest;
+}
+
+static void say_here(const view *v, size_t who, double limit)
+{
+  char message[1024], about[160];
+  const lks_life *missing = life_of(v, who);
+  const int pid = atomic_load(&missing->pid);
+  describe(about, missing);
   snprintf(
       message, sizeof message,
-      "rank %d on %s waited %g seconds for the other ranks in %s: a rank failed or stalled; look for a host that is down, overloaded or out of memory",
-      comm->rank, comm->host, limit, operation);
+      "rank %d on %s gave no sign of life for %g seconds, %s, and rank %d waited for it in %s: process %d %s; look for what stopped it, or for a host that is overloaded or out of memory",
+      atomic_load(&missing->rank), watch.host, limit, about,
+      atomic_load(&life_of(v, longest_waiting(v))->rank),
+      lks_wait_text(atomic_load(&life_of(v, longest_waiting(v))->wait)), pid,
+      lks_process_text(pid, atomic_load(&missing->born)));
   lks_error_print(message);
+}
+
+static void say_elsewhere(const view *v, double limit)
+{
+  char message[1024], about[160], missing[256];
+  const lks_life *own = life_of(v, longest_waiting(v));
+  const bool whole = v->table && atomic_load(&v->table->whole);
+  describe(about, own);
+  if (v->table)
+    snprintf(missing, sizeof missing, "%s",
+             whole ? "all ranks wait, so MPI has lost a message, or the ranks do different things"
+                   : "no rank of this host is missing, so it is one of another host, or the network");
+  else
+    lks_siblings_describe(missing);
+  snprintf(
+      message, sizeof message,
+      "rank %d on %s waited %g seconds for the other ranks in %s, %s: %s; look for a host that is down, overloaded or out of memory",
+      atomic_load(&own->rank), watch.host, limit, lks_wait_text(atomic_load(&own->wait)), about, missing);
+  lks_error_print(message);
+}
+
+/* True for the first one of a node. */
+static bool may_speak(const view *v)
+{
+  int nobody = 0;
+  return !v->table || atomic_compare_exchange_strong(&v->table->spoken, &nobody, 1);
+}
+
+static void give_up(view *v, lks_stall stall, size_t who, double limit)
+{
+  if (!may_speak(v)) return;
+  if (stall == LKS_STALL_HERE)
+    say_here(v, who, limit);
+  else
+    say_elsewhere(v, limit);
+  if (v->table) lks_last_resort_leave(v->table);
   lks_leave(LKS_ERR_RANK);
 }
 
-static void nap(lks_stall_watch *watch)
+static void nap(void)
 {
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_nsec += (long)(NAP * 1e9);
   until.tv_sec += until.tv_nsec / 1000000000;
   until.tv_nsec %= 1000000000;
-  pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
+  pthread_cond_timedwait(&watch.wake, &watch.lock, &until);
+}
+
+/* Once a rank of the node has spoken, the others need not wait for a runtime that does not end them. */
+static void follow(view *v)
+{
+  if (!v->table || !atomic_load(&v->table->spoken)) return;
+  v->spoken += NAP;
+  if (v->spoken > AFTER_THE_MESSAGE) lks_leave(LKS_ERR_RANK);
 }
 
 static void *watch_over(void *argument)
 {
-  lks_stall_watch *watch = argument;
-  const lks_comm *comm = watch->comm;
-  double patience = watch->limit + STAGGER * comm->rank, waited = 0;
-  unsigned long last = 0;
-  pthread_mutex_lock(&watch->lock);
-  while (!watch->quit) {
-    nap(watch);
-    const char *operation = atomic_load_explicit(&comm->waiting, memory_order_acquire);
-    unsigned long entered = atomic_load_explicit(&comm->entered, memory_order_relaxed);
-    waited = operation != NULL && entered == last ? waited + NAP : 0;
-    last = entered;
-    if (waited > patience) give_up(comm, operation, watch->limit);
+  (void)argument;
+  view v = {0};
+  pthread_mutex_lock(&watch.lock);
+  while (!watch.quit) {
+    nap();
+    size_t who;
+    if (!look_at(&v, lks_watch_table_of_node())) continue;
+    const double limit = watch.limit + (lks_stop_at_once() ? BEING_ENDED : 0);
+    count(&v, limit);
+    const lks_stall stall = lks_stall_judge(&who, v.silence, v.ranks, limit, patience_elsewhere(&v, limit));
+    follow(&v);
+    if (stall != LKS_STALL_NONE) give_up(&v, stall, who, watch.limit);
   }
-  pthread_mutex_unlock(&watch->lock);
+  pthread_mutex_unlock(&watch.lock);
+  forget(&v);
   return NULL;
 }
 
-static void stop(lks_stall_watch *watch)
+static void stop(void)
 {
-  pthread_mutex_lock(&watch->lock);
-  watch->quit = true;
-  pthread_cond_signal(&watch->wake);
-  pthread_mutex_unlock(&watch->lock);
-  pthread_join(watch->thread, NULL);
-  pthread_cond_destroy(&watch->wake);
-  pthread_mutex_destroy(&watch->lock);
-  lks_free(watch);
+  if (!watch.runs) return;
+  pthread_mutex_lock(&watch.lock);
+  watch.quit = true;
+  pthread_cond_signal(&watch.wake);
+  pthread_mutex_unlock(&watch.lock);
+  pthread_join(watch.thread, NULL);
+  watch.runs = watch.quit = false;
 }
 
 /* The thread is started with all signals blocked: they belong to the main thread. */
-static int start_thread(lks_stall_watch *watch)
+static int start_thread(void)
 {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&watch->thread, NULL, watch_over, watch);
+  int error = pthread_create(&watch.thread, NULL, watch_over, NULL);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return error;
 }
 
-void lks_comm_stall_limit(lks_comm *comm, double seconds)
+static void get_ready(void)
 {
-  if (comm->watch != NULL) stop(comm->watch);
-  comm->watch = NULL;
-  if (!(seconds > 0)) return;
-  lks_stall_watch *watch = lks_new(1, sizeof *watch);
-  if (watch == NULL) {
-    lks_warn("no stall limit: %s", lks_message());
-    return;
-  }
-  watch->comm = comm;
-  watch->limit = seconds;
   pthread_condattr_t monotonic;
+  if (watch.ready) return;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&watch->wake, &monotonic);
+  pthread_cond_init(&watch.wake, &monotonic);
   pthread_condattr_destroy(&monotonic);
-  pthread_mutex_init(&watch->lock, NULL);
-  if (start_thread(watch) == 0) {
-    comm->watch = watch;
+  if (gethostname(watch.host, sizeof watch.host - 1) != 0) snprintf(watch.host, sizeof watch.host, "?");
+  watch.ready = true;
+}
+
+static void set_limit(double seconds, const lks_comm *owner)
+{
+  const bool of_program = watch.runs && !watch.owner;
+  if (!(seconds > 0)) {
+    stop();
     return;
   }
-  lks_warn("no stall limit: the system starts no more threads");
-  pthread_cond_destroy(&watch->wake);
-  pthread_mutex_destroy(&watch->lock);
-  lks_free(watch);
+  get_ready();
+  pthread_mutex_lock(&watch.lock);
+  watch.limit = seconds;
+  pthread_mutex_unlock(&watch.lock);
+  if (!of_program) watch.owner = owner;
+  if (watch.runs) return;
+  watch.runs = start_thread() == 0;
+  if (!watch.runs) lks_warn("no stall limit: the system starts no more threads");
+}
+
+void lks_stall_watch_start(double seconds)
+{
+  lks_life *own = atomic_load(&lks_life_own);
+  lks_watch_table_introduce(own, lks_siblings_own_rank());
+  set_limit(seconds, NULL);
+}
+
+void lks_comm_stall_limit(lks_comm *comm, double seconds)
+{
+  set_limit(seconds, comm);
+}
+
+void lks_stall_watch_forget(const lks_comm *comm)
+{
+  if (watch.owner && watch.owner == comm) stop();
+}
+
+void lks_stall_watch_end(void)
+{
+  const lks_watch_table *table = lks_watch_table_of_node();
+  lks_life_wait(LKS_WAIT_END);
+  for (int r = 0; table && watch.runs && r < atomic_load(&table->ranks); r++)
+    while (atomic_load(&table->life[r].wait) != LKS_WAIT_END)
+      nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  stop();
 }

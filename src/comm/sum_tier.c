@@ -45,8 +45,10 @@ lks_sum_tier lks_sum_tier_make(int rank, int size, int ranks, int first, int spa
 lks_status lks_sum_tier_connect_all(lks_sum_tier *tier, MPI_Comm parent, int color)
 {
   int rank, code = MPI_Comm_rank(parent, &rank);
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   if (code == MPI_SUCCESS) code = MPI_Comm_split(parent, color, rank, &tier->exchanges);
   if (code == MPI_SUCCESS) code = MPI_Comm_split(parent, color, rank, &tier->gathers);
+  lks_life_go();
   return lks_mpi_status(code, "MPI_Comm_split"); /* the error handler is inherited */
 }
 

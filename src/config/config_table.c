@@ -82,8 +82,8 @@ static const lks_option table[] = {
      "Every rank must have it; auto: the best that all ranks have (ONEDNN_MAX_CPU_ISA may bound it), in a resumed run that of before if they have it"},
     {"reduce", "tree|mpi", LKS_OPTION_CHOICE, AT(reduce), "tree", "tree|mpi", 0, 0, "Execution",
      "how the gradients are summed: tree gives the same bits at any rank count, mpi (MPI_Allreduce) does not"},
-    {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "600", NULL, 0, 0, "Execution",
-     "give the run up when a rank waits longer than this for the others; 0: never"},
+    {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, "Execution",
+     "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this, naming it; 0: never"},
 
     {"output", "DIR", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, "Run directory",
      "folder of this run, never overwritten; empty: runs/MODEL-bnBN-seedN, with -2, -3, ... when that is taken"},

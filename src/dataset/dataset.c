@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "dataset/dataset_file.h"
 #include "dataset/sample_cache.h"
 #include "dataset/sample_reader.h"
@@ -100,6 +101,7 @@ static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_fi
 
 lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache)
 {
+  const lks_phase before = lks_life_enter(LKS_PHASE_DATA);
   lks_dataset_file *file = NULL;
   *dataset = lks_new(1, sizeof **dataset);
   if (*dataset) (*dataset)->path = lks_new(strlen(path) + 1, 1);
@@ -110,6 +112,7 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
   if (!status && *dataset) status = share_all(*dataset, comm, file, path, cache);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
+  lks_life_enter(before);
   return status;
 }
 

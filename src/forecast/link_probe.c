@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "bench/reduction_time.h"
 #include "comm/communicator.h"
 #include "comm/gradient_sum.h"
@@ -17,11 +18,13 @@ enum { FLOATS = 1 << 18 }; /* of a gradient, 1 MB */
 lks_status lks_sleep_until_all(lks_comm *comm)
 {
   MPI_Request request;
+  lks_life_wait(LKS_WAIT_MEASUREMENT);
   int done = 0, code = MPI_Ibarrier(lks_comm_handle(comm), &request);
   while (code == MPI_SUCCESS && !done) {
     code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (!done) nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
   }
+  lks_life_go();
   return lks_mpi_status(code, "MPI_Ibarrier");
 }
 
@@ -32,6 +35,7 @@ static int time_messages(double *seconds, MPI_Comm pair, int64_t *values)
   int rank, code = MPI_Comm_rank(pair, &rank);
   MPI_Request request[2 * BURST];
   MPI_Status done[2 * BURST]; /* MPICH's MPI_STATUSES_IGNORE makes gcc 12 warn */
+  lks_life_wait(LKS_WAIT_MEASUREMENT);
   for (int r = 0; r < RUNS && code == MPI_SUCCESS; r++) {
     double begin = lks_seconds();
     for (int m = 0; m < BURST && code == MPI_SUCCESS; m++) {
@@ -42,6 +46,7 @@ static int time_messages(double *seconds, MPI_Comm pair, int64_t *values)
     if (code == MPI_SUCCESS) code = MPI_Waitall(2 * BURST, request, done);
     run[r] = (lks_seconds() - begin) / BURST;
   }
+  lks_life_go();
   *seconds = lks_quantile(run, RUNS, 0.5);
   return code;
 }
@@ -106,8 +111,10 @@ static lks_status probe_with_all(lks_cost_link *link, lks_comm *comm, int other,
   int rank = lks_comm_rank(comm);
   MPI_Comm pair;
   lks_status measured = LKS_OK;
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   int code =
       MPI_Comm_split(lks_comm_handle(comm), rank == 0 || rank == other ? 0 : MPI_UNDEFINED, rank, &pair);
+  lks_life_go();
   if (code == MPI_SUCCESS && pair != MPI_COMM_NULL) {
     code = probe_pair(link, pair, values);
     if (code == MPI_SUCCESS) measured = probe_exchange_all(&link->exchange, pair);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/integers.h"
+#include "base/life.h"
 #include "forecast/link_probe.h"
 #include "statistics/statistics.h"
 
@@ -88,7 +89,9 @@ lks_status lks_solo_measure_all(lks_solo_result *result, lks_comm *comm, const l
   MPI_Comm part = MPI_COMM_NULL;
   lks_comm *own = NULL;
   *result = (lks_solo_result){0};
+  lks_life_wait(LKS_WAIT_COMMUNICATOR);
   int code = MPI_Comm_split(lks_comm_handle(comm), color, rank, &part);
+  lks_life_go();
   lks_status status = code == MPI_SUCCESS ? LKS_OK : lks_fail(LKS_ERR_RANK, "MPI_Comm_split failed");
   if (part != MPI_COMM_NULL) {
     status = lks_comm_create_all(&own, part);
@@ -113,7 +116,9 @@ static lks_status measure_shard_all(lks_solo_result *result, lks_comm *comm, lks
 static lks_status count_at_work_all(double *at_work, lks_comm *comm, bool takes_part)
 {
   int count = takes_part;
+  lks_life_wait(LKS_WAIT_AGREEMENT);
   int code = MPI_Allreduce(MPI_IN_PLACE, &count, 1, MPI_INT, MPI_SUM, lks_comm_node_handle(comm));
+  lks_life_go();
   *at_work = count;
   lks_status status = code == MPI_SUCCESS ? LKS_OK : lks_fail(LKS_ERR_RANK, "MPI_Allreduce failed");
   status = lks_comm_agree_all(comm, status);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/life.h"
 #include "hdf5/fork_server.h"
 
 struct lks_child {
@@ -152,6 +153,7 @@ lks_status lks_child_receive(lks_child *child, void *data, size_t bytes)
     if (child->ended && child->status) return child->status;
     if (!await_sign(child, child->input)) return give_up(child);
     ssize_t got = read(child->input, (char *)data + done, bytes - done);
+    lks_life_beat();
     if (got > 0)
       done += (size_t)got;
     else if (got == 0 || errno != EINTR) {

@@ -116,6 +116,8 @@ lks_status lks_backward_microbatch(const lks_pass_context *context, size_t micro
   const lks_stages *stages = network->stages;
   lks_op_times *times = network->op_times;
   int first, end;
+  lks_status status = lks_microbatches_given_up();
+  if (status) return status;
   lks_norms_of_stage(network, context->stage, &first, &end);
   for (int u = end - 1; u >= first; u--) {
     const lks_op *op = network->unit_norm[u].op;
@@ -124,8 +126,11 @@ lks_status lks_backward_microbatch(const lks_pass_context *context, size_t micro
     lks_op_times_book(times, thread, (int)(op - stages->op), LKS_WORK_DX, begin);
   }
   for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
+    status = lks_microbatches_given_up();
+    if (status) return status;
+    lks_microbatches_show(&stages->op[o], thread);
     double begin = lks_op_times_begin(times);
-    lks_status status = op_backward(context, o, microbatch, thread);
+    status = op_backward(context, o, microbatch, thread);
     lks_op_times_book(times, thread, o, LKS_WORK_BACKWARD, begin);
     if (status) return status;
   }
@@ -148,8 +153,11 @@ static void thread_leaf_sums(const lks_pass_context *context, const lks_op *op, 
        i < lks_partition_begin(plan->count, threads, t + 1); i++) {
     const void *x = lks_value(network, op->input, i), *dy = lks_gradient(network, op->gradient[0], i);
     double begin = lks_op_times_begin(network->op_times);
-    lks_status status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
-                                                    network->scratch[thread]);
+    lks_status status = lks_microbatches_given_up();
+    lks_microbatches_show(op, thread);
+    if (!status)
+      status = lks_linear_backward_weights(lks_tree_stack_top(stack), x, dy, unit->linear, thread,
+                                           network->scratch[thread]);
     lks_op_times_book(network->op_times, thread, (int)(op - network->stages->op), LKS_WORK_WEIGHTS, begin);
     if (status) lks_microbatches_fail(network, status);
     lks_tree_stack_push(stack, 0, plan->first + i);

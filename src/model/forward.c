@@ -5,6 +5,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/loss.h"
 #include "model/input.h"
+#include "model/microbatches.h"
 #include "model/norm.h"
 #include "model/tap.h"
 
@@ -177,8 +178,11 @@ lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microb
   const lks_stages *stages = context->network->stages;
   lks_op_times *times = context->network->op_times;
   for (int o = stages->begin[context->stage]; o < stages->begin[context->stage + 1]; o++) {
+    lks_status status = lks_microbatches_given_up();
+    if (status) return status;
+    lks_microbatches_show(&stages->op[o], thread);
     double begin = lks_op_times_begin(times);
-    lks_status status = op_forward(context, o, microbatch, thread);
+    status = op_forward(context, o, microbatch, thread);
     lks_op_times_book(times, thread, o, LKS_WORK_FORWARD, begin);
     if (status) return status;
     if (context->network->tap && context->network->tap[o]) lks_tap_take(context, o, microbatch);

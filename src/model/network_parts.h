@@ -60,7 +60,15 @@ typedef struct lks_pool_unit {
 } lks_pool_unit;
 
 /** What the last reduction of a pass carries before the pooled sums. */
-enum { LKS_LAST_LOSS, LKS_LAST_CORRECT, LKS_LAST_SAMPLES, LKS_LAST_STOP, LKS_LAST_FAILED, LKS_LAST_COUNT };
+enum {
+  LKS_LAST_LOSS,
+  LKS_LAST_CORRECT,
+  LKS_LAST_SAMPLES,
+  LKS_LAST_STOP,
+  LKS_LAST_SAVE,
+  LKS_LAST_FAILED,
+  LKS_LAST_COUNT
+};
 
 enum { LKS_MAX_PLANS = 8 };
 

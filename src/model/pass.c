@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/integers.h"
+#include "base/life.h"
 #include "model/backward.h"
 #include "model/disturbance.h"
 #include "model/forward.h"
@@ -177,8 +178,8 @@ static int64_t pooled_nonfinite(const lks_network *network, lks_pass pass)
   return nonfinite;
 }
 
-/* The one reduction that every pass ends with: loss, accuracy, requests to stop, failures, pooled sums. */
-static lks_status last_reduction_all(const lks_pass_context *context, bool stop)
+/* The one reduction that every pass ends with: loss, accuracy, requests, failures, pooled sums. */
+static lks_status last_reduction_all(const lks_pass_context *context, unsigned requests)
 {
   lks_network *network = context->network;
   size_t samples = context->batch->samples;
@@ -188,7 +189,8 @@ static lks_status last_reduction_all(const lks_pass_context *context, bool stop)
     lks_exact_sum_add(last_accumulator(network, LKS_LAST_CORRECT), network->correct[i]);
   }
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAMPLES), (double)samples);
-  lks_exact_sum_add(last_accumulator(network, LKS_LAST_STOP), stop);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_STOP), (requests & LKS_REQUEST_STOP) != 0);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAVE), (requests & LKS_REQUEST_SAVE) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_FAILED), network->failure != LKS_OK);
   size_t limbs = carry_pooled(context, true);
   lks_profile_enter(network->profile, LKS_PART_STEP_COMM);
@@ -206,6 +208,7 @@ static void read_result(lks_pass_result *result, const lks_network *network)
   result->correct = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_CORRECT));
   result->samples = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAMPLES));
   result->stop = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_STOP));
+  result->save = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAVE));
 }
 
 /* Equal on all ranks: decided from what the reductions gave. */
@@ -237,9 +240,9 @@ static lks_status plan_all(const lks_batch_plan **plan, lks_network *network, si
   return status;
 }
 
-lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
-                                const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
-                                bool stop)
+static lks_status pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
+                           const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
+                           unsigned requests)
 {
   const lks_batch_plan *plan;
   lks_status status = plan_all(&plan, network, batch->total);
@@ -251,7 +254,7 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   if (lks_disturbed(&context)) status = lks_disturbance_draw_all(&context);
   if (!status) status = forward_all(&context);
   if (!status && train) status = backward_all(&context);
-  if (!status) status = last_reduction_all(&context, stop);
+  if (!status) status = last_reduction_all(&context, requests);
   if (!status && train) lks_norm_gradients(&context);
   if (!status) status = verdict_all(&context);
   if (status) return status;
@@ -261,6 +264,17 @@ lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, l
   if (lks_noise_measured(&context)) lks_noise_finish(&context);
   if (pass == LKS_PASS_PRECISE) lks_norm_precise_add(&context);
   return LKS_OK;
+}
+
+lks_status lks_network_pass_all(lks_network *network, lks_pass_result *result, lks_pass pass,
+                                const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
+                                unsigned requests)
+{
+  const lks_phase before = lks_life_enter(pass == LKS_PASS_TRAIN ? LKS_PHASE_TRAIN : LKS_PHASE_EVALUATE);
+  lks_life_step(step);
+  lks_status status = pass_all(network, result, pass, batch, scaling, step, requests);
+  lks_life_enter(before);
+  return status;
 }
 
 const float *lks_network_logits(const lks_network *network)

@@ -41,6 +41,7 @@ static lks_status configure(lks_config *config, const lks_study_plan *plan, cons
   if (options->train_samples > 0) config->train_samples = options->train_samples;
   config->threads = options->threads;
   config->progress = options->progress;
+  config->stall_limit = options->stall_limit;
   config->max_time = options->max_time;
   config->isa = options->isa;
   return status ? status : lks_config_check(config);

@@ -3,9 +3,11 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/life.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/printed.h"
+#include "base/stop_request.h"
 #include "base/temporary.h"
 #include "base/wrapped.h"
 #include "compare/comparison_runs.h"
@@ -13,7 +15,6 @@
 #include "lockstep/profile.h"
 #include "study/pages.h"
 #include "study/plan.h"
-#include "train/stop.h"
 
 /* A study from its plan to its page. Rank 0 looks at the files; what it finds is agreed upon before anybody acts
  * on it. */
@@ -173,7 +174,9 @@ static lks_status run_plan_all(driver *d)
   lks_status status = open_all(d);
   if (!status) status = train_all(d);
   if (!status) status = measure_all(d);
+  const lks_phase before = lks_life_enter(LKS_PHASE_REPORT);
   if (!status) status = lks_comm_agree_all(d->comm, d->root ? lks_study_page(d->plan) : LKS_OK);
+  lks_life_enter(before);
   return status;
 }
 

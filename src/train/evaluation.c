@@ -45,8 +45,7 @@ lks_status lks_evaluate_predicting_all(lks_evaluation *evaluation, int32_t *pred
   while (lks_loader_next(loader, &batch)) {
     lks_pass_result result;
     if (pass == LKS_PASS_PRECISE) batch.label = NULL; /* statistics have no use for them */
-    lks_status status =
-        lks_network_pass_all(setup->network, &result, pass, &batch, &setup->scaling, 0, false);
+    lks_status status = lks_network_pass_all(setup->network, &result, pass, &batch, &setup->scaling, 0, 0);
     if (status) return status;
     if (predictions) take_predictions(predictions, setup, &batch);
     lks_exact_sum_merge(limbs, result.loss_limbs, 1);

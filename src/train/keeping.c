@@ -1,3 +1,4 @@
+#include "base/life.h"
 #include "train/trainer_parts.h"
 
 #include "base/log.h"
@@ -53,9 +54,11 @@ static lks_status attempt_all(lks_trainer *t)
 static lks_status keep_all(lks_trainer *t)
 {
   if (t->checkpointed == t->state.step) return LKS_OK;
+  const lks_phase before = lks_life_enter(LKS_PHASE_CHECKPOINT);
   lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
   const lks_status status = attempt_all(t);
   lks_profile_leave(&t->profile);
+  lks_life_enter(before);
   return status;
 }
 

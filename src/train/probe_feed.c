@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/integers.h"
+#include "base/life.h"
 
 /* What is held back of the run's samples leaves those that are wanted. */
 lks_status lks_probe_choose(lks_selection **selection, const lks_dataset *dataset, const lks_config *config,
@@ -73,10 +74,12 @@ static lks_status gather_shards_all(float *all, const float *mine, size_t count,
 {
   const int own = (int)count, size = lks_comm_size(comm);
   const MPI_Comm handle = lks_comm_handle(comm);
+  lks_life_wait(LKS_WAIT_GATHER);
   int code = MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, handle);
   for (int r = 0, at = 0; r < size && lks_comm_rank(comm) == 0; at += counts[r++]) begins[r] = at;
   if (code == MPI_SUCCESS)
     code = MPI_Gatherv(mine, own, MPI_FLOAT, all, counts, begins, MPI_FLOAT, 0, handle);
+  lks_life_go();
   return code == MPI_SUCCESS
              ? LKS_OK
              : lks_fail(LKS_ERR_RANK, "a probe cannot bring its values together: MPI_Gatherv failed");
@@ -92,7 +95,7 @@ static lks_status pass_and_gather_all(float *values, lks_probe_feed *feed, const
     lks_pass_result result;
     const lks_batch batch =
         lks_probe_feed_batch(feed, sample + begin, lks_min(count - begin, feed->batch_size));
-    status = lks_network_pass_all(network, &result, pass, &batch, &feed->setup->scaling, step, false);
+    status = lks_network_pass_all(network, &result, pass, &batch, &feed->setup->scaling, step, 0);
     if (!status)
       status = gather_shards_all(values ? values + begin * elements : NULL, mine, batch.samples * elements,
                                  counts, counts + lks_comm_size(feed->comm), feed->comm);

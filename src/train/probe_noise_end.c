@@ -74,8 +74,8 @@ static lks_status take_statistics_all(lks_noise_probe *p, const follower *f, siz
     sample[i] = p->population->train[lks_noise_draw(p->config->seed, m, draw, i, p->population->train_count)];
   const lks_batch batch = lks_probe_feed_batch(&p->feed, sample, m);
   lks_network_precise_begin(p->setup->network);
-  lks_status status = lks_network_pass_all(p->setup->network, &result, LKS_PASS_PRECISE, &batch,
-                                           &p->setup->scaling, 0, false);
+  lks_status status =
+      lks_network_pass_all(p->setup->network, &result, LKS_PASS_PRECISE, &batch, &p->setup->scaling, 0, 0);
   if (!status) status = lks_network_precise_set_all(p->setup->network);
   if (!status) make_biased(p, f, m);
   return status;
@@ -128,7 +128,7 @@ static lks_status one_size_all(lks_noise_probe *p, follower *f, size_t size)
     const lks_batch batch = lks_probe_feed_batch(&p->feed, p->probe->train, p->probe->train_count);
     for (size_t n = 0; n < p->norms; n++)
       lks_network_tap(network, f[n].layer.layer, LKS_TAP_INPUT, f[n].x); /* which cannot fail any more */
-    status = lks_network_pass_all(network, &result, LKS_PASS_RUNNING, &batch, &p->setup->scaling, 0, false);
+    status = lks_network_pass_all(network, &result, LKS_PASS_RUNNING, &batch, &p->setup->scaling, 0, 0);
     for (size_t n = 0; n < p->norms; n++) lks_network_tap(network, f[n].layer.layer, LKS_TAP_INPUT, NULL);
     for (size_t n = 0; n < p->norms && !status; n++) follow(p, &f[n], d == 0);
   }

@@ -46,7 +46,7 @@ static lks_status pass_all(double *loss, lks_probes *p, const lks_batch *batch, 
   lks_pass_result result;
   lks_network_parameters_changed(p->setup->network);
   lks_status status = lks_network_pass_all(p->setup->network, &result, LKS_PASS_TRAIN, batch,
-                                           &p->setup->scaling, (uint32_t)(step - 1), false);
+                                           &p->setup->scaling, (uint32_t)(step - 1), 0);
   *loss = status ? NAN : result.loss / (double)result.samples;
   return status == LKS_ERR_DIVERGED ? LKS_OK : status;
 }

@@ -1,27 +1,40 @@
-#include "train/stop.h"
-
+#include "base/stop_request.h"
 #include "lockstep/trainer.h"
 
 #include <signal.h>
 
-static volatile sig_atomic_t requested;
-
+/* SIGUSR1 is what schedulers and mpirun hand on without killing anybody, so there is time to finish the step.
+ * After the others somebody kills soon: mpirun a second after SIGTERM or Ctrl-C. */
 static void request(int number)
 {
-  (void)number;
-  requested = 1;
+  lks_stop_ask(number == SIGUSR1 ? LKS_STOP_AFTER_STEP : LKS_STOP_AT_ONCE);
+}
+
+/* MPI's sockets may break too, which MPI notices. */
+static void notice_broken_pipe(int number)
+{
+  if (lks_stop_output_is_broken()) request(number);
+}
+
+static void install(int number, void (*handler)(int))
+{
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(number, &action, NULL);
+}
+
+/* nohup has SIGHUP ignored, and means it. */
+static bool is_ignored(int number)
+{
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 void lks_stop_handlers_install(void)
 {
-  struct sigaction action = {.sa_handler = request, .sa_flags = SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGUSR1, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGINT, &action, NULL);
-}
-
-bool lks_stop_requested(void)
-{
-  return requested;
+  install(SIGUSR1, request);
+  install(SIGTERM, request);
+  install(SIGINT, request);
+  if (!is_ignored(SIGHUP)) install(SIGHUP, request);
+  install(SIGPIPE, notice_broken_pipe);
 }

@@ -3,12 +3,12 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/stop_request.h"
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
 #include "train/job.h"
 #include "train/run_directory.h"
 #include "train/step_log.h"
-#include "train/stop.h"
 #include "train/time_table.h"
 
 #include <math.h>
@@ -28,9 +28,22 @@ static lks_status share_schedule_all(lks_trainer *t)
   return lks_comm_broadcast_all(t->comm, t->lr, steps * sizeof *t->lr, 0);
 }
 
-static bool wants_to_stop(const lks_trainer *t)
+static unsigned requests_of(lks_trainer *t)
 {
-  return lks_stop_requested() || lks_seconds() > t->deadline;
+  unsigned requests = lks_request_files_look(&t->files);
+  if (lks_stop_requested() || lks_seconds() > t->deadline) requests |= LKS_REQUEST_STOP;
+  return requests;
+}
+
+/* With the file that asked for it removed; what could not be written is still asked for. */
+static lks_status save_all(lks_trainer *t, bool last)
+{
+  lks_status status = last ? lks_trainer_checkpoint_last_all(t) : lks_trainer_checkpoint_all(t);
+  if (status || !t->save || t->checkpointed != t->state.step) return status;
+  lks_progress_line(t->progress, "checkpoint of step %zu on request", t->state.step);
+  lks_request_files_heeded(&t->files, LKS_REQUEST_SAVE);
+  t->save = false;
+  return LKS_OK;
 }
 
 static bool next_batch(lks_trainer *t, lks_loader *loader, lks_batch *batch)
@@ -41,12 +54,17 @@ static bool next_batch(lks_trainer *t, lks_loader *loader, lks_batch *batch)
   return more;
 }
 
+static bool is_logged(const lks_trainer *t, size_t step)
+{
+  return t->config.log_every && step % t->config.log_every == 0;
+}
+
 /* The row of a step that is due: its mini-batch's figures, and those on the test samples if they are wanted. */
 static lks_status log_step_all(lks_trainer *t, const lks_pass_result *result)
 {
   const lks_config *c = &t->config;
   const lks_run_state *state = &t->state;
-  if (!c->log_every || state->step % c->log_every) return LKS_OK;
+  if (!is_logged(t, state->step)) return LKS_OK;
   lks_evaluation test = {.loss = NAN, .accuracy = NAN};
   lks_status status =
       c->log_test ? lks_evaluate_loader_all(&test, t->setup, t->test, LKS_PASS_RUNNING) : LKS_OK;
@@ -80,16 +98,40 @@ static lks_status probe_step_all(lks_trainer *t, const lks_batch *batch, const l
   return status;
 }
 
+/* Whether passes follow the step that is about to begin. */
+static bool is_followed(const lks_trainer *t)
+{
+  const size_t step = t->state.step + 1;
+  return lks_probes_due(t->probes, step) || (t->config.log_test && is_logged(t, step));
+}
+
+/* What follows the step; when that is given up, the step is too. */
+static lks_status follow_all(lks_trainer *t, const lks_batch *batch, const lks_pass_result *result, double lr,
+                             bool followed)
+{
+  lks_status status =
+      lks_probes_due(t->probes, t->state.step) ? probe_step_all(t, batch, result, lr) : LKS_OK;
+  if (!status) status = log_step_all(t, result);
+  if (status == LKS_STOPPED && followed)
+    lks_step_back_go(&t->back, t->setup->network, t->optimizer, &t->state);
+  return status;
+}
+
 static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 {
   lks_pass_result result;
   lks_run_state *state = &t->state;
-  lks_status status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch,
-                                           &t->setup->scaling, (uint32_t)state->step, wants_to_stop(t));
+  lks_status status = LKS_OK;
+  const bool followed = is_followed(t);
+  if (followed)
+    status =
+        lks_comm_agree_all(t->comm, lks_step_back_keep(&t->back, t->setup->network, t->optimizer, state));
+  if (!status)
+    status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch, &t->setup->scaling,
+                                  (uint32_t)state->step, requests_of(t));
   if (status) return status;
   const double lr = t->lr[state->epoch_step];
-  const bool probed = lks_probes_due(t->probes, state->step + 1);
-  if (probed) lks_probes_before(t->probes);
+  if (lks_probes_due(t->probes, state->step + 1)) lks_probes_before(t->probes);
   lks_profile_enter(&t->profile, LKS_PART_OPTIMIZER);
   lks_optimizer_step(t->optimizer, lr);
   lks_profile_leave(&t->profile);
@@ -100,19 +142,20 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   state->epoch_step++;
   t->images += batch->total;
   *stop = result.stop > 0;
+  t->save |= result.save > 0;
   double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   lks_progress_step(t->progress, state->step, batch->total, mean_loss);
   if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
-  if (probed) status = probe_step_all(t, batch, &result, lr);
-  return status ? status : log_step_all(t, &result);
+  return follow_all(t, batch, &result, lr, followed);
 }
 
 static bool is_due(const lks_trainer *t)
 {
+  if (t->save) return true;
   return t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
 }
 
-/* The mini-batches that an epoch has left, up to the accuracy to stop at. LKS_STOPPED after the step in which a rank asked for it. */
+/* The mini-batches that an epoch has left, up to the accuracy to stop at. LKS_STOPPED after the step in which a rank asked for it, or before one that was given up. */
 static lks_status train_epoch_all(lks_trainer *t)
 {
   lks_batch batch;
@@ -123,14 +166,10 @@ static lks_status train_epoch_all(lks_trainer *t)
   while (!status && !t->reached && next_batch(t, t->train, &batch)) {
     bool stop = false;
     status = step_all(t, &batch, &stop);
-    if (!status && stop)
-      status = lks_fail(LKS_STOPPED, "stopped on request after step %zu; --resume continues", t->state.step);
+    if (!status && stop) status = LKS_STOPPED;
     /* A checkpoint that is due where an epoch ends waits for the evaluation, and holds it too. */
     bool due = is_due(t) && t->state.epoch_step < lks_loader_steps(t->train);
-    if (status == LKS_STOPPED)
-      status = lks_status_worse(status, lks_trainer_checkpoint_last_all(t));
-    else if (!status && due)
-      status = lks_trainer_checkpoint_all(t);
+    if (!status && due) status = save_all(t, false);
   }
   double seconds = lks_seconds() - begin;
   t->training_seconds += seconds;
@@ -183,8 +222,8 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->epoch_step = 0;
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
-  if (state->epoch == t->config.epochs || t->reached) return lks_trainer_checkpoint_last_all(t);
-  return !t->config.checkpoint_every || is_due(t) ? lks_trainer_checkpoint_all(t) : LKS_OK;
+  if (state->epoch == t->config.epochs || t->reached) return save_all(t, true);
+  return !t->config.checkpoint_every || is_due(t) ? save_all(t, false) : LKS_OK;
 }
 
 /* The epoch under way stays open: without stop-at, a resumed run goes on in it. */
@@ -193,7 +232,7 @@ static lks_status finish_early_all(lks_trainer *t)
   const lks_run_state *state = &t->state;
   t->row.train_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   t->row.train_accuracy = (double)state->correct / (double)state->samples;
-  return lks_trainer_checkpoint_last_all(t);
+  return save_all(t, true);
 }
 
 static void say_reached(const lks_trainer *t)
@@ -247,6 +286,7 @@ static lks_status run_epochs_all(lks_trainer *t)
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
     if (!status) status = whole ? finish_epoch_all(t) : finish_early_all(t);
   }
+  if (status == LKS_STOPPED) status = lks_status_worse(status, save_all(t, true));
   if (!status && t->reached) say_reached(t);
   if (!status) status = lks_probes_end_all(t->probes);
   lks_progress_destroy(&t->progress);
@@ -299,6 +339,14 @@ static lks_status evaluate_precisely_all(lks_train_summary *summary, lks_trainer
   return LKS_OK;
 }
 
+/* Before the run directory is made or changed, there is nothing to be kept. */
+static lks_status heed_early_stop_all(const lks_trainer *t)
+{
+  return lks_comm_agree_all(t->comm, lks_stop_at_once()
+                                         ? lks_fail(LKS_STOPPED, "stopped on request before the first step")
+                                         : LKS_OK);
+}
+
 /* A run writes to its directory last, when nothing but training itself can go wrong any more. */
 static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
 {
@@ -308,10 +356,13 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */
+  if (!status) status = heed_early_stop_all(t);
   if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config, &t->lock);
   if (!status) status = lks_trainer_prepare_all(t);
+  if (!status) status = heed_early_stop_all(t);
   if (!status) status = lks_run_directory_open_all(t->comm, &t->config, &t->lock);
   if (status) return status;
+  if (lks_comm_rank(t->comm) == 0) t->files.folder = t->config.output;
   if (!t->hooks.quiet) {
     lks_trainer_announce(t);
     status = lks_job_warn_all(t->comm, lks_setup_threads(t->comm, &t->config));
@@ -325,8 +376,9 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
     return outcome;
   }
   status = summarize_all(summary, t);
-  if (!status && !outcome && t->hooks.precise) status = evaluate_precisely_all(summary, t);
-  if (status || !outcome) return status;
+  if (!status && !outcome && t->hooks.precise) outcome = evaluate_precisely_all(summary, t);
+  if (status || outcome != LKS_STOPPED) return lks_status_worse(status, outcome);
+  lks_request_files_heeded(&t->files, LKS_REQUEST_STOP);
   return lks_fail(outcome,
                   "stopped on request after step %zu; the same command with --resume --output %s goes on",
                   t->state.step, t->config.output);

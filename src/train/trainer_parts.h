@@ -10,6 +10,8 @@
 #include "train/metrics.h"
 #include "train/probe.h"
 #include "train/progress.h"
+#include "train/request_files.h"
+#include "train/step_back.h"
 
 /* The inside of a training run, shared by trainer.c (the run), trainer_prepare.c (what it stands on), keeping.c (its
  * checkpoints) and newest_checkpoint.c (the way back to one). */
@@ -39,6 +41,9 @@ typedef struct lks_trainer {
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
   bool reached;                           /* the accuracy to stop at */
+  bool save;                              /* a checkpoint was asked for, and is not written yet */
+  lks_request_files files;                /* rank 0 */
+  lks_step_back back; /* the run before the step under way, where something long follows it */
 } lks_trainer;
 
 /** Collective. Everything that a run stands on; a run that is resumed goes on from its newest good checkpoint, if it has

@@ -181,5 +181,6 @@ void lks_trainer_release_all(lks_trainer *t)
   lks_optimizer_destroy(&t->optimizer);
   lks_setup_destroy_all(&t->setup);
   lks_dataset_close_all(&t->opened);
+  lks_step_back_clear(&t->back);
   lks_free(t->lr);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A rank that stops or dies ends the job: with code 6 and exactly one message when it stops, which mpirun never notices, and with
+# A rank that stops, hangs or dies ends the job: with code 6 and exactly one message that names it when it stops or hangs, which mpirun never notices, and with
 # mpirun's own code when it is killed. No process stays behind. The jobs wait more than they compute, so they run at the same
 # time.
 # usage: stall.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
@@ -19,7 +19,7 @@ fail() {
   failures=$((failures + 1))
 }
 
-# try NAME SIZE stop|kill RANK: leaves NAME.output, NAME.code and NAME.left, the processes that stayed.
+# try NAME SIZE stop|hang|kill RANK: leaves NAME.output, NAME.code and NAME.left, the processes that stayed.
 try() {
   local name=$1 code=0 tries most
   cp "$program" "victim-$name"
@@ -47,15 +47,19 @@ case $(mpi_kind "${MPIEXEC:-mpirun}") in mpich | intel) expected=9 ;; esac
 try stop-0-of-2 2 stop 0 &
 try stop-2-of-3 3 stop 2 &
 try stop-1-of-4 4 stop 1 &
+try hang-1-of-3 3 hang 1 &
 try kill-1-of-3 3 kill 1 &
 wait
-for name in stop-0-of-2 stop-2-of-3 stop-1-of-4; do
+for name in stop-0-of-2 stop-2-of-3 stop-1-of-4 hang-1-of-3; do
   ended_well "$name"
   code=$(<"$name.code")
   messages=$(grep -c "^lockstep: error: " "$name.output")
   [ "$code" -eq 6 ] || [ "$code" -eq "$expected" ] || fail "$name" "ended with code $code, not $expected"
   [ "$messages" -eq 1 ] || fail "$name" "gave $messages messages, not 1"
-  grep -q "waited $(patience 2) seconds for the other ranks in an agreement" "$name.output" || fail "$name" "no such message"
+  rank=${name#*-} state="is stopped"
+  if [ "${name%%-*}" = hang ]; then state=sleeps; fi
+  grep -q "rank ${rank%%-*} on .* gave no sign of life for $(patience 2) seconds, .* in an agreement: process [0-9]* $state" "$name.output" ||
+    fail "$name" "no such message"
 done
 ended_well kill-1-of-3
 exit $((failures > 0))

@@ -59,6 +59,34 @@ signal_through_mpirun_then_resumed() {
   same whole forwarded
 }
 
+# asked_by_file NAME FILE: makes it in that run directory, and waits until it was heeded.
+asked_by_file() {
+  local end=$((SECONDS + $(slowed 60)))
+  touch "$1/$2"
+  while [ -e "$1/$2" ] && [ -n "$(jobs -rp)" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.01; done
+  [ ! -e "$1/$2" ] || complain "$1/$2 was not heeded" "$1.err"
+}
+
+# Nothing else writes a checkpoint in this run, which would take minutes.
+asked_by_files() {
+  local asked=("${long_run[@]}") saved stopped
+  replaced asked --checkpoint-every 1000000
+  replaced asked --epochs $((100 * epochs))
+  train by-file 2 "${asked[@]}" &
+  wait_for by-file/config.ini
+  asked_by_file by-file SAVE
+  saved=$(newest_step by-file)
+  [ "${saved:-0}" -gt 0 ] || complain "SAVE made no checkpoint" by-file.err
+  asked_by_file by-file STOP
+  wait
+  ended by-file 75
+  stopped=$(newest_step by-file)
+  [ "$stopped" -gt "$saved" ] || complain "the run did not go on after SAVE, up to STOP" by-file.err
+  run by-file 3 train --resume --output by-file --max-time "$(patience 2)"
+  ended by-file 75
+  [ "$(newest_step by-file)" -gt "$((stopped + 1))" ] || complain "the resumed run heeded STOP again" by-file.err
+}
+
 stopped_by_the_clock_twice() {
   train clock 1 "${long_run[@]}" --max-time 0.03
   ended clock 75
@@ -140,6 +168,7 @@ initial_checkpoint() {
 killed_and_resumed_on_other_ranks
 signal_ends_the_step
 signal_through_mpirun_then_resumed
+asked_by_files
 stopped_by_the_clock_twice
 nothing_left_to_do
 due_where_an_epoch_ends

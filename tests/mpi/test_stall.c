@@ -3,11 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/life.h"
 #include "support/mpi_test.h"
 
-/* Without arguments: what a stall limit must not do. With arguments "stop RANK" or "kill RANK" it is the
- * program of tests/fault/stall.sh, in which that rank stops or dies and the others wait for it in an
- * agreement. */
+/* Without arguments: what a stall limit must not do. With arguments "stop RANK", "kill RANK" or "hang RANK" it is
+ * the program of tests/fault/stall.sh, in which that rank stops, dies, or does something else for ever, and the
+ * others wait for it in an agreement. */
 
 static double
     limit_seconds; /* 2, of the machine that the tests' times are made for: it may stop for most of one */
@@ -51,6 +52,20 @@ static void test_working_beyond_the_limit(lks_comm *comm)
   lks_comm_destroy_all(&own);
 }
 
+/* Others wait longer than the limit for a rank that works, and shows it. */
+static void test_slow_work_that_shows(lks_comm *comm)
+{
+  lks_comm *own;
+  lks_assert_ok_all(comm, lks_comm_create_all(&own, MPI_COMM_WORLD));
+  lks_comm_stall_limit(own, limit_seconds);
+  for (int piece = 0; piece < 10 && lks_comm_rank(own) == 0; piece++) {
+    sleep_seconds(0.3 * limit_seconds);
+    lks_life_beat();
+  }
+  lks_assert_ok_all(comm, lks_comm_agree_all(own, LKS_OK));
+  lks_comm_destroy_all(&own);
+}
+
 static void test_limit_taken_back(lks_comm *comm)
 {
   lks_comm *own;
@@ -62,6 +77,7 @@ static void test_limit_taken_back(lks_comm *comm)
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_waiting_below_the_limit),
     LKS_MPI_TEST(test_working_beyond_the_limit),
+    LKS_MPI_TEST(test_slow_work_that_shows),
     LKS_MPI_TEST(test_limit_taken_back),
 };
 
@@ -73,7 +89,8 @@ static int run_victim(int signal_number, int victim)
   signal(SIGTERM, SIG_IGN); /* the worst case: a waiting rank that mpirun's first signal does not end */
   lks_comm_stall_limit(comm, limit_seconds);
   lks_status status = lks_comm_agree_all(comm, LKS_OK);
-  if (lks_comm_rank(comm) == victim) raise(signal_number);
+  if (lks_comm_rank(comm) == victim && signal_number) raise(signal_number);
+  while (lks_comm_rank(comm) == victim && !signal_number) pause();
   if (!status) status = lks_comm_agree_all(comm, LKS_OK);
   lks_comm_destroy_all(&comm);
   MPI_Finalize();
@@ -85,5 +102,6 @@ int main(int argc, char **argv)
   limit_seconds = lks_test_patience(2);
   if (argc == 3 && strcmp(argv[1], "stop") == 0) return run_victim(SIGSTOP, atoi(argv[2]));
   if (argc == 3 && strcmp(argv[1], "kill") == 0) return run_victim(SIGKILL, atoi(argv[2]));
+  if (argc == 3 && strcmp(argv[1], "hang") == 0) return run_victim(0, atoi(argv[2]));
   return LKS_MPI_TEST_MAIN(argc, argv, tests);
 }

@@ -38,8 +38,8 @@ lockstep_planted_race(loader loader dataset/loader.c
   "  loader->seeks++;\n  pthread_mutex_lock(&loader->lock);")
 # The watch is told to end without the lock.
 lockstep_planted_race(stall_watch stall comm/stall_watch.c
-  "  pthread_mutex_lock(&watch->lock);\n  watch->quit = true;"
-  "  watch->quit = true;\n  pthread_mutex_lock(&watch->lock);")
+  "  pthread_mutex_lock(&watch.lock);\n  watch.quit = true;"
+  "  watch.quit = true;\n  pthread_mutex_lock(&watch.lock);")
 # Each thread computes the microbatches of those before it as well.
 lockstep_planted_race(pass network model/microbatches.c
   "    for (size_t i = begin; i < end; i++) {"

@@ -81,7 +81,7 @@ static void defaults_are_those_documented(void **state)
   assert_int_equal(config.batch_size, 128);
   assert_int_equal(config.seed, 1);
   assert_true(config.normalize_input && !config.resume && !config.flip);
-  assert_true(config.stall_limit == 600);
+  assert_true(config.stall_limit == 300);
 }
 
 static void every_setting_survives_printing(void **state)
