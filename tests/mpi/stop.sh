@@ -114,11 +114,17 @@ measurements_given_up() {
   train whole-measured 2 "${measured[@]}"
   ended whole-measured 0
   [ "$(fingerprint_of whole-measured)" = "$(fingerprint_of whole)" ] || complain "measuring changed the result"
-  train measured 2 "${measured[@]}" &
-  wait_for measured/probe-gradients.csv
-  wait_for_rows measured/probe-gradients.csv 2
-  kill -TERM "$(launcher_of measured)"
-  wait
+  local tries
+  for tries in 1 2 3; do # as in signal_mpirun
+    rm -rf measured
+    train measured 2 "${measured[@]}" &
+    wait_for measured/probe-gradients.csv
+    wait_for_rows measured/probe-gradients.csv 2
+    kill -TERM "$(launcher_of measured)"
+    wait
+    if [ -e measured/last.h5 ]; then break; fi
+    echo "measured: no checkpoint, try $tries"
+  done
   [ "$(newest_step measured)" = "$(steps_done measured)" ] || complain "measured: checkpoint and step log differ" measured.err
   goes_on measured 3 whole-measured
   local table
