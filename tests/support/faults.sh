@@ -63,11 +63,15 @@ lost_nothing() {
   fi
 }
 
-# no_litter NAME DIRECTORY: no temporary file is left.
+# no_litter NAME DIRECTORY: no temporary file is left, but for those that bear the number of a process: of the writer, which is dead,
+# and by chance of another one by now.
 no_litter() {
-  local litter
-  litter=$(find "$2" -name '*.tmp*' -o -name 'comparison.ini.?*' -o -name 'core*')
-  [ -z "$litter" ] || complain "$1: litter is left: ${litter//$'\n'/ }"
+  local file pid litter=''
+  while read -r file; do
+    pid=$(sed -n 's/.*\.\([0-9][0-9]*\)\(-[0-9]*\|\.[0-9]*\)\{0,1\}\.tmp$/\1/p' <<<"$file")
+    if [ -z "$pid" ] || [ ! -e "/proc/$pid" ]; then litter+=" $file"; fi
+  done < <(find "$2" -name '*.tmp*' -o -name 'comparison.ini.?*' -o -name 'core*')
+  [ -z "$litter" ] || complain "$1: litter is left:$litter"
 }
 
 # ended_as_told NAME HOW: with a sensible code and number of messages. A short write is no error.
