@@ -140,7 +140,9 @@ static lks_status start(lks_config *config, lks_lock **lock)
   }
   if (!status) status = take_lock(lock, config->output);
   if (!status) status = refuse_taken(config->output); /* another run may have been faster */
-  return status ? status : write_config(config->output, config);
+  if (status) return status;
+  lks_temporary_tidy(config->output); /* a run may have been killed before it was one */
+  return write_config(config->output, config);
 }
 
 lks_status lks_run_directory_same(const lks_config *before, const lks_config *now)
