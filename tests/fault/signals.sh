@@ -78,7 +78,9 @@ signal_case() {
   tried "$name" "train .*--output $name " "$before"
 }
 
-signal_cases "${whole_soak:-8}" | chosen signal 8
+few=8
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then few=4; fi # those with short steps
+signal_cases "${whole_soak:-$few}" | chosen signal "$few"
 for steps in short long; do
   grep -q "^$steps " signal.cases || continue
   declare -n arguments=$steps
