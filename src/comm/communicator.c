@@ -64,11 +64,13 @@ static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
   return split_node_all(comm);
 }
 
-/* Whether it has all ranks of the job. */
-static bool is_whole(const lks_comm *comm)
+/* The first communicator of all ranks of the job gives each node its table. */
+static lks_status watch_all(lks_comm *comm)
 {
   int all = 0;
-  return MPI_Comm_size(MPI_COMM_WORLD, &all) == MPI_SUCCESS && all == comm->size;
+  const lks_status status = lks_mpi_status(MPI_Comm_size(MPI_COMM_WORLD, &all), "MPI_Comm_size");
+  const bool wanted = all == comm->size && !lks_watch_table_of_node();
+  return !status && wanted ? lks_watch_table_share_all(comm) : status;
 }
 
 lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
@@ -88,7 +90,7 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   for (int i = 0; i < LKS_TRAFFICS; i++) made->request[i] = MPI_REQUEST_NULL;
   lks_life_wait(LKS_WAIT_COMMUNICATOR);
   lks_status status = fill_all(made, parent);
-  if (!status && is_whole(made) && !lks_watch_table_of_node()) status = lks_watch_table_share_all(made);
+  if (!status) status = watch_all(made);
   lks_life_go();
   if (status) lks_comm_destroy_all(&made);
   *comm = made;

@@ -14,6 +14,7 @@
 #include "base/integers.h"
 #include "base/lock.h"
 #include "base/printed.h"
+#include "base/temporary.h"
 #include "compare/arm_sections.h"
 #include "compare/arm_settings.h"
 #include "compare/word_list.h"
@@ -242,48 +243,27 @@ lks_status lks_comparison_read(lks_comparison *comparison, const char *directory
                   lks_message());
 }
 
-static lks_status cannot_write(const char *path)
-{
-  return lks_fail(LKS_ERR_IO, "cannot write %s: %s", path, strerror(errno));
-}
-
-/** Writes comparison.ini under a name that no other process on any host has. */
-static lks_status write_fresh(char fresh[PATH_SIZE], const lks_comparison *comparison)
+static lks_status write_to(const char *path, const lks_comparison *comparison)
 {
   char *text;
-  snprintf(fresh, PATH_SIZE, "%s/comparison.ini.XXXXXX", comparison->directory);
   lks_status status = lks_comparison_print(&text, comparison);
   if (status) return status;
-  const int file = mkstemp(fresh);
-  if (file >= 0) {
-    close(file);
-    status = lks_file_write(fresh, text, strlen(text));
-    if (status) unlink(fresh);
-  } else {
-    status = cannot_write(fresh);
-  }
+  status = lks_file_write(path, text, strlen(text));
   lks_free(text);
   return status;
 }
 
-/** A link, unlike a rename, never replaces the file of a process that was faster. */
+/** Where a file system has no locks, another process may be faster: a link, unlike a rename, does not replace its
+ * file. */
 static lks_status create(bool *created, const lks_comparison *comparison, const char *path)
 {
-  char fresh[PATH_SIZE];
-  lks_status status = write_fresh(fresh, comparison);
+  char fresh[PATH_SIZE + LKS_TEMPORARY_ROOM];
+  lks_temporary_name(fresh, sizeof fresh, path, 0);
+  lks_status status = write_to(fresh, comparison);
   if (status) return status;
   *created = link(fresh, path) == 0;
-  if (!*created && errno != EEXIST) status = cannot_write(path);
-  unlink(fresh);
-  return status;
-}
-
-static lks_status replace(const lks_comparison *comparison, const char *path)
-{
-  char fresh[PATH_SIZE];
-  lks_status status = write_fresh(fresh, comparison);
-  if (status || rename(fresh, path) == 0) return status;
-  status = cannot_write(path);
+  if (!*created && errno != EEXIST)
+    status = lks_fail(LKS_ERR_IO, "cannot write %s: %s", path, strerror(errno));
   unlink(fresh);
   return status;
 }
@@ -361,7 +341,7 @@ static lks_status join(const lks_comparison *here, const char *path)
     there.reference = here->reference;
   }
   if (here->seeds > there.seeds) there.seeds = here->seeds;
-  return replace(&there, path);
+  return write_to(path, &there);
 }
 
 static lks_status create_or_join(const lks_comparison *comparison)

@@ -157,8 +157,8 @@ static void model_for_larger_images(lks_checkpoint_header *header, lks_snapshot 
 static void large_microbatch(lks_checkpoint_header *header, lks_snapshot *snapshot)
 {
   (void)snapshot;
-  header->config.batch_size = 8;
-  header->config.microbatch = 9;
+  header->config.batch_size = 40;
+  header->config.microbatch = 41;
 }
 static void other_place(lks_checkpoint_header *header, lks_snapshot *snapshot)
 {
@@ -174,7 +174,7 @@ static void test_bad_headers(lks_comm *comm)
   } list[] = {{no_model, ": its attribute model:2:1: unknown layer"},
               {empty_model, ": its attribute model:1:1: no layers"},
               {model_for_larger_images, ": its attribute model:1:"},
-              {large_microbatch, ": its attribute config: microbatch = 9: larger than"},
+              {large_microbatch, ": its attribute config: microbatch = 41: larger than"},
               {other_place, ": it says to be at epoch 3 and step 7 of the next, after 38 steps in all"}};
   subject s;
   enter(comm);

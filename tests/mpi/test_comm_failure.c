@@ -180,7 +180,7 @@ static lks_status node_memory(lks_comm *comm)
 
 static void test_each_call_fails(lks_comm *comm)
 {
-  lks_assert_all(comm, fails_with_each(create, comm, 11));
+  lks_assert_all(comm, fails_with_each(create, comm, 12));
   lks_assert_all(comm, fails_with_each(broadcast, comm, 1));
   lks_assert_all(comm, fails_with_each(exact_sum, comm, 1));
   lks_assert_all(comm, fails_with_each(exact_sum_in_two, comm, 2));
