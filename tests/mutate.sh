@@ -58,6 +58,7 @@ tests_of() {
     src/train/stop.c | src/train/step_back.c | src/train/request_files.c) echo mpi/resume mpi/stop ;;
     src/train/job.c | src/train/binding.c) echo unit/job.* mpi/job mpi/isa mpi/command_line ;;
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
+    src/checkpoint/verification.c) echo mpi/verification fault/corruption ;;
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
     src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;

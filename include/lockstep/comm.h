@@ -51,6 +51,9 @@ lks_status lks_comm_agree_all(lks_comm *comm, lks_status status);
 /** Collective. Copies root's bytes to all ranks. Any size (split at INT_MAX). */
 lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int root);
 
+/** Collective. out[ranks * bytes]: the bytes of each rank, in order of ranks, on all of them. */
+lks_status lks_comm_gather_all(lks_comm *comm, void *out, const void *mine, size_t bytes);
+
 /** Collective. limbs[count accumulators], in place: their exact sums over the ranks. One MPI_Allreduce. */
 lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic);
 

@@ -68,6 +68,7 @@ typedef struct lks_config {
   char probe_layer[LKS_TEXT_MAX]; /* the layer whose input is looked at; "": the third linear one */
   size_t probe_samples, probe_every, probe_draws;
   size_t checkpoint_every; /* steps; 0: at the end of each epoch */
+  size_t verify_every;     /* steps between comparisons of what the ranks hold; 0: at checkpoints alone */
   lks_display progress;
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */
 } lks_config;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "checkpoint/verification.h"
 #include "lockstep/checkpoint.h"
 
 static void add_text(XXH3_state_t *state, const char *text)
@@ -68,10 +69,7 @@ lks_status lks_snapshot_take_all(lks_snapshot *snapshot, char fingerprint[33], l
   if (!status) {
     const bool high = lks_comm_equal_all(comm, half[0]), low = lks_comm_equal_all(comm, half[1]);
     print_hash(fingerprint, half);
-    if (!high || !low)
-      status = lks_fail(
-          LKS_ERR_RANK,
-          "the ranks do not hold the same parameters: a host computes wrongly, or the hosts run different programs; run the tests on each host");
+    if (!high || !low) status = lks_verification_blame_all(comm, network, optimizer);
   }
   if (status) lks_snapshot_clear(snapshot);
   return status;

@@ -16,6 +16,18 @@ lks_status lks_comm_broadcast_all(lks_comm *comm, void *data, size_t bytes, int 
   return lks_mpi_status(code, "MPI_Bcast");
 }
 
+lks_status lks_comm_gather_all(lks_comm *comm, void *out, const void *mine, size_t bytes)
+{
+  int n;
+  lks_status status = lks_mpi_count(&n, bytes);
+  if (status) return status;
+  lks_life_wait(LKS_WAIT_GATHER);
+  int code = MPI_Allgather(mine, n, MPI_BYTE, out, n, MPI_BYTE, comm->all);
+  lks_life_go();
+  lks_comm_book(comm, LKS_TRAFFIC_OTHER, bytes);
+  return lks_mpi_status(code, "MPI_Allgather");
+}
+
 lks_status lks_comm_exact_sum_all(lks_comm *comm, int64_t *limbs, size_t count, lks_traffic traffic)
 {
   int n;

@@ -95,6 +95,8 @@ static const lks_option table[] = {
      "in a batch job, stop with a checkpoint this long before its time limit, but not before half of its time"},
     {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
+    {"verify-every", "STEPS", LKS_OPTION_SIZE, AT(verify_every), "0", NULL, 0, MANY, "Run directory",
+     "compare the parameters, moments and running statistics of all ranks every so many steps, as before each checkpoint; a difference ends the run and names rank and tensor; 0: at checkpoints alone"},
     {"keep", "N", LKS_OPTION_SIZE, AT(keep), "0", NULL, 0, MANY, "Run directory",
      "keep only the newest N checkpoints; 0: all"},
     {"noise", NULL, LKS_OPTION_SWITCH, AT(noise), "off", NULL, 0, 0, "Run directory",
@@ -133,7 +135,7 @@ bool lks_config_is_execution(const char *name)
   static const char *const names[] = {
       "output", "resume",      "threads",       "max-time",    "checkpoint-every", "progress", "stall-limit",
       "keep",   "noise",       "stop-margin",   "cache",       "log-every",        "log-test", "stop-at",
-      "probe",  "probe-layer", "probe-samples", "probe-every", "probe-draws",      NULL};
+      "probe",  "probe-layer", "probe-samples", "probe-every", "probe-draws",      "verify-every", NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stop_request.h"
+#include "checkpoint/verification.h"
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
 #include "train/job.h"
@@ -98,6 +99,17 @@ static lks_status probe_step_all(lks_trainer *t, const lks_batch *batch, const l
   return status;
 }
 
+/* A rank whose memory fails would go on with other parameters than the rest. */
+static lks_status verify_all(lks_trainer *t)
+{
+  const size_t every = t->config.verify_every;
+  if (!every || t->state.step % every) return LKS_OK;
+  lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
+  lks_status status = lks_verification_check_all(t->comm, t->setup->network, t->optimizer);
+  lks_profile_leave(&t->profile);
+  return status ? lks_fail_in(status, "after step %zu, ", t->state.step) : LKS_OK;
+}
+
 /* Whether passes follow the step that is about to begin. */
 static bool is_followed(const lks_trainer *t)
 {
@@ -146,7 +158,8 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
   lks_progress_step(t->progress, state->step, batch->total, mean_loss);
   if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
-  return follow_all(t, batch, &result, lr, followed);
+  status = verify_all(t);
+  return status ? status : follow_all(t, batch, &result, lr, followed);
 }
 
 static bool is_due(const lks_trainer *t)

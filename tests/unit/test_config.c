@@ -130,6 +130,7 @@ static void every_setting_survives_printing(void **state)
       {"max-time", "1.5h"},
       {"stop-margin", "90s"},
       {"checkpoint-every", "9"},
+      {"verify-every", "7"},
       {"keep", "2"},
       {"noise", "on"},
       {"progress", "plain"},
