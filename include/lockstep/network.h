@@ -137,6 +137,10 @@ void lks_network_import(lks_network *network, const lks_tensor *tensor, const fl
 /** Logically collective. Tells the network that parameters were changed (by an optimizer, or import), so that
  * it repacks them. */
 void lks_network_parameters_changed(lks_network *network);
+/** Local. Whether the last update left values behind that are not finite; if so, each pass from here on tells all ranks,
+ * with LKS_ERR_DIVERGED. Optimizers set it. */
+void lks_network_damaged_set(lks_network *network, bool damaged);
+bool lks_network_damaged(const lks_network *network);
 
 /* Passes: src/model/pass.c */
 

@@ -19,8 +19,8 @@ typedef struct lks_optimizer lks_optimizer;
 lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network);
 void lks_optimizer_destroy(lks_optimizer **optimizer);
 
-/** Local. One update of all parameters from the network's gradients at learning rate lr; tells the network.
- * Threads split elements. */
+/** Local. One update of all parameters from the network's gradients at learning rate lr; tells the network, also when
+ * a parameter or a moment is not finite any more. Threads split elements. */
 void lks_optimizer_step(lks_optimizer *optimizer, double lr);
 
 /** Local. Bytes that it holds. */

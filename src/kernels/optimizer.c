@@ -4,19 +4,19 @@
 
 #include "kernels/vector/table.h"
 
-void lks_sgd_update(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
+bool lks_sgd_update(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
                     bool first, size_t count)
 {
-  lks_vector()->optimizer->sgd_update(w, v, g, lr, momentum, decay, nesterov, first, count);
+  return lks_vector()->optimizer->sgd_update(w, v, g, lr, momentum, decay, nesterov, first, count);
 }
 
-void lks_adam_update(float *w, float *m, float *v, const float *g, float lr, float beta1, float beta2,
+bool lks_adam_update(float *w, float *m, float *v, const float *g, float lr, float beta1, float beta2,
                      float epsilon, float decay, bool decoupled, double correction1, double correction2,
                      size_t count)
 {
   const float step = (float)(lr / correction1);
   const float root = (float)sqrt(correction2);
   const float shrink = decoupled ? (float)(1.0 - (double)lr * decay) : 1.0f;
-  lks_vector()->optimizer->adam_update(w, m, v, g, step, root, beta1, beta2, epsilon, decoupled ? 0 : decay,
-                                       shrink, count);
+  return lks_vector()->optimizer->adam_update(w, m, v, g, step, root, beta1, beta2, epsilon,
+                                              decoupled ? 0 : decay, shrink, count);
 }

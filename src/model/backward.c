@@ -4,6 +4,7 @@
 
 #include "kernels/elementwise.h"
 #include "model/microbatches.h"
+#include "model/nonfinite.h"
 #include "model/norm.h"
 #include "sums/partition.h"
 
@@ -124,6 +125,7 @@ lks_status lks_backward_microbatch(const lks_pass_context *context, size_t micro
     double begin = lks_op_times_begin(times);
     norm_dx(context, op, microbatch, thread);
     lks_op_times_book(times, thread, (int)(op - stages->op), LKS_WORK_DX, begin);
+    lks_nonfinite_backward(context, (int)(op - stages->op), microbatch);
   }
   for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
     status = lks_microbatches_given_up();
@@ -133,6 +135,7 @@ lks_status lks_backward_microbatch(const lks_pass_context *context, size_t micro
     status = op_backward(context, o, microbatch, thread);
     lks_op_times_book(times, thread, o, LKS_WORK_BACKWARD, begin);
     if (status) return status;
+    if (stages->op[o].kind != LKS_OP_NORM) lks_nonfinite_backward(context, o, microbatch);
   }
   if (thread == 0)
     lks_gradient_sum_progress(network->gradient_sum); /* thread 0 is the one that may call MPI */

@@ -6,6 +6,7 @@
 #include "kernels/loss.h"
 #include "model/input.h"
 #include "model/microbatches.h"
+#include "model/nonfinite.h"
 #include "model/norm.h"
 #include "model/tap.h"
 
@@ -185,6 +186,7 @@ lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microb
     status = op_forward(context, o, microbatch, thread);
     lks_op_times_book(times, thread, o, LKS_WORK_FORWARD, begin);
     if (status) return status;
+    lks_nonfinite_forward(context, o, microbatch);
     if (context->network->tap && context->network->tap[o]) lks_tap_take(context, o, microbatch);
     if (context->pass != LKS_PASS_RUNNING) norm_sums(context, o, microbatch, thread);
   }

@@ -15,8 +15,8 @@
 /* The inside of a network, which these files share: network.c (making and freeing), parameters.c (tensors and
  * initial weights), pass.c (one mini-batch from end to end), microbatches.c (the threads), input.c (scaling
  * and augmentation), forward.c, backward.c, norm.c (statistics of batch norm), noise.c (how much they
- * scatter), disturbance.c (batch norm that is disturbed on purpose), tap.c (values for whoever measures them),
- * op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c, noise.c and tap.c. */
+ * scatter), disturbance.c (batch norm that is disturbed on purpose), nonfinite.c (where the first value that is
+ * not finite arose), tap.c (values for whoever measures them), op_times.c. lockstep/network.h is the door of network.c, parameters.c, pass.c, norm.c, noise.c and tap.c. */
 
 /** A convolution or dense layer. */
 typedef struct lks_linear_unit {
@@ -67,6 +67,7 @@ enum {
   LKS_LAST_STOP,
   LKS_LAST_SAVE,
   LKS_LAST_FAILED,
+  LKS_LAST_DAMAGED,
   LKS_LAST_COUNT
 };
 
@@ -82,6 +83,7 @@ struct lks_network {
   lks_network_memory memory; /* what is reserved in the arena */
   lks_profile *profile;
   lks_op_times *op_times;
+  struct lks_nonfinite *nonfinite; /* what a pass looks for values that are not finite with, or NULL */
   float **tap; /* [operators] where the output of each is copied to, or NULL; NULL: of none */
   size_t classes;
 
@@ -90,6 +92,7 @@ struct lks_network {
   size_t parameter_count, running_count;
   float *parameters, *gradients, *running;
   int64_t batches_tracked;
+  bool damaged;                /* a parameter or a moment of it is not finite */
   bool packed, running_formed; /* whether packed weights and running forms are those of the parameters */
 
   lks_linear_unit *linear; /* by number of the operator */

@@ -241,6 +241,16 @@ void lks_network_parameters_changed(lks_network *network)
   network->packed = network->running_formed = false;
 }
 
+void lks_network_damaged_set(lks_network *network, bool damaged)
+{
+  network->damaged = damaged;
+}
+
+bool lks_network_damaged(const lks_network *network)
+{
+  return network->damaged;
+}
+
 void lks_network_import(lks_network *network, const lks_tensor *tensor, const float *in)
 {
   lks_tensor_import(tensor_data(network, tensor), in, tensor);

@@ -7,6 +7,7 @@
 #include "model/forward.h"
 #include "model/microbatches.h"
 #include "model/noise.h"
+#include "model/nonfinite.h"
 #include "model/norm.h"
 #include "sums/partition.h"
 
@@ -192,6 +193,7 @@ static lks_status last_reduction_all(const lks_pass_context *context, unsigned r
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_STOP), (requests & LKS_REQUEST_STOP) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAVE), (requests & LKS_REQUEST_SAVE) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_FAILED), network->failure != LKS_OK);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_DAMAGED), network->damaged);
   size_t limbs = carry_pooled(context, true);
   lks_profile_enter(network->profile, LKS_PART_STEP_COMM);
   lks_status status =
@@ -211,8 +213,21 @@ static void read_result(lks_pass_result *result, const lks_network *network)
   result->save = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAVE));
 }
 
+/* Does the pass again, looking. */
+static lks_status name_nonfinite_all(lks_pass_context *context, bool damaged)
+{
+  lks_network *network = context->network;
+  lks_nonfinite found;
+  lks_nonfinite_begin(&found, context);
+  network->nonfinite = &found;
+  lks_status status = forward_all(context);
+  if (!status && context->pass == LKS_PASS_TRAIN) status = backward_all(context);
+  network->nonfinite = NULL;
+  return status ? status : lks_nonfinite_name_all(&found, context, damaged);
+}
+
 /* Equal on all ranks: decided from what the reductions gave. */
-static lks_status verdict_all(const lks_pass_context *context)
+static lks_status verdict_all(lks_pass_context *context)
 {
   lks_network *network = context->network;
   if (lks_exact_sum_value(last_accumulator(network, LKS_LAST_FAILED)) > 0) {
@@ -221,12 +236,10 @@ static lks_status verdict_all(const lks_pass_context *context)
     network->failure = LKS_OK;
     return lks_comm_agree_all(network->comm, failure);
   }
-  if (lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
+  const bool damaged = lks_exact_sum_value(last_accumulator(network, LKS_LAST_DAMAGED)) > 0;
+  if (damaged || lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
       pooled_nonfinite(network, context->pass))
-    return lks_fail(
-        LKS_ERR_DIVERGED,
-        "step %u: a value is not finite: the network has diverged; lower --lr, or warm up longer with --warmup",
-        context->step);
+    return name_nonfinite_all(context, damaged);
   return LKS_OK;
 }
 

@@ -115,44 +115,49 @@ static double power(double base, int64_t exponent)
   return result;
 }
 
-static void step_sgd(lks_optimizer *o, double lr)
+static bool step_sgd(lks_optimizer *o, double lr)
 {
   float *w = lks_network_parameters(o->network);
   const float *g = lks_network_gradients(o->network);
   const bool first = o->steps == 0;
-#pragma omp parallel for schedule(static) num_threads(o->threads)
+  bool finite = true;
+#pragma omp parallel for schedule(static) num_threads(o->threads) reduction(&& : finite)
   for (size_t i = 0; i < o->chunks; i++) {
     const chunk *c = &o->chunk[i];
     float *v = o->moments ? o->moment[0] + c->offset : NULL;
-    lks_sgd_update(w + c->offset, v, g + c->offset, (float)lr, o->momentum, c->decay, o->nesterov, first,
-                   c->count);
+    const bool well = lks_sgd_update(w + c->offset, v, g + c->offset, (float)lr, o->momentum, c->decay,
+                                     o->nesterov, first, c->count);
+    finite = finite && well;
   }
+  return finite;
 }
 
-static void step_adam(lks_optimizer *o, double lr)
+static bool step_adam(lks_optimizer *o, double lr)
 {
   float *w = lks_network_parameters(o->network);
   const float *g = lks_network_gradients(o->network);
   const bool decoupled = o->kind == LKS_OPTIMIZER_ADAMW;
   const double correction1 = 1.0 - power(o->beta1, o->steps + 1);
   const double correction2 = 1.0 - power(o->beta2, o->steps + 1);
-#pragma omp parallel for schedule(static) num_threads(o->threads)
+  bool finite = true;
+#pragma omp parallel for schedule(static) num_threads(o->threads) reduction(&& : finite)
   for (size_t i = 0; i < o->chunks; i++) {
     const chunk *c = &o->chunk[i];
-    lks_adam_update(w + c->offset, o->moment[0] + c->offset, o->moment[1] + c->offset, g + c->offset,
-                    (float)lr, (float)o->beta1, (float)o->beta2, o->epsilon, c->decay, decoupled, correction1,
-                    correction2, c->count);
+    const bool well = lks_adam_update(w + c->offset, o->moment[0] + c->offset, o->moment[1] + c->offset,
+                                      g + c->offset, (float)lr, (float)o->beta1, (float)o->beta2, o->epsilon,
+                                      c->decay, decoupled, correction1, correction2, c->count);
+    finite = finite && well;
   }
+  return finite;
 }
 
 void lks_optimizer_step(lks_optimizer *optimizer, double lr)
 {
-  if (optimizer->kind == LKS_OPTIMIZER_SGD)
-    step_sgd(optimizer, lr);
-  else
-    step_adam(optimizer, lr);
+  const bool finite =
+      optimizer->kind == LKS_OPTIMIZER_SGD ? step_sgd(optimizer, lr) : step_adam(optimizer, lr);
   optimizer->steps++;
   lks_network_parameters_changed(optimizer->network);
+  lks_network_damaged_set(optimizer->network, !finite);
 }
 
 size_t lks_optimizer_bytes(const lks_optimizer *optimizer)

@@ -61,10 +61,11 @@ typedef struct lks_exp_kernels {
 } lks_exp_kernels;
 
 typedef struct lks_optimizer_kernels {
-  void (*sgd_update)(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
+  /* each returns whether all that it wrote is finite */
+  bool (*sgd_update)(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
                      bool first, size_t count);
   /* g += decay*w; moments; w = shrink*w - step * m / (sqrt(v)/root + epsilon) */
-  void (*adam_update)(float *w, float *m, float *v, const float *g, float step, float root, float beta1,
+  bool (*adam_update)(float *w, float *m, float *v, const float *g, float step, float root, float beta1,
                       float beta2, float epsilon, float decay, float shrink, size_t count);
 } lks_optimizer_kernels;
 
