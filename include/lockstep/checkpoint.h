@@ -27,6 +27,8 @@ LKS_PUBLIC_BEGIN
  * chunk with a checksum, attributes that may be large have one in "header_hash", and reading recomputes the
  * fingerprint, so that damage never goes unnoticed. */
 
+enum { LKS_SKIPS_MAX = 256 };
+
 /** Where a run stands: what --resume needs beside parameters and moments. */
 typedef struct lks_run_state {
   size_t epoch;          /* epochs finished */
@@ -37,8 +39,11 @@ typedef struct lks_run_state {
   double seconds; /* spent training, all jobs together */
   size_t noises;  /* sums of lks_network_noise_save over the epoch under way */
   double noise[LKS_NOISE_STATE_MAX];
-  char isa[32];           /* instruction set of the job that wrote it; "": not known */
-  char job[LKS_TEXT_MAX]; /* which wrote it: batch job and binding of its ranks, in words */
+  size_t skips; /* mini-batches that are left out because a value was not finite after them ... */
+  uint64_t
+      skip[LKS_SKIPS_MAX]; /* ... by their numbers: each makes the step behind so many others; ascending */
+  char isa[32];            /* instruction set of the job that wrote it; "": not known */
+  char job[LKS_TEXT_MAX];  /* which wrote it: batch job and binding of its ranks, in words */
 } lks_run_state;
 
 /** What a checkpoint says of itself before anything is built from it. */

@@ -88,6 +88,9 @@ typedef enum lks_schedule_kind {
 /** Local. "constant", "step", "cosine". */
 const char *lks_schedule_name(lks_schedule_kind kind);
 
+/** What becomes of a run in which a value is not finite any more. The order is that of stop|rollback. */
+typedef enum lks_on_nan { LKS_ON_NAN_STOP, LKS_ON_NAN_ROLLBACK } lks_on_nan;
+
 /** How progress is shown. */
 typedef enum lks_display {
   LKS_DISPLAY_AUTO, /* a bar on a terminal, plain lines elsewhere */

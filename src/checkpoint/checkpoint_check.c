@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkpoint/fingerprint.h"
+#include "checkpoint/skips.h"
 #include "lockstep/exact_sum.h"
 
 const char lks_checkpoint_advice[] = "damaged or edited; take another checkpoint";
@@ -69,7 +70,12 @@ static lks_status check_sums(const lks_run_state *state, size_t batch_size)
   if (state->step > UINT32_MAX)
     return lks_fail(LKS_ERR_DATA, "its step is %zu and must be %" PRIu32 " at most: %s", state->step,
                     UINT32_MAX, lks_checkpoint_advice);
-  if (state->samples < 0 || (size_t)state->samples < state->epoch_step ||
+  for (size_t i = 1; i < state->skips; i++)
+    if (state->skip[i] <= state->skip[i - 1])
+      return lks_fail(LKS_ERR_DATA, "its skip[%zu] is not larger than the one before: %s", i,
+                      lks_checkpoint_advice);
+  const size_t left_out = lks_skips_between(state, state->step - state->epoch_step, state->step);
+  if (state->samples < 0 || (size_t)state->samples < state->epoch_step - left_out ||
       __builtin_mul_overflow(state->epoch_step, batch_size, &most) || (size_t)state->samples > most)
     return lks_fail(LKS_ERR_DATA, "its samples is %" PRId64 " after %zu steps of an epoch: %s",
                     state->samples, state->epoch_step, lks_checkpoint_advice);

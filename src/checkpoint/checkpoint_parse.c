@@ -32,6 +32,19 @@ static lks_status check_format(lks_attributes *s)
   return LKS_OK;
 }
 
+/* Files of runs that left nothing out, and of earlier versions, have none. */
+static void get_skips(lks_attributes *s, lks_run_state *state)
+{
+  if (s->status || H5Aexists(s->at, "skips") <= 0) return;
+  lks_attributes_size(s, "skips", &state->skips);
+  if (!s->status && (state->skips < 1 || state->skips > LKS_SKIPS_MAX))
+    lks_attributes_refuse(s,
+                          lks_fail(LKS_ERR_DATA, "is %zu and must be 1 to %d: %s", state->skips,
+                                   LKS_SKIPS_MAX, lks_checkpoint_advice),
+                          "skips");
+  lks_attributes_numbers(s, "skip", H5T_NATIVE_UINT64, state->skip, state->skips);
+}
+
 static void get_state(lks_attributes *s, lks_run_state *state, int64_t *batches_tracked)
 {
   lks_attributes_size(s, "epoch", &state->epoch);
@@ -48,6 +61,7 @@ static void get_state(lks_attributes *s, lks_run_state *state, int64_t *batches_
                                    LKS_NOISE_STATE_MAX, lks_checkpoint_advice),
                           "noises");
   if (state->noises) lks_attributes_numbers(s, "noise", H5T_NATIVE_DOUBLE, state->noise, state->noises);
+  get_skips(s, state);
   lks_attributes_numbers(s, "batches_tracked", H5T_NATIVE_INT64, batches_tracked, 1);
 }
 

@@ -138,6 +138,8 @@ static bool put_state(hid_t file, const lks_run_state *state, int64_t batches_tr
       put_number(group, "seconds", H5T_NATIVE_DOUBLE, &state->seconds) &&
       put_count(group, "noises", state->noises) &&
       (!state->noises || put_numbers(group, "noise", H5T_NATIVE_DOUBLE, state->noise, state->noises)) &&
+      (!state->skips || (put_count(group, "skips", state->skips) &&
+                         put_numbers(group, "skip", H5T_NATIVE_UINT64, state->skip, state->skips))) &&
       put_number(group, "batches_tracked", H5T_NATIVE_INT64, &batches_tracked);
   return H5Gclose(group) >= 0 && ok;
 }

@@ -97,6 +97,8 @@ static const lks_option table[] = {
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
     {"verify-every", "STEPS", LKS_OPTION_SIZE, AT(verify_every), "0", NULL, 0, MANY, "Run directory",
      "compare the parameters, moments and running statistics of all ranks every so many steps, as before each checkpoint; a difference ends the run and names rank and tensor; 0: at checkpoints alone"},
+    {"on-nan", "stop|rollback", LKS_OPTION_CHOICE, AT(on_nan), "stop", "stop|rollback", 0, 0, "Run directory",
+     "when a value is not finite any more: stop, or go back to the newest checkpoint and on without the mini-batch that did it, for a tenth of an epoch's mini-batches at most"},
     {"keep", "N", LKS_OPTION_SIZE, AT(keep), "0", NULL, 0, MANY, "Run directory",
      "keep only the newest N checkpoints; 0: all"},
     {"noise", NULL, LKS_OPTION_SWITCH, AT(noise), "off", NULL, 0, 0, "Run directory",
@@ -135,7 +137,8 @@ bool lks_config_is_execution(const char *name)
   static const char *const names[] = {
       "output", "resume",      "threads",       "max-time",    "checkpoint-every", "progress", "stall-limit",
       "keep",   "noise",       "stop-margin",   "cache",       "log-every",        "log-test", "stop-at",
-      "probe",  "probe-layer", "probe-samples", "probe-every", "probe-draws",      "verify-every", NULL};
+      "probe",  "probe-layer", "probe-samples", "probe-every", "probe-draws",      "on-nan",   "verify-every",
+      NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

@@ -223,6 +223,7 @@ static lks_status name_nonfinite_all(lks_pass_context *context, bool damaged)
   lks_status status = forward_all(context);
   if (!status && context->pass == LKS_PASS_TRAIN) status = backward_all(context);
   network->nonfinite = NULL;
+  network->failure = LKS_OK; /* that this was given up halfway matters no more */
   return status ? status : lks_nonfinite_name_all(&found, context, damaged);
 }
 

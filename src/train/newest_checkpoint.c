@@ -2,6 +2,7 @@
 
 #include "base/integers.h"
 #include "base/log.h"
+#include "checkpoint/skips.h"
 #include "train/run_directory.h"
 
 #include <stdio.h>
@@ -21,19 +22,31 @@ static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_head
       header->data_hash, t->config.data, lks_dataset_hash(t->dataset));
 }
 
+/* Of the epoch under way, without what was left out. */
+static size_t samples_so_far(const lks_trainer *t, const lks_run_state *state)
+{
+  const size_t count = t->selection->train_count, size = t->config.batch_size;
+  const size_t begin = state->step - state->epoch_step;
+  size_t samples = lks_min(state->epoch_step * size, count);
+  for (size_t i = 0; i < state->epoch_step; i++)
+    if (lks_skips_between(state, begin + i, begin + i + 1)) samples -= lks_min(size, count - i * size);
+  return samples;
+}
+
 /* The steps of an epoch are this dataset's, the optimizer counts them as well, and each mini-batch of an epoch is a
- * full one but for the last. */
+ * full one but for the last. What the run leaves out counts as a step alone. */
 static lks_status check_place(const lks_trainer *t, const lks_checkpoint *checkpoint, const char *path)
 {
   const lks_run_state *state = &lks_checkpoint_about(checkpoint)->state;
   const size_t count = t->selection->train_count, steps = lks_divide_up(count, t->config.batch_size);
-  const size_t samples = lks_min(state->epoch_step * t->config.batch_size, count);
   static const char advice[] = "damaged or edited; take another checkpoint";
   if (state->epoch_step > steps || state->step != state->epoch * steps + state->epoch_step)
     return lks_fail(LKS_ERR_DATA,
                     "%s is at step %zu, which is not step %zu behind %zu epochs of %zu steps: %s", path,
                     state->step, state->epoch_step, state->epoch, steps, advice);
-  if (lks_checkpoint_optimizer_steps(checkpoint) != (int64_t)state->step)
+  const size_t samples = samples_so_far(t, state);
+  const size_t updates = state->step - lks_skips_between(state, 0, state->step);
+  if (lks_checkpoint_optimizer_steps(checkpoint) != (int64_t)updates)
     return lks_fail(LKS_ERR_DATA, "%s is at step %zu and its optimizer at step %lld: %s", path, state->step,
                     (long long)lks_checkpoint_optimizer_steps(checkpoint), advice);
   if (state->samples == (int64_t)samples) return LKS_OK;

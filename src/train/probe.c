@@ -118,6 +118,7 @@ void lks_probes_destroy(lks_probes **probes)
 lks_status lks_probes_begin_all(lks_probes *p, size_t step)
 {
   const bool root = lks_comm_rank(p->comm) == 0;
+  p->measured = false;
   lks_status status =
       lks_comm_agree_all(p->comm, root ? lks_probe_tables_truncate(p->config->output, step) : LKS_OK);
   if (status || step % p->config->probe_every) return status;

@@ -133,6 +133,11 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 {
   lks_pass_result result;
   lks_run_state *state = &t->state;
+  if (lks_trainer_skips(t)) {
+    state->step++;
+    state->epoch_step++;
+    return LKS_OK;
+  }
   lks_status status = LKS_OK;
   const bool followed = is_followed(t);
   if (followed)
@@ -141,6 +146,7 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   if (!status)
     status = lks_network_pass_all(t->setup->network, &result, LKS_PASS_TRAIN, batch, &t->setup->scaling,
                                   (uint32_t)state->step, requests_of(t));
+  if (status == LKS_ERR_DIVERGED) t->suspect = state->step;
   if (status) return status;
   const double lr = t->lr[state->epoch_step];
   if (lks_probes_due(t->probes, state->step + 1)) lks_probes_before(t->probes);
@@ -285,6 +291,21 @@ static lks_status begin_probes_all(lks_trainer *t)
   return over || !t->probes ? LKS_OK : lks_probes_begin_all(t->probes, t->state.step);
 }
 
+/* The rows of what is done again are taken back. */
+static lks_status recover_all(lks_trainer *t)
+{
+  lks_status status = lks_trainer_recover_all(t);
+  if (!status && t->tables) lks_run_tables_forget(t->tables);
+  if (!status) status = reopen_tables_all(t);
+  return status ? status : begin_probes_all(t);
+}
+
+/* Nothing to go back to is no way to begin. */
+static bool wants_first_checkpoint(const lks_trainer *t)
+{
+  return t->config.on_nan == LKS_ON_NAN_ROLLBACK && t->checkpointed == SIZE_MAX;
+}
+
 static lks_status run_epochs_all(lks_trainer *t)
 {
   bool root = lks_comm_rank(t->comm) == 0;
@@ -294,10 +315,12 @@ static lks_status run_epochs_all(lks_trainer *t)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
   if (!status && !t->config.epochs) status = lks_trainer_checkpoint_last_all(t);
+  if (!status && wants_first_checkpoint(t)) status = lks_trainer_checkpoint_all(t);
   while (!status && !t->reached && t->state.epoch < t->config.epochs) {
     status = train_epoch_all(t);
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
     if (!status) status = whole ? finish_epoch_all(t) : finish_early_all(t);
+    if (status == LKS_ERR_DIVERGED) status = recover_all(t);
   }
   if (status == LKS_STOPPED) status = lks_status_worse(status, save_all(t, true));
   if (!status && t->reached) say_reached(t);
@@ -406,6 +429,7 @@ lks_status lks_train_hooked_all(lks_train_summary *summary, lks_comm *comm, cons
                    .dataset = hooks->dataset,
                    .begun = lks_seconds(),
                    .checkpointed = SIZE_MAX,
+                   .suspect = SIZE_MAX,
                    .row = {.train_loss = NAN, .train_accuracy = NAN, .test_loss = NAN, .test_accuracy = NAN}};
   lks_profile_start(&t.profile);
   lks_status status = train_all(summary, &t);

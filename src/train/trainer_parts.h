@@ -14,7 +14,7 @@
 #include "train/step_back.h"
 
 /* The inside of a training run, shared by trainer.c (the run), trainer_prepare.c (what it stands on), keeping.c (its
- * checkpoints) and newest_checkpoint.c (the way back to one). */
+ * checkpoints), newest_checkpoint.c (the way back to one) and recovery.c (on from there after a bad mini-batch). */
 
 typedef struct lks_trainer {
   lks_comm *comm;
@@ -40,6 +40,7 @@ typedef struct lks_trainer {
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
+  size_t suspect;                         /* the step whose training pass gave a value that is not finite */
   bool reached;                           /* the accuracy to stop at */
   bool save;                              /* a checkpoint was asked for, and is not written yet */
   lks_request_files files;                /* rank 0 */
@@ -64,6 +65,13 @@ lks_status lks_trainer_newest_all(lks_checkpoint **checkpoint, lks_trainer *trai
 /** Collective. Goes back to that checkpoint: state, network and optimizer are as they were then. The tables are not
  * touched. Errors as in lks_trainer_newest_all; LKS_ERR_IO when there is none. */
 lks_status lks_trainer_reload_all(lks_trainer *trainer);
+
+/** Local. Whether the mini-batch of the next step is left out. */
+bool lks_trainer_skips(const lks_trainer *trainer);
+/** Collective; after LKS_ERR_DIVERGED. With --on-nan rollback, goes back to the newest checkpoint, from where the run goes
+ * on without the mini-batch that did it. LKS_ERR_DIVERGED otherwise, or when too many were left out already, or none did
+ * it. The tables are not touched. */
+lks_status lks_trainer_recover_all(lks_trainer *trainer);
 
 /** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
  * that are not to be kept. That a file cannot be written is a warning, now and then, and no failure: the run goes on.

@@ -131,6 +131,7 @@ static void every_setting_survives_printing(void **state)
       {"stop-margin", "90s"},
       {"checkpoint-every", "9"},
       {"verify-every", "7"},
+      {"on-nan", "rollback"},
       {"keep", "2"},
       {"noise", "on"},
       {"progress", "plain"},
