@@ -61,6 +61,7 @@ tests_of() {
     src/optim/*) echo golden/steps.* mpi/optimizer.* mpi/checkpoint.* mpi/allocations ;;
     src/checkpoint/verification.c) echo mpi/verification fault/corruption ;;
     src/checkpoint/skips.c | src/train/recovery.c) echo fault/on_nan ;;
+    src/train/resume_changes.c) echo mpi/run_directory.* mpi/resume ;;
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
     src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;

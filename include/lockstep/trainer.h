@@ -24,6 +24,7 @@ typedef struct lks_train_summary {
 typedef struct lks_train_hooks {
   const lks_dataset *dataset; /* borrowed, of config->data; NULL: it is opened and closed */
   bool quiet;                 /* print warnings alone */
+  bool unchanging;            /* a run that goes on must have the settings it had, the learning rate too */
   bool precise;               /* evaluate with recomputed statistics too, when all epochs are done */
   /* after each mini-batch, on every rank, or NULL; mean_loss: of the epoch so far */
   void (*step)(void *context, size_t step, size_t samples, double mean_loss);

@@ -111,6 +111,7 @@ static lks_status train_all(driver *d, size_t arm, const lks_config *config, con
   lks_train_summary summary;
   lks_train_hooks hooks = {.dataset = lks_arm_data_of(&d->data, arm),
                            .quiet = true,
+                           .unchanging = true,
                            .precise = config->bn.kind != LKS_NORM_NONE,
                            .step = on_step,
                            .context = d};

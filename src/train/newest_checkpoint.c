@@ -3,7 +3,7 @@
 #include "base/integers.h"
 #include "base/log.h"
 #include "checkpoint/skips.h"
-#include "train/run_directory.h"
+#include "train/resume_changes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 /* A checkpoint may have been put in the place of the run's own. */
 static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_header *header, const char *path)
 {
-  if (lks_run_directory_same(&header->config, &t->config) != LKS_OK)
+  if (lks_resume_changes_check(&header->config, &t->config, t->hooks.unchanging) != LKS_OK)
     return lks_fail(LKS_ERR_USAGE, "%s is a checkpoint of another run: %s", path, lks_message());
   if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return LKS_OK;
   return lks_fail(

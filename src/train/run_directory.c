@@ -14,16 +14,9 @@
 #include "base/temporary.h"
 #include "config/config_value.h"
 #include "kernels/isa.h"
+#include "train/resume_changes.h"
 
 enum { PATH_SIZE = LKS_TEXT_MAX + 64, MODEL_LONGEST = 100, MOST_RUNS = 100000 };
-
-/* Settings of execution, and epochs, which change nothing of what is done already. The content of the dataset
- * is compared by its hash, elsewhere. The next processors may lack an instruction set: the trainer warns. */
-static bool is_free(const char *name)
-{
-  return lks_config_is_execution(name) || strcmp(name, "data") == 0 || strcmp(name, "epochs") == 0 ||
-         strcmp(name, "isa") == 0;
-}
 
 static bool is_run_file(const char *name)
 {
@@ -145,19 +138,6 @@ static lks_status start(lks_config *config, lks_lock **lock)
   return write_config(config->output, config);
 }
 
-lks_status lks_run_directory_same(const lks_config *before, const lks_config *now)
-{
-  size_t count;
-  char a[LKS_VALUE_MAX], b[LKS_VALUE_MAX];
-  const lks_option *all = lks_config_options(&count);
-  const lks_option *option = lks_config_value_differs(a, b, before, now, all, count, is_free);
-  if (option == NULL) return LKS_OK;
-  return lks_fail(
-      LKS_ERR_USAGE,
-      "the run in %s has %s = %.200s and cannot be continued with %.200s; give the same, or start another run with another --output",
-      now->output, option->name, a, b);
-}
-
 /** The settings that a run began with. */
 static lks_status read_config(lks_config *before, const char *folder)
 {
@@ -168,7 +148,7 @@ static lks_status read_config(lks_config *before, const char *folder)
   return status ? status : lks_config_check(before);
 }
 
-static lks_status find(const lks_config *config, lks_lock **lock)
+static lks_status find(const lks_config *config, bool unchanging, lks_lock **lock)
 {
   if (config->output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "--resume does not say which run; name its folder with --output");
@@ -182,7 +162,7 @@ static lks_status find(const lks_config *config, lks_lock **lock)
   lks_config before;
   status = take_lock(lock, config->output);
   if (!status) status = read_config(&before, config->output);
-  if (!status) status = lks_run_directory_same(&before, config);
+  if (!status) status = lks_resume_changes_check(&before, config, unchanging);
   if (!status && config->epochs < before.epochs)
     status =
         lks_fail(LKS_ERR_USAGE, "%s is a run of %zu epochs, not %zu: epochs may be added, not taken away",
@@ -190,20 +170,20 @@ static lks_status find(const lks_config *config, lks_lock **lock)
   return status;
 }
 
-lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config, lks_lock **lock)
+lks_status lks_run_directory_find_all(lks_comm *comm, const lks_config *config, bool unchanging,
+                                      lks_lock **lock)
 {
-  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? find(config, lock) : LKS_OK);
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? find(config, unchanging, lock) : LKS_OK);
 }
 
-/** A run that goes on keeps the settings that it began with, but for more epochs. */
+/** A run that goes on keeps the settings that it began with, but for those that may be changed on the way. */
 static lks_status start_or_go_on(lks_config *config, lks_lock **lock)
 {
   lks_config before;
   if (*lock == NULL) return start(config, lock); /* there was no run to go on with */
   lks_temporary_tidy(config->output);
   lks_status status = read_config(&before, config->output);
-  if (status || before.epochs == config->epochs) return status;
-  before.epochs = config->epochs;
+  if (status || !lks_resume_changes_take(&before, config)) return status;
   return write_config(config->output, &before);
 }
 

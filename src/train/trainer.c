@@ -8,6 +8,7 @@
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
 #include "train/job.h"
+#include "train/resume_changes.h"
 #include "train/run_directory.h"
 #include "train/step_log.h"
 #include "train/time_table.h"
@@ -383,6 +384,13 @@ static lks_status heed_early_stop_all(const lks_trainer *t)
                                          : LKS_OK);
 }
 
+static lks_status note_changes_all(lks_trainer *t)
+{
+  if (!t->resumed_from[0]) return LKS_OK;
+  return lks_comm_agree_all(t->comm,
+                            lks_resume_changes_note(t->tables, &t->resumed_with, &t->config, t->state.step));
+}
+
 /* A run writes to its directory last, when nothing but training itself can go wrong any more. */
 static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
 {
@@ -393,7 +401,8 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */
   if (!status) status = heed_early_stop_all(t);
-  if (!status && t->config.resume) status = lks_run_directory_find_all(t->comm, &t->config, &t->lock);
+  if (!status && t->config.resume)
+    status = lks_run_directory_find_all(t->comm, &t->config, t->hooks.unchanging, &t->lock);
   if (!status) status = lks_trainer_prepare_all(t);
   if (!status) status = heed_early_stop_all(t);
   if (!status) status = lks_run_directory_open_all(t->comm, &t->config, &t->lock);
@@ -404,6 +413,8 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
     status = lks_job_warn_all(t->comm, lks_setup_threads(t->comm, &t->config));
     if (status) return status;
   }
+  status = note_changes_all(t);
+  if (status) return status;
   lks_profile_start(&t->profile);
   lks_status outcome = run_epochs_all(t);
   if (outcome && outcome != LKS_STOPPED) {

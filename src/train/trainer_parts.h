@@ -40,6 +40,7 @@ typedef struct lks_trainer {
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
+  lks_config resumed_with;                /* the settings of that checkpoint */
   size_t suspect;                         /* the step whose training pass gave a value that is not finite */
   bool reached;                           /* the accuracy to stop at */
   bool save;                              /* a checkpoint was asked for, and is not written yet */

@@ -6,6 +6,7 @@
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
 #include "train/job.h"
+#include "train/resume_changes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -121,6 +122,8 @@ lks_status lks_trainer_prepare_all(lks_trainer *t)
     t->state = lks_checkpoint_about(checkpoint)->state;
     t->seconds_before = t->state.seconds;
     t->checkpointed = t->state.step;
+    t->resumed_with = lks_checkpoint_about(checkpoint)->config;
+    if (t->state.epoch >= t->config.epochs) status = lks_resume_changes_refuse(&t->resumed_with, &t->config);
   }
   if (!status) status = create_all(t, checkpoint);
   lks_checkpoint_close(&checkpoint);

@@ -129,7 +129,10 @@ never_overwritten() {
   says refused "whole already holds a run"
   run other 2 train --resume --output whole --lr 0.3
   ended other 2
-  says other "has lr = "
+  says other "is done, with lr = 0.1: there is no step left to take with 0.3"
+  run other 2 train --resume --output whole --momentum 0.8
+  ended other 2
+  says other "has momentum = 0.9 and cannot be continued with 0.8"
   unchanged whole
   local none=("${long_run[@]}")
   replaced none --epochs 0
@@ -146,6 +149,38 @@ other_data_are_refused() {
   ended other 3
   says other "trained on other data"
   unchanged whole
+}
+
+# slowed_down NAME RANKS: the whole run from step 30 on, with another learning rate.
+slowed_down() {
+  cp -r whole "$1"
+  ln -sf checkpoint-30.h5 "$1/last.h5"
+  run "$1" "$2" train --resume --output "$1" --lr 0.03
+  ended "$1" 0
+  says "$1" "changed  lr from 0.1 to 0.03 behind step 30"
+  grep -q '^lr = 0.03$' "$1/config.ini" || complain "$1/config.ini does not have the new learning rate"
+}
+
+# From there it is another run, which goes on as one of its own.
+another_learning_rate() {
+  slowed_down slower 1
+  differs whole slower
+  slowed_down slower-3 3
+  same slower slower-3
+  ln -sf checkpoint-40.h5 slower-3/last.h5
+  run slower-3 2 train --resume --output slower-3
+  ended slower-3 0
+  ! grep -q '^changed' slower-3.out || complain "a run that keeps its settings says that they changed" slower-3.out
+  same slower slower-3
+  printf 'step,setting,before,after\n30,lr,0.1,0.03\n' | diff - slower-3/changes.csv >difference ||
+    complain "changes.csv does not tell what changed" difference
+  head -n 3 slower/metrics.csv | cut -d, -f1-7 | diff - <(head -n 3 whole/metrics.csv | cut -d, -f1-7) >difference ||
+    complain "the epochs before the change are others" difference
+  ln -sf checkpoint-25.h5 slower-3/last.h5
+  run slower-3 2 train --resume --output slower-3 --lr 0.1
+  ended slower-3 0
+  same whole slower-3
+  [ "$(wc -l <slower-3/changes.csv)" -eq 1 ] || complain "what was taken back is still in changes.csv" slower-3/changes.csv
 }
 
 config_run_again() {
@@ -174,6 +209,7 @@ nothing_left_to_do
 due_where_an_epoch_ends
 never_overwritten
 other_data_are_refused
+another_learning_rate
 config_run_again
 initial_checkpoint
 finish

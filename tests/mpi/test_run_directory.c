@@ -49,7 +49,7 @@ static bool opens(lks_comm *comm, lks_config *config, lks_status expected, const
 {
   lks_status status = LKS_OK;
   lks_lock *lock = NULL;
-  if (config->resume) status = lks_run_directory_find_all(comm, config, &lock);
+  if (config->resume) status = lks_run_directory_find_all(comm, config, false, &lock);
   if (!status) status = lks_run_directory_open_all(comm, config, &lock);
   lks_lock_release(&lock);
   return status == expected && (expected != LKS_OK || strcmp(config->output, output) == 0);
@@ -123,10 +123,13 @@ static void test_what_may_change(lks_comm *comm)
                                            {"checkpoint-every", "100"},
                                            {"stall-limit", "30"},
                                            {"stop-margin", "5"},
+                                           {"lr", "0.05"},
+                                           {"weight-decay", "0"},
+                                           {"schedule", "constant"},
                                            {"epochs", "20"}};
-  static const char *const fixed[][2] = {{"lr", "0.05"}, {"batch-size", "64"},  {"seed", "2"},
-                                         {"bn", "32"},   {"reduce", "mpi"},     {"model", "mlp"},
-                                         {"flip", "on"}, {"optimizer", "adam"}, {"microbatch", "4"}};
+  static const char *const fixed[][2] = {{"momentum", "0.8"}, {"batch-size", "64"},  {"seed", "2"},
+                                         {"bn", "32"},        {"reduce", "mpi"},     {"model", "mlp"},
+                                         {"flip", "on"},      {"optimizer", "adam"}, {"microbatch", "4"}};
   enter(comm);
   lks_config config = settings("run", false);
   lks_assert_all(comm, opens(comm, &config, LKS_OK, "run"));
@@ -152,7 +155,7 @@ static void test_one_writer(lks_comm *comm)
   lks_config config = settings("run", false), second = settings("run", true);
   lks_assert_ok_all(comm, lks_run_directory_open_all(comm, &config, &lock));
   lks_assert_all(comm, (lock != NULL) == (lks_comm_rank(comm) == 0));
-  lks_status status = lks_run_directory_find_all(comm, &second, &other);
+  lks_status status = lks_run_directory_find_all(comm, &second, false, &other);
   lks_assert_all(comm, status == LKS_ERR_USAGE && other == NULL && strstr(lks_message(), "writes into run"));
   lks_assert_all(comm, opens(comm, &second, LKS_ERR_USAGE, ""));
   if (lks_comm_rank(comm) == 0) unlink("run/config.ini"); /* as if it were not written yet */
@@ -162,6 +165,24 @@ static void test_one_writer(lks_comm *comm)
   lks_lock_release(&lock);
   lks_assert_all(comm, opens(comm, &second, LKS_OK, "run"));
   lks_assert_all(comm, !lks_file_exists("run/run.lock"));
+  leave(comm);
+}
+
+/** A run of a comparison keeps all that its results depend on. */
+static void test_unchanging(lks_comm *comm)
+{
+  lks_lock *lock = NULL;
+  enter(comm);
+  lks_config config = settings("run", false);
+  lks_assert_all(comm, opens(comm, &config, LKS_OK, "run"));
+  config = settings("run", true);
+  lks_assert_ok_all(comm, lks_run_directory_find_all(comm, &config, true, &lock));
+  lks_lock_release(&lock);
+  lks_config_set(&config, "lr", "0.05");
+  const lks_status status = lks_run_directory_find_all(comm, &config, true, &lock);
+  lks_lock_release(&lock);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && strstr(lks_message(), "has lr = 0.1"));
+  lks_assert_all(comm, opens(comm, &config, LKS_OK, "run"));
   leave(comm);
 }
 
@@ -182,6 +203,7 @@ static void test_config_is_complete(lks_comm *comm)
 static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_names),           LKS_MPI_TEST(test_never_overwritten),  LKS_MPI_TEST(test_resume),
     LKS_MPI_TEST(test_what_may_change), LKS_MPI_TEST(test_config_is_complete), LKS_MPI_TEST(test_one_writer),
+    LKS_MPI_TEST(test_unchanging),
 };
 
 int main(int argc, char **argv)
