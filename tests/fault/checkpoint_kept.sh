@@ -49,7 +49,7 @@ damaged_newest() {
 
   # The state of another step, with its hash: whole in itself, and not what the run was at.
   begun other-run
-  train short 1 "${settings[@]}" --epochs 2 --lr 0.02
+  train short 1 "${settings[@]}" --epochs 2 --momentum 0.8
   cp short/checkpoint-20.h5 other-run/checkpoint-20.h5
   truncate -s 5000 other-run/checkpoint-24.h5
   goes_on other-run 2
