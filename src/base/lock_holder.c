@@ -1,7 +1,5 @@
 #include "base/lock_holder.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,25 +7,14 @@
 #include <unistd.h>
 
 #include "base/ini_file.h"
+#include "base/process.h"
 
 enum { TEXT_SIZE = 512 };
 
-/* Clock ticks from the system's start to the process's: the 22nd field of its line, 20 behind the name, which may
- * have blanks and brackets. */
 static unsigned long long start_of(long process)
 {
-  char path[64], line[TEXT_SIZE] = "";
-  snprintf(path, sizeof path, "/proc/%ld/stat", process);
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return 0;
-  const bool got = fgets(line, sizeof line, file) != NULL;
-  fclose(file);
-  const char *at = got ? strrchr(line, ')') : NULL;
-  for (int field = 0; at != NULL && field < 20; field++) {
-    at = strchr(at, ' ');
-    if (at != NULL) at++;
-  }
-  return at != NULL ? strtoull(at, NULL, 10) : 0;
+  lks_process found;
+  return lks_process_look(&found, (int)process) ? found.born : 0;
 }
 
 lks_lock_holder lks_lock_holder_own(void)
@@ -91,6 +78,6 @@ bool lks_lock_holder_is_gone(const lks_lock_holder *who, const lks_lock_holder *
   if (who->process <= 0) return false;
   if (strcmp(who->host, here->host) != 0)
     return who->job[0] != '\0' && strcmp(who->job, here->job) == 0 && who->restart != here->restart;
-  if (kill((pid_t)who->process, 0) != 0 && errno == ESRCH) return true;
+  if (lks_process_is_gone(who->process)) return true;
   return who->started != 0 && start_of(who->process) != who->started;
 }

@@ -1,6 +1,8 @@
 #include "base/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,13 @@ const char *lks_process_text(int pid, unsigned long long born)
   case 'R': return "is computing";
   default: return "sleeps";
   }
+}
+
+bool lks_process_is_gone(long pid)
+{
+  lks_process process;
+  if (pid <= 0 || pid > INT_MAX || (kill((pid_t)pid, 0) != 0 && errno == ESRCH)) return true;
+  return lks_process_look(&process, (int)pid) && strchr("ZX", process.state) != NULL;
 }
 
 bool lks_process_kill(int pid, unsigned long long born)

@@ -17,6 +17,9 @@ bool lks_process_look(lks_process *process, int pid);
 bool lks_process_is_lost(int pid, unsigned long long born);
 const char *lks_process_text(int pid, unsigned long long born);
 
+/** Local. Whether there is no process with this number, or a dead one that its parent has not asked for yet. */
+bool lks_process_is_gone(long pid);
+
 /** Local. Sends SIGKILL to the process if it is still the one that was started then; whether it was there. */
 bool lks_process_kill(int pid, unsigned long long born);
 

@@ -1,9 +1,7 @@
 #include "base/temporary.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/process.h"
 
 enum { HOST_SIZE = 65, DAY = 86400 };
 static const char ending[] = ".tmp";
@@ -62,7 +62,7 @@ static bool is_litter(int folder, const char *entry, const char *host)
   if (process <= 0 || !strchr(name, '.')) return false;
   if (fstatat(folder, entry, &about, AT_SYMLINK_NOFOLLOW) != 0) return false;
   if (!S_ISREG(about.st_mode) && !S_ISLNK(about.st_mode)) return false;
-  if (is_of_host(name, host) && kill((pid_t)process, 0) != 0 && errno == ESRCH) return true;
+  if (is_of_host(name, host) && lks_process_is_gone(process)) return true;
   return time(NULL) - about.st_mtime > DAY;
 }
 
