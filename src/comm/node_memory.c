@@ -1,4 +1,6 @@
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
@@ -26,14 +28,21 @@ static lks_status check_room(const lks_comm *comm, size_t bytes)
       folder, comm->host, available, bytes);
 }
 
-/* Every rank learns whether all ranks of the node can go on; one that could keeps no message of its own. */
+/* Every rank learns whether all ranks of the node can go on, and from the first that cannot, why: any other message would be
+ * taken for that of the lowest rank. */
 static lks_status agree_on_node_all(lks_comm *comm, lks_status status)
 {
-  int ok = status == LKS_OK;
-  lks_status agreed =
-      lks_mpi_status(MPI_Allreduce(MPI_IN_PLACE, &ok, 1, MPI_INT, MPI_MIN, comm->node), "MPI_Allreduce");
-  if (status || agreed != LKS_OK) return lks_status_worse(status, agreed);
-  return ok ? LKS_OK : lks_fail(LKS_ERR_RANK, "another rank on %s has no room for shared memory", comm->host);
+  char message[1024] = "";
+  int first = status ? comm->node_rank : INT_MAX;
+  int code = MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->node);
+  if (code != MPI_SUCCESS) return lks_mpi_status(code, "MPI_Allreduce");
+  if (first == INT_MAX) return LKS_OK;
+  if (comm->node_rank == first && first > 0)
+    snprintf(message, sizeof message, "rank %d on %s: %s", comm->rank, comm->host, lks_message());
+  else if (comm->node_rank == first)
+    snprintf(message, sizeof message, "%s", lks_message());
+  code = MPI_Bcast(message, sizeof message, MPI_CHAR, first, comm->node);
+  return code == MPI_SUCCESS ? lks_fail(LKS_ERR_RANK, "%s", message) : lks_mpi_status(code, "MPI_Bcast");
 }
 
 static lks_status allocate_all(lks_node_memory *memory, void **block, lks_comm *comm, size_t bytes)
