@@ -148,6 +148,9 @@ bool lks_network_damaged(const lks_network *network);
  * allocate. In training, LKS_ERR_USAGE when a normalization batch would have one value a channel, whose
  * variance is nothing to divide by. */
 lks_status lks_network_prepare(lks_network *network, size_t total, bool training);
+/** Local. Forgets what that made. If it has failed on one rank, all ranks call this before they go on with the
+ * network: ranks that are ready for different mini-batches would wait for each other in the next pass. */
+void lks_network_plans_forget(lks_network *network);
 
 /** Collective. One pass over one mini-batch; batch->samples must be this rank's shard of batch->total. `step`
  * keys dropout and augmentation. requests: LKS_REQUEST_*, of this rank (they ride on the last reduction).

@@ -62,6 +62,11 @@ lks_status lks_network_prepare(lks_network *network, size_t total, bool training
   return training ? check_groups(network, plan) : LKS_OK;
 }
 
+void lks_network_plans_forget(lks_network *network)
+{
+  while (network->plans > 0) lks_batch_plan_destroy(&network->plan[--network->plans]);
+}
+
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count)
 {
   size_t m = network->options.microbatch, microbatches = lks_divide_up(total, m);
@@ -250,6 +255,7 @@ static lks_status plan_all(const lks_batch_plan **plan, lks_network *network, si
   *plan = find_plan(network, total); /* on all ranks, or on none */
   if (*plan) return LKS_OK;
   lks_status status = lks_comm_agree_all(network->comm, lks_network_prepare(network, total, false));
+  if (status) lks_network_plans_forget(network);
   *plan = find_plan(network, total);
   return status;
 }

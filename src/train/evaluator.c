@@ -191,6 +191,14 @@ static lks_status create_loader(lks_loader **loader, const lks_dataset *dataset,
   return status ? status : lks_prepare_for_loader(setup->network, *loader, batch, false);
 }
 
+/* Ranks of which some got a loader, and the network ready for it, must not stay so. */
+static lks_status agree_on_loader_all(const lks_evaluator *e, const lks_setup *setup, lks_status status)
+{
+  status = lks_comm_agree_all(e->comm, status);
+  if (status) lks_network_plans_forget(setup->network);
+  return status;
+}
+
 /* The training samples that the run learned from, or a whole split. */
 static lks_status choose_statistics_samples(lks_loader **loader, lks_selection **selection,
                                             const lks_evaluator *e, const job *j)
@@ -230,7 +238,8 @@ static lks_status recompute_all(lks_evaluator *e, const job *j)
 {
   lks_loader *loader = NULL;
   lks_selection *selection = NULL;
-  lks_status status = lks_comm_agree_all(e->comm, choose_statistics_samples(&loader, &selection, e, j));
+  lks_status status =
+      agree_on_loader_all(e, e->trained, choose_statistics_samples(&loader, &selection, e, j));
   if (!status) status = lks_precise_statistics_all(e->trained, loader);
   lks_loader_destroy(&loader);
   lks_selection_destroy(&selection);
@@ -277,8 +286,8 @@ static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, con
     if (!status) setup->scaling = e->trained->scaling;
   }
   if (!status)
-    status = lks_comm_agree_all(e->comm,
-                                create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
+    status = agree_on_loader_all(e, setup,
+                                 create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
   for (size_t i = 0; i < samples.count && o->predictions; i++) o->predictions[i] = -1;
   const lks_pass pass = o->statistics == LKS_STATISTICS_BATCH ? LKS_PASS_BATCH : LKS_PASS_RUNNING;
   if (!status) status = lks_evaluate_predicting_all(evaluation, o->predictions, setup, loader, pass);
