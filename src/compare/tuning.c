@@ -87,6 +87,7 @@ static lks_status score(double *accuracy, double *loss, const char *folder)
   *accuracy = *loss = NAN;
   lks_status status = lks_metrics_read(&row, &epochs, folder);
   double *values = status || !epochs ? NULL : lks_new(2 * epochs, sizeof *values);
+  if (!status && epochs && !values) status = LKS_ERR_RANK; /* which is no divergence */
   for (size_t e = 0; values && e < epochs; e++) {
     values[e] = row[e].test_accuracy;
     values[epochs + e] = row[e].test_loss;
