@@ -262,7 +262,8 @@ static lks_status choose(outcome *out, scene *s, int run)
 
 typedef lks_status work(outcome *out, scene *s, int run);
 
-/** LKS_ERR_RANK with the cause, in the words of who needed the memory, the same on all ranks; or the work was done without that memory. */
+/** LKS_ERR_RANK with the cause, in the words of who needed the memory, the same on all ranks; or the work was done
+ * without that memory. */
 static bool ended_alike_all(lks_comm *comm, lks_status status)
 {
   char message[512] = "";
@@ -278,7 +279,9 @@ static bool ended_alike_all(lks_comm *comm, lks_status status)
 /** The work with the memory of one place missing, and again without; *failed: the first ended with an error. */
 static bool try_all(bool *failed, lks_comm *comm, scene *s, work *what, const outcome *right, int run)
 {
-  outcome first = {.loss = 0}, again = {.loss = 0};
+  outcome first, again;
+  memset(&first, 0, sizeof first); /* what lies between members is compared as well */
+  memset(&again, 0, sizeof again);
   const long before = lks_allocations_open();
   alarm((unsigned)lks_test_patience(SECONDS));
   calls = 0;
@@ -303,7 +306,8 @@ static bool try_all(bool *failed, lks_comm *comm, scene *s, work *what, const ou
 static bool try_rank_all(int *run, lks_comm *comm, scene *s, work *what, const outcome *right, int rank,
                          int count)
 {
-  const int some = all_places || count < s->tries ? count : s->tries, tries = s->evaluator ? 3 * count : some;
+  const int some = all_places || count < s->tries ? count : s->tries;
+  const int tries = s->evaluator ? 3 * count : some; /* its failures add up */
   int failures = 0;
   bool ok = true;
   for (int i = 0; i < tries; i++) {
@@ -321,7 +325,9 @@ static bool try_rank_all(int *run, lks_comm *comm, scene *s, work *what, const o
 
 static void fail_all(scene *s, lks_comm *comm, work *what)
 {
-  outcome right = {.loss = 0}, again = {.loss = 0};
+  outcome right, again;
+  memset(&right, 0, sizeof right);
+  memset(&again, 0, sizeof again);
   int run = 0;
   lks_assert_ok_all(comm, what(&right, s, run++));
   fail_at = INT_MAX;
