@@ -67,6 +67,14 @@ lks_status lks_comm_wait_all(lks_comm *comm, lks_traffic traffic);
 /** Collective. out[3*count]: minimum, average and maximum over the ranks of each values[i]. */
 lks_status lks_comm_spread_all(lks_comm *comm, double *out, const double *values, size_t count);
 
+/** Collective. values[count] of an MPI type, in place: the largest of all ranks. One MPI_Allreduce. */
+lks_status lks_comm_max_all(lks_comm *comm, void *values, size_t count, MPI_Datatype type);
+
+/** Collective. all, on rank 0 (not read on others): the `count` elements of `size` bytes each that every rank has in `mine`,
+ *  in the order of the ranks. count may differ by rank, size may not. LKS_ERR_RANK on all ranks when there are more than
+ *  INT_MAX elements. */
+lks_status lks_comm_gatherv_all(lks_comm *comm, void *all, const void *mine, size_t count, size_t size);
+
 /** Collective. True on every rank when all ranks gave the same 64 bits. */
 bool lks_comm_equal_all(lks_comm *comm, uint64_t value);
 

@@ -14,6 +14,7 @@ const char *lks_wait_text(int wait)
                                               [LKS_WAIT_TABLE] = "a table over the ranks",
                                               [LKS_WAIT_COMPARISON] = "a comparison of the ranks",
                                               [LKS_WAIT_GATHER] = "a gathering",
+                                              [LKS_WAIT_MAXIMUM] = "a maximum",
                                               [LKS_WAIT_NODE_MEMORY] = "the sharing of memory on a node",
                                               [LKS_WAIT_NODE_BARRIER] = "a barrier of the node",
                                               [LKS_WAIT_COMMUNICATOR] = "the making of a communicator",

@@ -64,6 +64,12 @@ static lks_status fill_all(lks_comm *comm, MPI_Comm parent)
   return split_node_all(comm);
 }
 
+static lks_status make_room(lks_comm *comm)
+{
+  comm->counts = lks_new(2 * (size_t)comm->size, sizeof *comm->counts);
+  return comm->counts ? LKS_OK : LKS_ERR_RANK;
+}
+
 /* The first communicator of all ranks of the job gives each node its table. */
 static lks_status watch_all(lks_comm *comm)
 {
@@ -92,6 +98,7 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   lks_status status = fill_all(made, parent);
   if (!status) status = watch_all(made);
   lks_life_go();
+  if (!status) status = lks_comm_agree_all(made, make_room(made));
   if (status) lks_comm_destroy_all(&made);
   *comm = made;
   return status;
@@ -105,6 +112,7 @@ void lks_comm_destroy_all(lks_comm **comm)
   if ((*comm)->all != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->all);
   lks_life_go();
   lks_stall_watch_forget(*comm);
+  lks_free((*comm)->counts);
   lks_free(*comm);
   *comm = NULL;
 }

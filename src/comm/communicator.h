@@ -12,6 +12,7 @@ struct lks_comm {
   MPI_Comm all, node; /* owned */
   int rank, size, node_rank, node_size, node_count;
   char host[MPI_MAX_PROCESSOR_NAME];
+  int *counts; /* [2*size], owned: room for gatherings, elements of each rank and where they begin */
   MPI_Request request[LKS_TRAFFICS]; /* the reduction under way of each kind, or MPI_REQUEST_NULL */
   lks_traffic_count traffic[LKS_TRAFFICS];
 };

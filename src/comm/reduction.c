@@ -96,6 +96,19 @@ done:
   return status;
 }
 
+lks_status lks_comm_max_all(lks_comm *comm, void *values, size_t count, MPI_Datatype type)
+{
+  int n, size;
+  lks_status status = lks_mpi_count(&n, count);
+  if (status) return status;
+  lks_life_wait(LKS_WAIT_MAXIMUM);
+  int code = MPI_Type_size(type, &size);
+  if (code == MPI_SUCCESS) code = MPI_Allreduce(MPI_IN_PLACE, values, n, type, MPI_MAX, comm->all);
+  lks_life_go();
+  if (code == MPI_SUCCESS) lks_comm_book(comm, LKS_TRAFFIC_OTHER, count * (size_t)size);
+  return lks_mpi_status(code, "MPI_Allreduce");
+}
+
 bool lks_comm_equal_all(lks_comm *comm, uint64_t value)
 {
   uint64_t most[2] = {value, ~value}; /* the largest complement is that of the smallest value */

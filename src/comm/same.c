@@ -47,12 +47,10 @@ static lks_status find_all(size_t *first, lks_comm *comm, const lks_facts *facts
     most[i][0] = i < facts->count ? facts->fact[i].value : 0;
     most[i][1] = ~most[i][0];
   }
-  lks_life_wait(LKS_WAIT_COMPARISON);
-  const int code = MPI_Allreduce(MPI_IN_PLACE, most, 2 * LKS_FACTS_MAX, MPI_UINT64_T, MPI_MAX, comm->all);
-  lks_life_go();
+  const lks_status status = lks_comm_max_all(comm, most, sizeof most / sizeof **most, MPI_UINT64_T);
   *first = 0;
   while (*first < LKS_FACTS_MAX && most[*first][0] == ~most[*first][1]) (*first)++;
-  return lks_mpi_status(code, "MPI_Allreduce");
+  return status;
 }
 
 /* What one rank has. */
@@ -146,10 +144,7 @@ static lks_status gather_all(entry *all, lks_comm *comm, const lks_fact *fact)
   entry mine = {.value = fact ? fact->value : 0};
   snprintf(mine.text, sizeof mine.text, "%s", fact ? fact->text : "nothing");
   snprintf(mine.host, sizeof mine.host, "%.63s", comm->host);
-  lks_life_wait(LKS_WAIT_COMPARISON);
-  const int code = MPI_Gather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, 0, comm->all);
-  lks_life_go();
-  return lks_mpi_status(code, "MPI_Gather");
+  return lks_comm_gatherv_all(comm, all, &mine, 1, sizeof mine);
 }
 
 /* Rank 0 looks at them all and tells. */

@@ -246,27 +246,6 @@ static lks_status recompute_all(lks_evaluator *e, const job *j)
   return status;
 }
 
-/* Each sample is known to one rank, and -1 to the others. */
-static lks_status share_predictions_all(int32_t *predictions, lks_comm *comm, size_t count)
-{
-  int32_t *of_rank = lks_new(2 * count, sizeof *of_rank);
-  lks_status status = lks_comm_agree_all(comm, of_rank ? LKS_OK : LKS_ERR_RANK);
-  if (status || !of_rank) {
-    lks_free(of_rank);
-    return status;
-  }
-  int32_t *mine = of_rank + count;
-  memcpy(mine, predictions, count * sizeof *mine);
-  for (int rank = 0; rank < lks_comm_size(comm) && !status; rank++) {
-    memcpy(of_rank, mine, count * sizeof *mine);
-    status = lks_comm_broadcast_all(comm, of_rank, count * sizeof *of_rank, rank);
-    for (size_t i = 0; i < count && !status; i++)
-      if (of_rank[i] > predictions[i]) predictions[i] = of_rank[i];
-  }
-  lks_free(of_rank);
-  return status;
-}
-
 static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, const job *j)
 {
   const lks_evaluate_options *o = j->options;
@@ -291,7 +270,9 @@ static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, con
   for (size_t i = 0; i < samples.count && o->predictions; i++) o->predictions[i] = -1;
   const lks_pass pass = o->statistics == LKS_STATISTICS_BATCH ? LKS_PASS_BATCH : LKS_PASS_RUNNING;
   if (!status) status = lks_evaluate_predicting_all(evaluation, o->predictions, setup, loader, pass);
-  if (!status && o->predictions) status = share_predictions_all(o->predictions, e->comm, samples.count);
+  if (!status && o->predictions)
+    status =
+        lks_comm_max_all(e->comm, o->predictions, samples.count, MPI_INT32_T); /* -1: known to another rank */
   if (!status && o->repeat) evaluation->samples /= o->repeat;
   lks_loader_destroy(&loader);
   lks_free(list);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/life.h"
 #include "base/log.h"
 #include "kernels/isa.h"
 #include "lockstep/profile.h"
@@ -87,11 +86,7 @@ lks_status lks_job_describe_all(char text[LKS_TEXT_MAX], lks_comm *comm)
   const place here = own_place(comm);
   place *places = root ? lks_new((size_t)size, sizeof *places) : NULL;
   lks_status status = lks_comm_agree_all(comm, root && !places ? LKS_ERR_RANK : LKS_OK);
-  lks_life_wait(LKS_WAIT_GATHER);
-  if (!status && MPI_Gather(&here, sizeof here, MPI_BYTE, places, sizeof here, MPI_BYTE, 0,
-                            lks_comm_handle(comm)) != MPI_SUCCESS)
-    status = lks_fail(LKS_ERR_RANK, "the ranks cannot tell where they stand: MPI_Gather failed");
-  lks_life_go();
+  if (!status) status = lks_comm_gatherv_all(comm, places, &here, 1, sizeof here);
   memset(text, 0, LKS_TEXT_MAX);
   if (!status && places != NULL) {
     describe_job(text);

@@ -6,7 +6,6 @@
 
 #include "base/arena.h"
 #include "base/integers.h"
-#include "base/life.h"
 
 /* What is held back of the run's samples leaves those that are wanted. */
 lks_status lks_probe_choose(lks_selection **selection, const lks_dataset *dataset, const lks_config *config,
@@ -68,26 +67,8 @@ lks_batch lks_probe_feed_batch(lks_probe_feed *feed, const uint32_t *sample, siz
                      .message = feed->message};
 }
 
-/* counts, begins [ranks]: work space of rank 0. */
-static lks_status gather_shards_all(float *all, const float *mine, size_t count, int *counts, int *begins,
-                                    lks_comm *comm)
-{
-  const int own = (int)count, size = lks_comm_size(comm);
-  const MPI_Comm handle = lks_comm_handle(comm);
-  lks_life_wait(LKS_WAIT_GATHER);
-  int code = MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, handle);
-  for (int r = 0, at = 0; r < size && lks_comm_rank(comm) == 0; at += counts[r++]) begins[r] = at;
-  if (code == MPI_SUCCESS)
-    code = MPI_Gatherv(mine, own, MPI_FLOAT, all, counts, begins, MPI_FLOAT, 0, handle);
-  lks_life_go();
-  return code == MPI_SUCCESS
-             ? LKS_OK
-             : lks_fail(LKS_ERR_RANK, "a probe cannot bring its values together: MPI_Gatherv failed");
-}
-
 static lks_status pass_and_gather_all(float *values, lks_probe_feed *feed, const float *mine, size_t elements,
-                                      int *counts, lks_pass pass, uint32_t step, const uint32_t *sample,
-                                      size_t count)
+                                      lks_pass pass, uint32_t step, const uint32_t *sample, size_t count)
 {
   lks_network *network = feed->setup->network;
   lks_status status = LKS_OK;
@@ -97,8 +78,8 @@ static lks_status pass_and_gather_all(float *values, lks_probe_feed *feed, const
         lks_probe_feed_batch(feed, sample + begin, lks_min(count - begin, feed->batch_size));
     status = lks_network_pass_all(network, &result, pass, &batch, &feed->setup->scaling, step, 0);
     if (!status)
-      status = gather_shards_all(values ? values + begin * elements : NULL, mine, batch.samples * elements,
-                                 counts, counts + lks_comm_size(feed->comm), feed->comm);
+      status = lks_comm_gatherv_all(feed->comm, values ? values + begin * elements : NULL, mine,
+                                    batch.samples * elements, sizeof *mine);
   }
   return status;
 }
@@ -116,13 +97,11 @@ lks_status lks_probe_feed_gather_all(float *values, lks_probe_feed *feed, const 
     status =
         lks_fail(LKS_ERR_USAGE, "layer %.64s is too large to be probed: take a smaller batch-size", layer);
   float *mine = status ? NULL : lks_new(room * elements + 1, sizeof *mine);
-  int *counts = lks_new(2 * (size_t)lks_comm_size(feed->comm), sizeof *counts);
-  if (!status && (!mine || !counts)) status = LKS_ERR_RANK;
+  if (!status && !mine) status = LKS_ERR_RANK;
   if (!status) status = lks_network_tap(network, layer, LKS_TAP_INPUT, mine);
   status = lks_comm_agree_all(feed->comm, status);
-  if (!status) status = pass_and_gather_all(values, feed, mine, elements, counts, pass, step, sample, count);
+  if (!status) status = pass_and_gather_all(values, feed, mine, elements, pass, step, sample, count);
   lks_network_taps_end(network);
   lks_free(mine);
-  lks_free(counts);
   return status;
 }

@@ -176,6 +176,59 @@ static void test_spread(lks_comm *comm)
   lks_assert_all(comm, ok);
 }
 
+/* Each rank has the largest value of another place, and all of them below zero but one. */
+static void test_max(lks_comm *comm)
+{
+  enum { COUNT = 23 };
+  const int rank = lks_comm_rank(comm), size = lks_comm_size(comm);
+  int32_t values[COUNT];
+  for (int i = 0; i < COUNT; i++) values[i] = i % size == rank ? i - 1 : -1000 - rank;
+  const lks_traffic_count before = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER);
+  lks_assert_ok_all(comm, lks_comm_max_all(comm, values, COUNT, MPI_INT32_T));
+  const lks_traffic_count after = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER);
+  bool ok = after.calls == before.calls + 1 && after.bytes == before.bytes + (int64_t)sizeof values;
+  for (int i = 0; i < COUNT; i++) ok = ok && values[i] == i - 1;
+  lks_assert_all(comm, ok);
+  uint64_t large = UINT64_MAX - (uint64_t)rank;
+  lks_assert_ok_all(comm, lks_comm_max_all(comm, &large, 1, MPI_UINT64_T));
+  lks_assert_all(comm, large == UINT64_MAX);
+  lks_assert_all(comm, lks_comm_max_all(comm, values, (size_t)1 << 31, MPI_INT32_T) == LKS_ERR_RANK);
+}
+
+typedef struct triple {
+  char byte[3];
+} triple;
+
+/* Rank r has (r + 2) % 3 elements, so some have none. */
+static void test_gatherv(lks_comm *comm)
+{
+  enum { MOST = 3 * 64 };
+  const int rank = lks_comm_rank(comm), size = lks_comm_size(comm);
+  triple mine[2], all[MOST + 1];
+  const size_t count = (size_t)(rank + 2) % 3;
+  for (size_t i = 0; i < count; i++) mine[i] = (triple){{(char)rank, (char)i, 'x'}};
+  memset(all, '?', sizeof all);
+  const lks_traffic_count before = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER);
+  lks_assert_ok_all(comm, lks_comm_gatherv_all(comm, rank == 0 ? all : NULL, mine, count, sizeof *mine));
+  const lks_traffic_count after = lks_comm_traffic(comm, LKS_TRAFFIC_OTHER);
+  bool ok = after.calls > before.calls && after.bytes == before.bytes + (int64_t)(count * sizeof *mine);
+  size_t at = 0;
+  for (int r = 0; r < size && rank == 0; r++)
+    for (size_t i = 0; i < (size_t)(r + 2) % 3; i++, at++)
+      ok = ok && all[at].byte[0] == r && all[at].byte[1] == (char)i && all[at].byte[2] == 'x';
+  lks_assert_all(comm, ok && all[at].byte[0] == '?');
+}
+
+/* One rank alone has too many: all of them are told. */
+static void test_too_many_to_gather(lks_comm *comm)
+{
+  char none = 0;
+  for (int bad = 0; bad < lks_comm_size(comm); bad++) {
+    const size_t count = lks_comm_rank(comm) == bad ? (size_t)1 << 31 : 0;
+    lks_assert_all(comm, lks_comm_gatherv_all(comm, &none, &none, count, 1) == LKS_ERR_RANK);
+  }
+}
+
 static void test_node_memory(lks_comm *comm)
 {
   enum { COUNT = 100000 };
@@ -254,6 +307,9 @@ static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_too_many_for_one_call),
     LKS_MPI_TEST(test_equal),
     LKS_MPI_TEST(test_spread),
+    LKS_MPI_TEST(test_max),
+    LKS_MPI_TEST(test_gatherv),
+    LKS_MPI_TEST(test_too_many_to_gather),
     LKS_MPI_TEST(test_node_memory),
     LKS_MPI_TEST(test_node_memory_of_many_gigabytes),
     LKS_MPI_TEST(test_node_memory_beyond_all_room),

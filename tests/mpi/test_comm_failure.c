@@ -132,6 +132,12 @@ static lks_status create(lks_comm *comm)
   return status;
 }
 
+static lks_status maximum(lks_comm *comm)
+{
+  int number = lks_comm_rank(comm);
+  return lks_comm_max_all(comm, &number, 1, MPI_INT);
+}
+
 static lks_status broadcast(lks_comm *comm)
 {
   int number = lks_comm_rank(comm);
@@ -180,7 +186,8 @@ static lks_status node_memory(lks_comm *comm)
 
 static void test_each_call_fails(lks_comm *comm)
 {
-  lks_assert_all(comm, fails_with_each(create, comm, 12));
+  lks_assert_all(comm, fails_with_each(create, comm, 13));
+  lks_assert_all(comm, fails_with_each(maximum, comm, 1));
   lks_assert_all(comm, fails_with_each(broadcast, comm, 1));
   lks_assert_all(comm, fails_with_each(exact_sum, comm, 1));
   lks_assert_all(comm, fails_with_each(exact_sum_in_two, comm, 2));
