@@ -1,7 +1,9 @@
 #include "train/probe_tables.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/csv.h"
@@ -71,6 +73,14 @@ lks_status lks_probe_noise_write(const char *run, const lks_probe_noise_row *row
   return lks_printed_file(path, &printed);
 }
 
+static lks_status remove_table(const char *run, const char *name)
+{
+  char path[PATH_SIZE];
+  path_of(path, run, name);
+  if (unlink(path) == 0 || errno == ENOENT) return LKS_OK;
+  return lks_fail(LKS_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
+}
+
 lks_status lks_probe_tables_truncate(const char *run, size_t step)
 {
   static const char *const names[] = {"activations", "drift", "gradients", "landscape"};
@@ -79,6 +89,7 @@ lks_status lks_probe_tables_truncate(const char *run, size_t step)
     char file[FILE_SIZE];
     name_file(file, names[i]);
     status = lks_run_tables_truncate(run, file, step);
+    if (!status && step == 0) status = remove_table(run, names[i]);
   }
   return status;
 }

@@ -60,7 +60,8 @@ lks_status lks_probe_table_append(lks_run_tables *tables, const char *name, cons
                                   const double *value, size_t rows, size_t columns);
 /** Local (rank 0). Writes the whole of RUN/probe-noise.csv. */
 lks_status lks_probe_noise_write(const char *run, const lks_probe_noise_row *row, size_t count);
-/** Local (rank 0). Drops the rows behind `step` of all that grow. */
+/** Local (rank 0). Drops the rows behind `step` of all that grow, and those of step 0 if that is `step`: a run that begins at its
+ * beginning measures it again. */
 lks_status lks_probe_tables_truncate(const char *run, size_t step);
 
 #endif

@@ -49,6 +49,16 @@ goes_on() {
   same_tables one cut
 }
 
+# Killed before its first checkpoint it begins again, and so does its table, in which step 0 stands already.
+begins_again() {
+  train begun 2 "${small[@]}" "${probes[@]}" --checkpoint-every 100
+  rm begun/last.h5 begun/checkpoint-*.h5
+  run begun 3 train --resume --output begun
+  ended begun 0
+  same plain begun
+  same_tables one begun
+}
+
 frozen_weights_do_not_drift() {
   train frozen 1 "${small[@]}" --probe drift,gradients --lr 0
   [ "$(cut -d, -f2 frozen/probe-drift.csv | sort -u | tr '\n' ' ')" = " 0 drift " ] || complain "they do" frozen/probe-drift.csv
@@ -89,6 +99,7 @@ wrong_layers_are_named() {
 
 no_bit_changes
 goes_on
+begins_again
 frozen_weights_do_not_drift
 one_table_for_each_that_is_asked_for
 noise_of_a_fixed_sample
