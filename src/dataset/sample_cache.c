@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/integers.h"
+#include "base/life.h"
 #include "base/log.h"
 
 /* Where things of a layout are: in the file, in blocks of whole samples that are no smaller than what a disk reads;
@@ -83,6 +84,7 @@ static lks_status path_of(char **path, const char *folder, const lks_dataset_hea
 static lks_status read_at(const lks_sample_cache *cache, void *data, size_t bytes, size_t offset)
 {
   for (size_t done = 0; done < bytes;) {
+    lks_life_beat();
     const ssize_t got = pread(cache->file, (char *)data + done, bytes - done, (off_t)(offset + done));
     if (got == 0)
       return lks_fail(LKS_ERR_DATA, "%s was cut short while it was used; start again, which makes it again",
