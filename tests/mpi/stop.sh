@@ -27,16 +27,16 @@ steps_done() {
   if [ -e "$1/steps.csv" ]; then grep -c '^[0-9]' "$1/steps.csv" || true; else echo 0; fi
 }
 
-# wait_for_steps NAME COUNT: until that many are done, and the next one has begun.
+# wait_for_steps NAME COUNT [PAUSE]: until that many are done, and what follows has begun.
 wait_for_steps() {
   local end=$((SECONDS + $(slowed 60)))
   wait_for "$1/config.ini"
   while [ "$(steps_done "$1")" -lt "$2" ] && [ -n "$(jobs -rp)" ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.05; done
-  sleep 0.4
+  sleep "${3:-0.4}"
 }
 
-# stopped_behind NAME STEP: it was stopped in a step behind this one, with nothing lost but that: all steps that were done are in
-# the checkpoint, and none is in the log that is not.
+# stopped_behind NAME STEP: this one was done when the signal was sent, and nothing was lost but the step under way: all steps that
+# were done are in the checkpoint, and none is in the log that is not.
 stopped_behind() {
   local last
   last=$(newest_step "$1")
@@ -47,19 +47,21 @@ stopped_behind() {
 
 # signal_mpirun NAME RANKS SIGNAL AFTER ARGUMENT...: AFTER steps. What a full disk queue made too slow is tried again.
 signal_mpirun() {
-  local name=$1 ranks=$2 signal=$3 after=$4 tries
+  local name=$1 ranks=$2 signal=$3 after=$4 tries sent_at
   shift 4
   for tries in 1 2 3; do
     rm -rf "$name"
     train "$name" "$ranks" "$@" &
     wait_for_steps "$name" "$after"
+    sent_at=$(steps_done "$name")
     kill -"$signal" "$(launcher_of "$name")"
     wait
     if [ -e "$name/last.h5" ]; then break; fi
     echo "$name: no checkpoint, try $tries"
   done
   [ "$(<"$name.code")" -ne 0 ] || complain "$name: ended with code 0" "$name.err"
-  stopped_behind "$name" "$after"
+  [ "$sent_at" -ge "$after" ] || complain "$name: after $(slowed 60) seconds $sent_at steps were done" "$name.err"
+  stopped_behind "$name" "$sent_at"
 }
 
 # goes_on NAME RANKS WHOLE: to the same end.
@@ -90,13 +92,13 @@ one_rank_signalled() {
   goes_on one 2 whole
 }
 
-# The signal comes when the last step of an epoch is logged, and its evaluation lasts seconds.
+# The signal comes as soon as the last step of an epoch is logged: its evaluation has begun.
 evaluation_given_up() {
   local tries
   for tries in 1 2 3; do
     rm -rf evaluation
     train evaluation 0 "${slow_run[@]}" &
-    wait_for_steps evaluation "$steps"
+    wait_for_steps evaluation "$steps" 0
     kill -TERM "$(ranks_of evaluation)"
     wait
     ended evaluation 75
@@ -170,7 +172,7 @@ comparison_stopped() {
   run comparison 2 "${compare[@]}" &
   wait_for comparison/runs/sync/seed-1/config.ini
   wait_for_steps comparison/runs/sync/seed-1 1
-  pgrep -f -- " $program compare data.h5" | head -n 1 | xargs kill -TERM
+  pgrep -n -f -- " $program compare data.h5" | xargs kill -TERM # mpirun; the one before is timeout, which signals twice
   wait
   says comparison '^lockstep: stopping\.\.\.$'
   [ "$(newest_step comparison/runs/sync/seed-1)" = "$(steps_done comparison/runs/sync/seed-1)" ] || complain "comparison: checkpoint and step log differ" comparison.err
