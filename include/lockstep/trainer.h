@@ -26,6 +26,7 @@ typedef struct lks_train_hooks {
   bool quiet;                 /* print warnings alone */
   bool unchanging;            /* a run that goes on must have the settings it had, the learning rate too */
   bool precise;               /* evaluate with recomputed statistics too, when all epochs are done */
+  const char *asked_in;       /* borrowed, or NULL: a folder in which STOP and SAVE are looked for too */
   /* after each mini-batch, on every rank, or NULL; mean_loss: of the epoch so far */
   void (*step)(void *context, size_t step, size_t samples, double mean_loss);
   void *context;

@@ -34,6 +34,8 @@ typedef struct lks_arm {
 
 typedef struct lks_comparison {
   char directory[LKS_TEXT_MAX];
+  char asked_in
+      [LKS_TEXT_MAX]; /* where a user may ask by a file (train/request_files.h); "": in the directory */
   lks_config base; /* checked; seed and output are the runs' own; lr too when rates are tuned. Arms that were
                       added keep the base of that moment */
   size_t arms, reference; /* reference: the arm that the others are compared with */

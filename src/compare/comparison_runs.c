@@ -29,6 +29,7 @@ typedef struct driver {
   lks_comm *comm;
   lks_comparison *comparison;
   lks_arm_data data;
+  bool whole; /* this job makes all runs; of jobs that share the directory none takes what all are asked */
   lks_progress *progress; /* rank 0 */
   lks_lock *lock;         /* rank 0: of a directory that is this job's alone */
   size_t before;          /* steps of the runs before the one under way */
@@ -108,6 +109,7 @@ static void count_diverged(driver *d, const char *title, size_t step)
 /* Trains one run to its end, from where it stands. That it diverged is an end too. */
 static lks_status train_all(driver *d, size_t arm, const lks_config *config, const char *title)
 {
+  const lks_comparison *c = d->comparison;
   lks_train_summary summary;
   lks_train_hooks hooks = {.dataset = lks_arm_data_of(&d->data, arm),
                            .quiet = true,
@@ -115,6 +117,7 @@ static lks_status train_all(driver *d, size_t arm, const lks_config *config, con
                            .precise = config->bn.kind != LKS_NORM_NONE,
                            .step = on_step,
                            .context = d};
+  if (d->whole) hooks.asked_in = c->asked_in[0] ? c->asked_in : c->directory;
   lks_status status = lks_train_hooked_all(&summary, d->comm, config, &hooks);
   const bool diverged = status == LKS_ERR_DIVERGED;
   if (status && !diverged) return status;
@@ -382,7 +385,7 @@ static void tidy(const lks_comparison *comparison)
 lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
                                     const lks_comparison_part *part)
 {
-  driver d = {.comm = comm, .comparison = comparison, .begun = lks_seconds()};
+  driver d = {.comm = comm, .comparison = comparison, .whole = part->all, .begun = lks_seconds()};
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = open_data_all(&d, part);
   if (!status) settle_holdout(&d);

@@ -57,6 +57,7 @@ lks_status lks_study_part_add(lks_comparison **comparison, lks_study_plan *plan,
   if (part == NULL) return LKS_ERR_RANK;
   plan->part[plan->parts++] = part;
   const bool first = name[0] == '\0';
+  snprintf(part->asked_in, sizeof part->asked_in, "%s", plan->options.directory);
   snprintf(part->directory, sizeof part->directory, "%s%s%s", plan->folder, first ? "" : "/", name);
   part->first_seed = plan->options.first_seed;
   part->seeds = plan->options.seeds;

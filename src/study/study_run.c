@@ -12,9 +12,11 @@
 #include "base/wrapped.h"
 #include "compare/comparison_runs.h"
 #include "compare/results.h"
+#include "lockstep/network.h"
 #include "lockstep/profile.h"
 #include "study/pages.h"
 #include "study/plan.h"
+#include "train/request_files.h"
 
 /* A study from its plan to its page. Rank 0 looks at the files; what it finds is agreed upon before anybody acts
  * on it. */
@@ -117,13 +119,22 @@ static lks_status waits_all(bool *waits, const driver *d, const lks_study_run *r
   return status ? status : lks_comm_broadcast_all(d->comm, waits, sizeof *waits, 0);
 }
 
+/* By a file in the folder of all studies, to rank 0. */
+static bool is_asked_by_file(const driver *d)
+{
+  lks_request_files files = {.folder = {d->plan->options.directory}};
+  if (!d->root || !(lks_request_files_look(&files) & LKS_REQUEST_STOP)) return false;
+  lks_request_files_heeded(&files, LKS_REQUEST_STOP);
+  return true;
+}
+
 /* A request to stop may have come to any rank. */
 static lks_status heed_stop_all(const driver *d)
 {
   const double limit = d->plan->options.max_time;
   const bool late = limit > 0 && d->root && lks_seconds() - d->begun > limit;
-  return lks_comm_agree_all(d->comm,
-                            lks_stop_requested() || late ? lks_fail(LKS_STOPPED, "%s", stopped) : LKS_OK);
+  const bool stops = lks_stop_requested() || late || is_asked_by_file(d);
+  return lks_comm_agree_all(d->comm, stops ? lks_fail(LKS_STOPPED, "%s", stopped) : LKS_OK);
 }
 
 static lks_status measure_run_all(const driver *d, const lks_study_run *run)

@@ -1,5 +1,6 @@
 #include "train/request_files.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,23 +14,26 @@ static const struct {
   unsigned request;
   const char *name;
 } files_of[] = {{LKS_REQUEST_STOP, "STOP"}, {LKS_REQUEST_SAVE, "SAVE"}};
-enum { KINDS = sizeof files_of / sizeof *files_of };
+enum { FOLDERS = 2, KINDS = sizeof files_of / sizeof *files_of };
 
-static void path_of(char path[LKS_TEXT_MAX + 8], const lks_request_files *files, int kind)
+/* False: there is no such folder. */
+static bool path_of(char path[LKS_TEXT_MAX + 8], const lks_request_files *files, int folder, int kind)
 {
-  snprintf(path, LKS_TEXT_MAX + 8, "%s/%s", files->folder, files_of[kind].name);
+  if (!files->folder[folder]) return false;
+  snprintf(path, LKS_TEXT_MAX + 8, "%s/%s", files->folder[folder], files_of[kind].name);
+  return true;
 }
 
 unsigned lks_request_files_look(lks_request_files *files)
 {
   char path[LKS_TEXT_MAX + 8];
+  if (!files->folder[0] && !files->folder[1]) return files->found;
   const double now = lks_seconds();
-  if (!files->folder || now < files->looked + 1) return files->found;
+  if (now < files->looked + 1) return files->found;
   files->looked = now;
-  for (int k = 0; k < KINDS; k++) {
-    path_of(path, files, k);
-    if (access(path, F_OK) == 0) files->found |= files_of[k].request;
-  }
+  for (int f = 0; f < FOLDERS; f++)
+    for (int k = 0; k < KINDS; k++)
+      if (path_of(path, files, f, k) && access(path, F_OK) == 0) files->found |= files_of[k].request;
   return files->found;
 }
 
@@ -37,10 +41,10 @@ void lks_request_files_heeded(lks_request_files *files, unsigned requests)
 {
   char path[LKS_TEXT_MAX + 8];
   requests &= files->found;
-  for (int k = 0; k < KINDS; k++) {
-    if (!(requests & files_of[k].request)) continue;
-    path_of(path, files, k);
-    if (unlink(path) != 0) lks_warn("%s was heeded, but can't be removed: %m", path);
-  }
+  for (int f = 0; f < FOLDERS; f++)
+    for (int k = 0; k < KINDS; k++)
+      if ((requests & files_of[k].request) && path_of(path, files, f, k) && unlink(path) != 0 &&
+          errno != ENOENT)
+        lks_warn("%s was heeded, but can't be removed: %m", path);
   files->found &= ~requests;
 }

@@ -407,7 +407,8 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   if (!status) status = heed_early_stop_all(t);
   if (!status) status = lks_run_directory_open_all(t->comm, &t->config, &t->lock);
   if (status) return status;
-  if (lks_comm_rank(t->comm) == 0) t->files.folder = t->config.output;
+  if (lks_comm_rank(t->comm) == 0)
+    t->files = (lks_request_files){.folder = {t->config.output, t->hooks.asked_in}};
   if (!t->hooks.quiet) {
     lks_trainer_announce(t);
     status = lks_job_warn_all(t->comm, lks_setup_threads(t->comm, &t->config));

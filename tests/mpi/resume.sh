@@ -87,6 +87,28 @@ asked_by_files() {
   [ "$(newest_step by-file)" -gt "$((stopped + 1))" ] || complain "the resumed run heeded STOP again" by-file.err
 }
 
+# So are a comparison and a study, in the folder that the user named, and their runs go on.
+asked_by_files_above() {
+  local asked=("${long_run[@]}") first=versus/runs/sync/seed-1 saved
+  replaced asked --checkpoint-every 1000000
+  replaced asked --epochs $((100 * epochs))
+  run versus 2 compare "${asked[@]}" --bn sync,rank --seeds 1 --output versus &
+  wait_for "$first/config.ini"
+  asked_by_file versus SAVE
+  saved=$(newest_step "$first")
+  [ "${saved:-0}" -gt 0 ] || complain "SAVE in a comparison made no checkpoint" versus.err
+  asked_by_file versus STOP
+  wait
+  ended versus 75
+  [ "$(newest_step "$first")" -gt "$saved" ] || complain "the comparison did not go on after SAVE, up to STOP" versus.err
+  [ ! -e versus/runs/rank-2 ] || complain "the comparison went on to its next run" versus.err
+  run claims 2 study placement --data "$LOCKSTEP_SOURCE/data/digits.h5" --epochs 100000 --seeds 1 --threads 1 --output claims &
+  wait_for claims/placement/comparison.ini
+  asked_by_file claims STOP
+  wait
+  ended claims 75
+}
+
 stopped_by_the_clock_twice() {
   train clock 1 "${long_run[@]}" --max-time 0.03
   ended clock 75
@@ -204,6 +226,7 @@ killed_and_resumed_on_other_ranks
 signal_ends_the_step
 signal_through_mpirun_then_resumed
 asked_by_files
+asked_by_files_above
 stopped_by_the_clock_twice
 nothing_left_to_do
 due_where_an_epoch_ends
