@@ -52,7 +52,8 @@ tests_of() {
     src/train/time_table.c) echo mpi/time_table ;;
     src/base/temporary.c | src/base/file.c) echo unit/temporary unit/file ;;
     src/train/run_tables.c) echo unit/run_tables unit/metrics mpi/step_log fault/checkpoint_kept ;;
-    src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept ;;
+    src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept mpi/keep_best ;;
+    src/train/best_checkpoint.c) echo mpi/keep_best ;;
     src/train/keeping.c | src/train/newest_checkpoint.c) echo mpi/resume fault/bad_input fault/checkpoint_kept ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/launch.c) echo unit/launch mpi/job ;;

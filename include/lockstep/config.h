@@ -21,6 +21,15 @@ typedef enum lks_probe {
   LKS_PROBE_NOISE = 16
 } lks_probe;
 
+/** What the best checkpoint of a run is best in, in the order of the option's words. */
+typedef enum lks_best_metric {
+  LKS_BEST_NONE,
+  LKS_BEST_TEST_ACCURACY,
+  LKS_BEST_TEST_LOSS,
+  LKS_BEST_TRAIN_LOSS,
+  LKS_BEST_TRAIN_ACCURACY
+} lks_best_metric;
+
 /** All settings of a training run. Together with the dataset they define every bit of the result; threads,
  * progress, output, data and the like only say how it is executed. */
 typedef struct lks_config {
@@ -60,6 +69,7 @@ typedef struct lks_config {
   double max_time;                /* seconds, given as 90, 90s, 30m, 2h or HH:MM:SS; 0: none */
   double stop_margin;             /* seconds before the time limit of a batch job at which a run stops */
   size_t keep;                    /* newest checkpoints that are kept; 0: all */
+  lks_best_metric keep_best;      /* whose best epoch's checkpoint is kept as well: best.h5 */
   bool noise;                     /* measure the noise of the normalization batches */
   size_t log_every;               /* steps between the rows of steps.csv; 0: none */
   bool log_test;                  /* with an evaluation on the test samples at each */

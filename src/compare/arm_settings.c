@@ -17,6 +17,7 @@ static const struct {
     {"output", "the runs lie in the comparison's directory", false},
     {"resume", "an interrupted run is continued by itself", false},
     {"keep", "a comparison keeps the newest checkpoint of each run", false},
+    {"keep-best", "which checkpoints are kept changes no result; give it for all arms", false},
     {"noise", "a comparison measures it in each run", false},
     {"cache", "where samples lie changes no result; give it for all arms", false},
     {"threads", "threads change no result; give them for all arms", false},

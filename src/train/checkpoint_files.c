@@ -13,7 +13,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 
-static const char last_link[] = "last.h5";
+static const char last_link[] = "last.h5", best_link[] = "best.h5";
 
 void lks_checkpoint_files_path(char path[LKS_CHECKPOINT_PATH], const char *folder, size_t step)
 {
@@ -131,12 +131,34 @@ void lks_checkpoint_files_clear(lks_checkpoint_files *files)
   *files = (lks_checkpoint_files){0};
 }
 
-lks_status lks_checkpoint_files_link(const char *folder, size_t step)
+static lks_status point(const char *folder, const char *link, size_t step)
 {
   char target[64], path[LKS_CHECKPOINT_PATH];
   snprintf(target, sizeof target, "checkpoint-%zu.h5", step);
-  snprintf(path, sizeof path, "%s/%s", folder, last_link);
+  snprintf(path, sizeof path, "%s/%s", folder, link);
   return lks_file_link(path, target);
+}
+
+lks_status lks_checkpoint_files_link(const char *folder, size_t step)
+{
+  return point(folder, last_link, step);
+}
+
+/** Of the checkpoint that a link leads to; *step stays when it leads to none. */
+static lks_status linked_step(size_t *step, const char *folder, const char *link)
+{
+  char target[LKS_CHECKPOINT_PATH];
+  size_t found;
+  const lks_status status = target_of(target, folder, link);
+  if (!status && step_of(&found, target)) *step = found;
+  return status;
+}
+
+lks_status lks_checkpoint_files_link_best(const char *folder, size_t step)
+{
+  size_t linked = SIZE_MAX;
+  const lks_status status = linked_step(&linked, folder, best_link);
+  return status || linked == step ? status : point(folder, best_link, step);
 }
 
 /** Another one may have removed it. What is no file is nobody's checkpoint. */
@@ -152,15 +174,14 @@ static lks_status remove_file(const char *folder, size_t step)
 
 lks_status lks_checkpoint_files_prune(const char *folder, size_t keep, size_t step)
 {
-  char target[LKS_CHECKPOINT_PATH];
-  size_t *found, count, linked = step, kept = 0;
+  size_t *found, count, last = step, best = step, kept = 0;
   if (keep == 0) return LKS_OK;
-  lks_status status = target_of(target, folder, last_link);
-  if (!status && !step_of(&linked, target)) linked = step;
+  lks_status status = linked_step(&last, folder, last_link);
+  if (!status) status = linked_step(&best, folder, best_link);
   if (status) return status;
   status = list(&found, &count, folder);
   for (size_t i = 0; i < count && !status; i++) {
-    if (found[i] > step || kept++ < keep || found[i] == linked) continue;
+    if (found[i] > step || kept++ < keep || found[i] == last || found[i] == best) continue;
     status = remove_file(folder, found[i]);
   }
   lks_free(found);

@@ -7,8 +7,8 @@
 #include "lockstep/config.h"
 #include "lockstep/status.h"
 
-/* The checkpoints of a run directory: files checkpoint-STEP.h5, and the link last.h5 to the one that the run goes
- * on from. It is for rank 0. */
+/* The checkpoints of a run directory: files checkpoint-STEP.h5, the link last.h5 to the one that the run goes on from, and
+ * with --keep-best the link best.h5. It is for rank 0. */
 
 enum { LKS_CHECKPOINT_PATH = LKS_TEXT_MAX + 64 };
 
@@ -38,8 +38,11 @@ void lks_checkpoint_files_clear(lks_checkpoint_files *files);
  * failure. LKS_ERR_IO, the old link still being there, or the new one. */
 lks_status lks_checkpoint_files_link(const char *folder, size_t step);
 
+/** Local. The same for best.h5, which is left alone when it leads there already. */
+lks_status lks_checkpoint_files_link_best(const char *folder, size_t step);
+
 /** Local. Removes the checkpoints before STEP, which is safe already, but for it and the keep - 1 newest before it; none
- * when keep is 0. What a link leads to stays, and so does what is newer than STEP. LKS_ERR_IO. */
+ * when keep is 0. What last.h5 and best.h5 lead to stays, and so does what is newer than STEP. LKS_ERR_IO. */
 lks_status lks_checkpoint_files_prune(const char *folder, size_t keep, size_t step);
 
 #endif

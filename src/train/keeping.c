@@ -15,8 +15,7 @@ double lks_trainer_seconds(const lks_trainer *t)
   return t->seconds_before + lks_seconds() - t->begun;
 }
 
-/* The first failure, and then every tenth. */
-static bool is_said(size_t failures)
+bool lks_trainer_is_said(size_t failures)
 {
   return failures % SAY_EVERY == 1;
 }
@@ -25,13 +24,12 @@ static bool is_said(size_t failures)
 static void prune(lks_trainer *t)
 {
   if (lks_checkpoint_files_prune(t->config.output, t->config.keep, t->state.step) == LKS_OK) return;
-  if (is_said(++t->unpruned))
+  if (lks_trainer_is_said(++t->unpruned))
     lks_warn("%s; older checkpoints than --keep %zu stay", lks_message(), t->config.keep);
 }
 
-/* The rows before a checkpoint are on the disk before it is: a resumed run does not write them again. Nothing is removed
- * before the new file, and the link to it, are there for good. */
-static lks_status attempt_all(lks_trainer *t)
+/* The rows before a checkpoint are on the disk before it is: a resumed run does not write them again. */
+static lks_status write_all(lks_trainer *t)
 {
   char path[LKS_CHECKPOINT_PATH];
   const bool root = lks_comm_rank(t->comm) == 0;
@@ -45,15 +43,23 @@ static lks_status attempt_all(lks_trainer *t)
   if (status) return status;
   status = root ? lks_checkpoint_files_link(t->config.output, t->state.step) : LKS_OK;
   status = lks_comm_agree_all(t->comm, status);
-  if (status) return status;
-  t->checkpointed = t->state.step;
-  if (root) prune(t);
-  return LKS_OK;
+  if (!status) t->checkpointed = t->state.step;
+  return status;
+}
+
+/* A run that was stopped where an epoch ends has that checkpoint, and has not judged it yet. Nothing is removed before the new
+ * file, and the links to it, are there for good. */
+static lks_status attempt_all(lks_trainer *t)
+{
+  lks_status status = t->checkpointed == t->state.step ? LKS_OK : write_all(t);
+  if (!status) status = lks_trainer_link_best_all(t);
+  if (!status && lks_comm_rank(t->comm) == 0) prune(t);
+  return status;
 }
 
 static lks_status keep_all(lks_trainer *t)
 {
-  if (t->checkpointed == t->state.step) return LKS_OK;
+  if (t->checkpointed == t->state.step && !lks_trainer_is_best(t)) return LKS_OK;
   const lks_phase before = lks_life_enter(LKS_PHASE_CHECKPOINT);
   lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
   const lks_status status = attempt_all(t);
@@ -77,7 +83,7 @@ lks_status lks_trainer_checkpoint_all(lks_trainer *t)
   char newest[64];
   const lks_status status = keep_all(t);
   if (status != LKS_ERR_IO) return status;
-  if (is_said(++t->unwritten))
+  if (lks_trainer_is_said(++t->unwritten))
     lks_warn("no checkpoint of step %zu: %s; %s; the run goes on and tries again when the next one is due",
              t->state.step, lks_message(), name_newest(newest, t));
   return LKS_OK;

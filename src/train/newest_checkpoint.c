@@ -54,8 +54,7 @@ static lks_status check_place(const lks_trainer *t, const lks_checkpoint *checkp
                   state->epoch_step, (long long)state->samples, samples, advice);
 }
 
-/* LKS_ERR_USAGE: whole, but not this run's. */
-static lks_status try_all(lks_checkpoint **checkpoint, lks_trainer *t, const char *path)
+lks_status lks_trainer_open_all(lks_checkpoint **checkpoint, lks_trainer *t, const char *path)
 {
   lks_status status = lks_checkpoint_open_all(checkpoint, t->comm, path);
   if (status) return status;
@@ -93,7 +92,7 @@ static lks_status try_each_all(lks_checkpoint **checkpoint, lks_trainer *t, cons
     char *path = t->resumed_from;
     if (lks_comm_rank(t->comm) == 0) lks_checkpoint_files_get(path, files, i);
     lks_status status = lks_comm_broadcast_all(t->comm, path, sizeof t->resumed_from, 0);
-    if (!status) status = try_all(checkpoint, t, path);
+    if (!status) status = lks_trainer_open_all(checkpoint, t, path);
     if (!status && first.files)
       lks_warn("%s; the run goes on from %s%s", first.message, path,
                first.files > 1 ? ", as those between cannot be used either" : "");
@@ -137,5 +136,5 @@ lks_status lks_trainer_reload_all(lks_trainer *t)
     lks_network_noise_restore(t->setup->network, state.noise, state.noises);
   }
   lks_checkpoint_close(&checkpoint);
-  return status;
+  return status ? status : lks_trainer_find_best_all(t);
 }

@@ -171,7 +171,7 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 
 static bool is_due(const lks_trainer *t)
 {
-  if (t->save) return true;
+  if (t->save || lks_trainer_is_best(t)) return true;
   return t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
 }
 
@@ -311,6 +311,7 @@ static lks_status run_epochs_all(lks_trainer *t)
 {
   bool root = lks_comm_rank(t->comm) == 0;
   lks_status status = t->config.resume ? reopen_tables_all(t) : LKS_OK;
+  if (!status && t->config.resume) status = lks_trainer_find_best_all(t);
   if (!status) status = begin_probes_all(t);
   if (root && !t->hooks.quiet)
     t->progress =
@@ -325,6 +326,7 @@ static lks_status run_epochs_all(lks_trainer *t)
   }
   if (status == LKS_STOPPED) status = lks_status_worse(status, save_all(t, true));
   if (!status && t->reached) say_reached(t);
+  if (!status) lks_trainer_say_best(t);
   if (!status) status = lks_probes_end_all(t->probes);
   lks_progress_destroy(&t->progress);
   return status;

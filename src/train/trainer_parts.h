@@ -14,7 +14,14 @@
 #include "train/step_back.h"
 
 /* The inside of a training run, shared by trainer.c (the run), trainer_prepare.c (what it stands on), keeping.c (its
- * checkpoints), newest_checkpoint.c (the way back to one) and recovery.c (on from there after a bad mini-batch). */
+ * checkpoints), best_checkpoint.c (that of the best epoch), newest_checkpoint.c (the way back to one) and recovery.c (on from
+ * there after a bad mini-batch). */
+
+/** The best epoch whose checkpoint is kept, as --keep-best judges it; epoch 0: none. */
+typedef struct lks_best {
+  size_t epoch, step;
+  double value;
+} lks_best;
 
 typedef struct lks_trainer {
   lks_comm *comm;
@@ -37,6 +44,8 @@ typedef struct lks_trainer {
   double deadline;              /* to stop at; rank 0's counts, when the others have none */
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
   size_t unwritten, unpruned;   /* attempts at checkpoints that failed; at removing old ones */
+  size_t unlinked;              /* at the link to the best one */
+  lks_best best;
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
@@ -57,12 +66,18 @@ void lks_trainer_release_all(lks_trainer *trainer);
 /** Local. Spent on this run so far, all jobs together. */
 double lks_trainer_seconds(const lks_trainer *trainer);
 
+/** Local. Whether a warning is due after so many failures of a kind: the first, and then every tenth. */
+bool lks_trainer_is_said(size_t failures);
+
 /** Local. What is about to run, and warnings about settings that could be better (rank 0 prints). */
 void lks_trainer_announce(const lks_trainer *trainer);
 
 /** Collective. Opens the newest checkpoint of the run's folder that is whole, and tells of those that are not. NULL when
  * there are none at all. LKS_ERR_DATA, LKS_ERR_IO when none of them is, or the newest is of another run or of other data. */
 lks_status lks_trainer_newest_all(lks_checkpoint **checkpoint, lks_trainer *trainer);
+/** Collective. Opens a checkpoint that has to be one of this run. LKS_ERR_DATA when it is damaged; LKS_ERR_IO; LKS_ERR_USAGE
+ * when it is whole, but of another run or of other data. */
+lks_status lks_trainer_open_all(lks_checkpoint **checkpoint, lks_trainer *trainer, const char *path);
 /** Collective. Goes back to that checkpoint: state, network and optimizer are as they were then. The tables are not
  * touched. Errors as in lks_trainer_newest_all; LKS_ERR_IO when there is none. */
 lks_status lks_trainer_reload_all(lks_trainer *trainer);
@@ -73,6 +88,19 @@ bool lks_trainer_skips(const lks_trainer *trainer);
  * on without the mini-batch that did it. LKS_ERR_DIVERGED otherwise, or when too many were left out already, or none did
  * it. The tables are not touched. */
 lks_status lks_trainer_recover_all(lks_trainer *trainer);
+
+/** Local. Whether an epoch just ended that is better than all those before it whose checkpoints are kept; the first one is.
+ * The same on all ranks. */
+bool lks_trainer_is_best(const lks_trainer *trainer);
+/** Collective. Points best.h5 at the checkpoint of this step, which is there, if it is the best. A link that cannot be made is
+ * a warning, and the epoch does not count. */
+lks_status lks_trainer_link_best_all(lks_trainer *trainer);
+/** Collective. Where a run goes on: of the epochs up to here whose checkpoints are there, and whole, the best one is what has
+ * to be beaten, and what best.h5 leads to. Without --keep-best nothing. LKS_ERR_DATA, LKS_ERR_IO when metrics.csv cannot be
+ * read. */
+lks_status lks_trainer_find_best_all(lks_trainer *trainer);
+/** Local. Which epoch it was (rank 0 prints). */
+void lks_trainer_say_best(const lks_trainer *trainer);
 
 /** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
  * that are not to be kept. That a file cannot be written is a warning, now and then, and no failure: the run goes on.

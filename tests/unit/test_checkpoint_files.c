@@ -187,6 +187,50 @@ static void test_prune(void **state)
   assert_int_equal(lks_checkpoint_files_prune("none", 1, 30), LKS_OK);
 }
 
+static void test_best(void **state)
+{
+  (void)state;
+  const size_t step[] = {5, 10, 15, 20, 25};
+  char where[64];
+  struct stat before, after;
+  make_steps(step, 5);
+  assert_int_equal(lks_checkpoint_files_link("run", 25), LKS_OK);
+  assert_int_equal(lks_checkpoint_files_link_best("run", 15), LKS_OK);
+  assert_int_equal(readlink("run/best.h5", where, sizeof where), strlen("checkpoint-15.h5"));
+  assert_memory_equal(where, "checkpoint-15.h5", strlen("checkpoint-15.h5"));
+  expect_order("25 20 15 10 5"); /* it is last.h5 that a run goes on from */
+  prune(2, 25);
+  expect_entries("best.h5 15 20 25 last.h5");
+  /* A link that is right is not made again. */
+  assert_int_equal(lstat("run/best.h5", &before), 0);
+  assert_int_equal(lks_checkpoint_files_link_best("run", 15), LKS_OK);
+  assert_int_equal(lstat("run/best.h5", &after), 0);
+  assert_int_equal(before.st_ino, after.st_ino);
+  assert_int_equal(lks_checkpoint_files_link_best("run", 20), LKS_OK);
+  prune(1, 25);
+  expect_entries("best.h5 20 25 last.h5");
+  /* The newest may be the best one. */
+  assert_int_equal(lks_checkpoint_files_link_best("run", 25), LKS_OK);
+  prune(1, 25);
+  expect_entries("best.h5 25 last.h5");
+  /* One that leads to nothing, or elsewhere, or is a file, keeps nothing and is replaced. */
+  make_steps(step, 5);
+  assert_int_equal(lks_checkpoint_files_link_best("run", 11), LKS_OK);
+  prune(2, 25);
+  expect_entries("best.h5 20 25 last.h5");
+  unlink("run/best.h5");
+  assert_int_equal(symlink("/else/checkpoint-20.h5", "run/best.h5"), 0);
+  prune(1, 25);
+  expect_entries("best.h5 25 last.h5");
+  unlink("run/best.h5");
+  make("best.h5");
+  prune(1, 25);
+  assert_int_equal(lks_checkpoint_files_link_best("run", 25), LKS_OK);
+  assert_int_equal(readlink("run/best.h5", where, sizeof where), strlen("checkpoint-25.h5"));
+  assert_int_equal(lks_checkpoint_files_link_best("none", 25), LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "cannot point none/best.h5 at checkpoint-25.h5: No such file"));
+}
+
 static void test_what_cannot_be_removed(void **state)
 {
   (void)state;
@@ -214,6 +258,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_order, enter, leave),
       cmocka_unit_test_setup_teardown(test_other_targets, enter, leave),
       cmocka_unit_test_setup_teardown(test_prune, enter, leave),
+      cmocka_unit_test_setup_teardown(test_best, enter, leave),
       cmocka_unit_test_setup_teardown(test_what_cannot_be_removed, enter, leave),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,6 +133,7 @@ static void every_setting_survives_printing(void **state)
       {"verify-every", "7"},
       {"on-nan", "rollback"},
       {"keep", "2"},
+      {"keep-best", "train-loss"},
       {"noise", "on"},
       {"progress", "plain"},
       {"log-every", "5"},
