@@ -262,6 +262,16 @@ lks_status lks_folder_make(const char *path)
   return cause == 0 ? LKS_OK : fail_with_cause("make the folder", path, cause);
 }
 
+lks_status lks_folder_make_own(const char *path)
+{
+  struct stat about;
+  if (lstat(path, &about) != 0 || !S_ISLNK(about.st_mode)) return lks_folder_make(path);
+  return lks_fail(
+      LKS_ERR_IO,
+      "%s is a link, and what it leads to may be somebody else's: remove the link, or put a folder there",
+      path);
+}
+
 bool lks_file_exists(const char *path)
 {
   return access(path, F_OK) == 0;

@@ -37,6 +37,10 @@ lks_status lks_file_read(char **data, size_t *bytes, const char *path);
 /** Local. Makes a folder and those above it, to outlast a power failure; no error if it is there. */
 lks_status lks_folder_make(const char *path);
 
+/** Local. The same, for a folder whose files are replaced and removed: it must be one itself. LKS_ERR_IO for a link, which
+ * may lead anywhere. */
+lks_status lks_folder_make_own(const char *path);
+
 /** Local. Makes this one folder; *made false, and no error, if something of that name is there. */
 lks_status lks_folder_claim(bool *made, const char *path);
 

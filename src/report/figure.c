@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/printed.h"
+#include "base/temporary.h"
 #include "lockstep/config.h"
 #include "report/gnuplot.h"
 
@@ -267,8 +268,9 @@ lks_status lks_figure_write(bool *drawn, const char *folder, const char *name, l
 {
   bool shown = false;
   *drawn = true;
-  lks_status status = lks_folder_make(folder);
+  lks_status status = lks_folder_make_own(folder);
   if (status) return status;
+  lks_temporary_tidy(folder);
   remove_old(folder, name);
   status = write_files(&shown, folder, name, print, context);
   if (!status && shown) draw(drawn, folder, name);

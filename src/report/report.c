@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/temporary.h"
 
 static bool any_finished(const lks_results *results)
 {
@@ -41,6 +42,7 @@ lks_status lks_report(const char *directory)
   lks_results *results = NULL;
   lks_status status = lks_results_read(&results, directory);
   if (status) return status;
+  lks_temporary_tidy(directory);
   lks_table *table = lks_new(1, sizeof *table);
   status = table != NULL ? make(table, results) : LKS_ERR_RANK;
   lks_free(table);

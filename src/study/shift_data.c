@@ -103,7 +103,7 @@ lks_status lks_shift_prepare(const lks_study_plan *plan)
   snprintf(folder, sizeof folder, "%.*s/data", LKS_STUDY_FOLDER_MAX, plan->folder);
   lks_status status = lks_folder_make(folder);
   snprintf(folder, sizeof folder, "%.*s/plots", LKS_STUDY_FOLDER_MAX, plan->folder);
-  if (!status) status = lks_folder_make(folder);
+  if (!status) status = lks_folder_make_own(folder);
   if (!status) status = draw_pictures(plan);
   for (const lks_shift_design *d = lks_shift_designs; d < lks_shift_designs + LKS_SHIFT_DESIGNS && !status;
        d++) {

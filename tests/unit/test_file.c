@@ -201,6 +201,12 @@ static void test_folders(void **state)
   assert_non_null(strstr(lks_message(), "a/file/b: Not a directory"));
   assert_int_equal(lks_folder_make(""), LKS_ERR_IO);
   unlink(in_folder("a/file"));
+  assert_int_equal(lks_folder_make_own(in_folder("a/b/c")), LKS_OK);
+  assert_int_equal(symlink("b", in_folder("a/link")), 0);
+  assert_int_equal(lks_folder_make(in_folder("a/link")), LKS_OK);
+  assert_int_equal(lks_folder_make_own(in_folder("a/link")), LKS_ERR_IO);
+  assert_non_null(strstr(lks_message(), "a/link is a link"));
+  unlink(in_folder("a/link"));
   for (size_t i = 0; i < 3; i++) assert_int_equal(rmdir(in_folder(names[i])), 0);
 }
 
