@@ -10,7 +10,8 @@
 
 LKS_PUBLIC_BEGIN
 
-enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 64 };
+/** LKS_OPTIONS_MAX: rows of a command's table: those of a run, and at most LKS_OPTIONS_OWN_MAX of its own. */
+enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 128, LKS_OPTIONS_OWN_MAX = 32 };
 
 /** What can be measured inside training: bits of a set, in the order of the option's words. */
 typedef enum lks_probe {

@@ -39,6 +39,7 @@ static const lks_option own_options[] = {
      "make only this run of the comparison, for job arrays; `lockstep report` puts the runs together"},
 };
 enum { OWN = sizeof own_options / sizeof *own_options };
+_Static_assert(1 + OWN <= LKS_OPTIONS_OWN_MAX, "the array below has LKS_OPTIONS_MAX rows");
 
 /* Settings of a run that a comparison decides itself. */
 static bool is_decided(const char *name)

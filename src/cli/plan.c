@@ -38,6 +38,7 @@ static const lks_option own_options[] = {
     {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
 };
 enum { OWN = sizeof own_options / sizeof *own_options };
+_Static_assert(1 + OWN <= LKS_OPTIONS_OWN_MAX, "the array below has LKS_OPTIONS_MAX rows");
 
 const lks_syntax *lks_plan_syntax(void)
 {

@@ -127,7 +127,8 @@ static const lks_option table[] = {
     {"probe-draws", "N", LKS_OPTION_SIZE, AT(probe_draws), "200000", NULL, 1000, 1e9, "Measurements",
      "samples that probe noise draws for each size of mini-batch; it draws at least 300 mini-batches"},
 };
-_Static_assert(sizeof table / sizeof *table <= LKS_OPTIONS_MAX, "callers keep arrays of LKS_OPTIONS_MAX");
+_Static_assert(sizeof table / sizeof *table <= LKS_OPTIONS_MAX - LKS_OPTIONS_OWN_MAX,
+               "commands keep arrays of LKS_OPTIONS_MAX");
 
 const lks_option *lks_config_options(size_t *count)
 {
