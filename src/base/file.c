@@ -62,7 +62,10 @@ static lks_status make_room(lks_file_writer *writer, const char *path)
 {
   writer->room = strlen(path) + LKS_TEMPORARY_ROOM;
   writer->path = lks_new(2 * writer->room, 1);
-  if (!writer->path) return lks_fail_in(LKS_ERR_RANK, "%s: ", path);
+  if (!writer->path) {
+    lks_fail_in(LKS_ERR_RANK, "%s: ", path);
+    return LKS_ERR_RANK;
+  }
   writer->temporary = writer->path + writer->room;
   snprintf(writer->path, writer->room, "%s", path);
   return LKS_OK;
@@ -144,8 +147,8 @@ lks_status lks_file_write(const char *path, const void *data, size_t bytes)
 {
   lks_file_writer *writer = NULL;
   lks_status status = lks_file_writer_open(&writer, path);
-  if (!status) status = lks_file_writer_append(writer, data, bytes);
-  if (!status) status = lks_file_writer_commit(writer);
+  if (!status && writer) status = lks_file_writer_append(writer, data, bytes);
+  if (!status && writer) status = lks_file_writer_commit(writer);
   lks_file_writer_close(&writer);
   return status;
 }

@@ -72,7 +72,7 @@ static void forget(view *v)
 /* This process alone as long as there is no table. */
 static bool look_at(view *v, lks_watch_table *table)
 {
-  if (v->last && v->table == table) return true;
+  if (v->last && v->silence && v->table == table) return true;
   forget(v);
   v->table = table;
   v->ranks = table ? (size_t)atomic_load(&table->ranks) : 1;

@@ -110,9 +110,11 @@ static bool await_sign(const lks_child *child, int from)
 {
   struct pollfd watched = {from, POLLIN, 0};
   const double until = now() + child->silent_seconds;
-  for (double left = child->silent_seconds; left > 0; left = until - now()) {
+  double left = child->silent_seconds;
+  while (left > 0) {
     const int found = poll(&watched, 1, left < 1e6 ? (int)(1000 * left) + 1 : 1000000000);
     if (found > 0 || (found < 0 && errno != EINTR)) return true;
+    left = until - now();
   }
   return false;
 }

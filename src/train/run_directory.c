@@ -159,7 +159,7 @@ static lks_status find(const lks_config *config, bool unchanging, lks_lock **loc
     lks_warn("%s holds no run to resume: a new one starts there", config->output);
     return LKS_OK;
   }
-  lks_config before;
+  lks_config before = {.epochs = 0};
   status = take_lock(lock, config->output);
   if (!status) status = read_config(&before, config->output);
   if (!status) status = lks_resume_changes_check(&before, config, unchanging);

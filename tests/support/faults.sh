@@ -36,11 +36,11 @@ struck() {
   shift 6
   rm -f "$name.state" "$name.log.data"
   : >"$name.log"
-  prefix=(env "LD_PRELOAD=$failing_calls" "FAIL_UNDER=$under" "FAIL_STATE=$PWD/$name.state" "FAIL_LOG=$PWD/$name.log"
+  launched_by=(env "LD_PRELOAD=$failing_calls" "FAIL_UNDER=$under" "FAIL_STATE=$PWD/$name.state" "FAIL_LOG=$PWD/$name.log"
     "FAIL_AT=$call" "FAIL_HOW=$how" "FAIL_WAIT=${wait_milliseconds:-0}")
-  if [ "$when" = onwards ]; then prefix+=(FAIL_ONWARDS=1); fi
+  if [ "$when" = onwards ]; then launched_by+=(FAIL_ONWARDS=1); fi
   run "$name" "$ranks" "$@"
-  prefix=()
+  launched_by=()
 }
 
 # linked_step NAME FOLDER: the step of the newest checkpoint to which last.h5 was made to lead by the run NAME, by its log, in that

@@ -70,14 +70,14 @@ finish() {
   exit $((failures > 0))
 }
 
-# run NAME RANKS ARGUMENT...: the program, under mpirun unless RANKS is 0, behind the words of `prefix` on each rank. Leaves NAME.out,
+# run NAME RANKS ARGUMENT...: the program, under mpirun unless RANKS is 0, behind the words of `launched_by` on each rank. Leaves NAME.out,
 # NAME.err and NAME.code, which is 124 or 137 if it did not come to an end.
-prefix=()
+launched_by=()
 run() {
   local name=$1 ranks=$2 start=() code=0
   shift 2
   if [ "$ranks" -gt 0 ]; then start=("$MPIEXEC" -n "$ranks"); fi
-  limited 100 "${start[@]}" "${prefix[@]}" "$program" "$@" >"$name.out" 2>"$name.err" || code=$?
+  limited 100 "${start[@]}" "${launched_by[@]}" "$program" "$@" >"$name.out" 2>"$name.err" || code=$?
   echo "$code" >"$name.code"
 }
 
