@@ -237,7 +237,7 @@ static int open_watched(int folder, const char *path, int flags, mode_t mode)
   return file;
 }
 
-#define MODE_OF(flags, mode)                                                                                 \
+#define TAKE_MODE(flags)                                                                                     \
   mode_t mode = 0;                                                                                           \
   if ((flags) & (O_CREAT | __O_TMPFILE)) {                                                                   \
     va_list more;                                                                                            \
@@ -248,25 +248,25 @@ static int open_watched(int folder, const char *path, int flags, mode_t mode)
 
 int open(const char *path, int flags, ...)
 {
-  MODE_OF(flags, mode)
+  TAKE_MODE(flags)
   return open_watched(AT_FDCWD, path, flags, mode);
 }
 
 int open64(const char *path, int flags, ...)
 {
-  MODE_OF(flags, mode)
+  TAKE_MODE(flags)
   return open_watched(AT_FDCWD, path, flags, mode);
 }
 
 int openat(int folder, const char *path, int flags, ...)
 {
-  MODE_OF(flags, mode)
+  TAKE_MODE(flags)
   return open_watched(folder, path, flags, mode);
 }
 
 int openat64(int folder, const char *path, int flags, ...)
 {
-  MODE_OF(flags, mode)
+  TAKE_MODE(flags)
   return open_watched(folder, path, flags, mode);
 }
 

@@ -199,21 +199,28 @@ static void make_link(const call *c)
   change_names(c->path, made, NULL);
 }
 
+/* Whether it is a call that makes a name. */
+static bool replay_new(const call *c)
+{
+  if (strcmp(c->kind, "create") == 0)
+    change_names(c->path, new_node(FILE_NODE), NULL);
+  else if (strcmp(c->kind, "mkdir") == 0 && strcmp(c->path, ".") != 0)
+    change_names(c->path, new_node(FOLDER), NULL);
+  else if (strcmp(c->kind, "symlink") == 0)
+    make_link(c);
+  else
+    return false;
+  return true;
+}
+
 /** Whether anything changed. A file that has no name any more does not matter. */
 static bool replay(const call *c, FILE *data)
 {
-  const bool itself = strcmp(c->path, ".") == 0;
+  if (replay_new(c)) return true;
   const int at = node_at(c->path);
   const char *kind = c->kind;
-  if (strcmp(kind, "create") == 0)
-    change_names(c->path, new_node(FILE_NODE), NULL);
-  else if (strcmp(kind, "mkdir") == 0 && !itself)
-    change_names(c->path, new_node(FOLDER), NULL);
-  else if (strcmp(kind, "symlink") == 0)
-    make_link(c);
-  else if (at < 0)
-    return false;
-  else if (strcmp(kind, "write") == 0)
+  if (at < 0) return false;
+  if (strcmp(kind, "write") == 0)
     write_file(&nodes[at], c, data);
   else if (strcmp(kind, "truncate") == 0)
     resize(&nodes[at].current, (size_t)c->offset);
