@@ -94,7 +94,7 @@ ended() {
   got=$(<"$name.code")
   if [ "$hydra" = yes ]; then
     case $code-$got in
-      6-9) got=6 ;;
+      6-9 | 6-1) got=6 ;;
       75-0) if grep -q "^lockstep: stopped on request" "$name.err"; then got=75; fi ;;
     esac
   fi
