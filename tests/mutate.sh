@@ -46,6 +46,7 @@ tests_of() {
     src/kernels/onednn*) echo unit/onednn.* golden/operators golden/steps.* mpi/precision ;;
     src/config/*) echo unit/config.* unit/settings unit/schedule mpi/run_directory fault/usage ;;
     src/optim/schedule.c) echo unit/schedule.* golden/steps.* ;;
+    src/base/append.c) echo unit/append ;;
     src/base/lock*.c) echo unit/lock fault/one_writer ;;
     src/base/csv.c | src/train/metrics.c) echo unit/metrics.* ;;
     src/train/progress.c) echo unit/progress.* ;;

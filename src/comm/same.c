@@ -1,11 +1,11 @@
 #include "comm/same.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/append.h"
 #include "base/arena.h"
 #include "comm/communicator.h"
 
@@ -82,24 +82,10 @@ static int majority_of(const entry *all, int size)
   return -1;
 }
 
-typedef struct sentence {
-  char text[1024];
-  size_t length;
-} sentence;
-
-static void say(sentence *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(sentence *s, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  const int length = vsnprintf(s->text + s->length, sizeof s->text - s->length, format, arguments);
-  va_end(arguments);
-  s->length += (size_t)length;
-  if (s->length >= sizeof s->text) s->length = sizeof s->text - 1;
-}
+enum { SENTENCE = 1024 };
 
 /* The ranks of a group, those in a row on one host in one. */
-static void say_ranks(sentence *s, const entry *all, int size, int group)
+static void say_ranks(char text[SENTENCE], const entry *all, int size, int group)
 {
   int runs = 0;
   for (int rank = group; rank < size; rank++) {
@@ -109,34 +95,34 @@ static void say_ranks(sentence *s, const entry *all, int size, int group)
            strcmp(all[last + 1].host, all[rank].host) == 0)
       last++;
     if (runs == 3) {
-      say(s, " and others");
+      lks_append(text, SENTENCE, " and others");
       return;
     }
-    say(s, "%s", runs++ > 0 ? ", " : "");
+    lks_append(text, SENTENCE, "%s", runs++ > 0 ? ", " : "");
     if (last > rank)
-      say(s, "ranks %d-%d on %s", rank, last, all[rank].host);
+      lks_append(text, SENTENCE, "ranks %d-%d on %s", rank, last, all[rank].host);
     else
-      say(s, "rank %d on %s", rank, all[rank].host);
+      lks_append(text, SENTENCE, "rank %d on %s", rank, all[rank].host);
     rank = last;
   }
 }
 
 /* The few against the many, or, where nobody is in the majority, the first groups. */
-static void say_groups(sentence *s, const entry *all, int size)
+static void say_groups(char text[SENTENCE], const entry *all, int size)
 {
   const int majority = majority_of(all, size);
   int groups = 0;
   for (int rank = 0; rank < size; rank++) {
     if (!is_first(all, rank) || rank == majority) continue;
     if (groups == 3) {
-      say(s, ", and so on");
+      lks_append(text, SENTENCE, ", and so on");
       break;
     }
-    say(s, "%s", groups++ > 0 ? ", " : "");
-    say_ranks(s, all, size, rank);
-    say(s, members(all, size, rank) > 1 ? " have %s" : " has %s", all[rank].text);
+    lks_append(text, SENTENCE, "%s", groups++ > 0 ? ", " : "");
+    say_ranks(text, all, size, rank);
+    lks_append(text, SENTENCE, members(all, size, rank) > 1 ? " have %s" : " has %s", all[rank].text);
   }
-  if (majority >= 0) say(s, ", all others have %s", all[majority].text);
+  if (majority >= 0) lks_append(text, SENTENCE, ", all others have %s", all[majority].text);
 }
 
 static lks_status gather_all(entry *all, lks_comm *comm, const lks_fact *fact)
@@ -151,19 +137,19 @@ static lks_status gather_all(entry *all, lks_comm *comm, const lks_fact *fact)
 static lks_status explain_all(lks_comm *comm, const lks_fact *fact, const char *advice)
 {
   entry *all = comm->rank == 0 ? lks_new((size_t)comm->size, sizeof *all) : NULL;
-  sentence s = {.length = 0};
+  char text[SENTENCE] = "";
   lks_status status = lks_comm_agree_all(comm, comm->rank == 0 && !all ? LKS_ERR_RANK : LKS_OK);
   if (!status) status = gather_all(all, comm, fact);
   if (!status && all != NULL) {
     for (int rank = 0; rank < comm->size; rank++) /* another program may have sent anything */
       all[rank].text[LKS_FACT_TEXT - 1] = all[rank].host[sizeof all->host - 1] = '\0';
-    say(&s, "%s must be the same on all ranks: ", fact ? fact->name : "what is compared");
-    say_groups(&s, all, comm->size);
-    say(&s, "; %s", advice);
+    lks_append(text, SENTENCE, "%s must be the same on all ranks: ", fact ? fact->name : "what is compared");
+    say_groups(text, all, comm->size);
+    lks_append(text, SENTENCE, "; %s", advice);
   }
   lks_free(all);
-  if (!status) status = lks_comm_broadcast_all(comm, s.text, sizeof s.text, 0);
-  return status ? status : lks_fail(LKS_ERR_USAGE, "%s", s.text);
+  if (!status) status = lks_comm_broadcast_all(comm, text, sizeof text, 0);
+  return status ? status : lks_fail(LKS_ERR_USAGE, "%s", text);
 }
 
 lks_status lks_comm_same_all(lks_comm *comm, const lks_facts *facts, const char *advice)

@@ -1,9 +1,9 @@
 #include "dataset/dataset_storage.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/plain_text.h"
 #include "dataset/dataset_file.h"
 
@@ -70,29 +70,20 @@ lks_status lks_storage_check(size_t *chunk, hid_t properties, hid_t file, size_t
   return status ? status : measure_chunk(chunk, properties, file, value_bytes, name);
 }
 
-static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *text, size_t size, const char *format, ...)
-{
-  size_t length = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + length, size - length, format, arguments);
-  va_end(arguments);
-}
-
 void lks_storage_describe(char *text, size_t size, hid_t data, hid_t properties)
 {
   hsize_t chunk[LKS_STORAGE_RANK];
   int rank = H5Pget_layout(properties) == H5D_CHUNKED ? H5Pget_chunk(properties, LKS_STORAGE_RANK, chunk) : 0;
-  append(text, size, rank > 0 ? "chunks of" : "one block");
-  for (int i = 0; i < rank; i++) append(text, size, "%s%llu", i ? " x " : " ", (unsigned long long)chunk[i]);
+  lks_append(text, size, rank > 0 ? "chunks of" : "one block");
+  for (int i = 0; i < rank; i++)
+    lks_append(text, size, "%s%llu", i ? " x " : " ", (unsigned long long)chunk[i]);
   for (int i = 0; i < H5Pget_nfilters(properties); i++) {
     char filter[32] = "";
     unsigned flags, config;
     size_t none = 0;
     if (H5Pget_filter2(properties, (unsigned)i, &flags, &none, NULL, sizeof filter, filter, &config) >= 0)
-      append(text, size, ", %.31s", filter);
+      lks_append(text, size, ", %.31s", filter);
   }
-  append(text, size, ", %llu bytes", (unsigned long long)H5Dget_storage_size(data));
+  lks_append(text, size, ", %llu bytes", (unsigned long long)H5Dget_storage_size(data));
   lks_text_make_plain(text);
 }

@@ -1,23 +1,12 @@
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "report/table_parts.h"
 
 /* What is said of an arm, in plain words: first of all which runs failed to learn. */
-
-/** Printed behind a text in its buffer; what does not fit is cut off. */
-static void add(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-  const size_t length = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + length, size - length, format, arguments);
-  va_end(arguments);
-}
 
 size_t lks_failures_write(char *text, size_t size, const lks_results *results, size_t arm, size_t most)
 {
@@ -27,13 +16,14 @@ size_t lks_failures_write(char *text, size_t size, const lks_results *results, s
     const lks_run *run = lks_results_run(results, arm, seed);
     if (!run->done || lks_run_learned(run, &results->chance)) continue;
     if (count++ >= most) continue;
-    add(text, size, "%sseed %" PRIu64 ": ", count > 1 ? ", " : "", results->comparison.first_seed + seed);
+    lks_append(text, size, "%sseed %" PRIu64 ": ", count > 1 ? ", " : "",
+               results->comparison.first_seed + seed);
     if (run->diverged)
-      add(text, size, "diverged");
+      lks_append(text, size, "diverged");
     else
-      add(text, size, "%.2f%%", lks_run_figures_make(run).test_accuracy);
+      lks_append(text, size, "%.2f%%", lks_run_figures_make(run).test_accuracy);
   }
-  if (count > most) add(text, size, ", and %zu more", count - most);
+  if (count > most) lks_append(text, size, ", and %zu more", count - most);
   return count;
 }
 
@@ -54,12 +44,12 @@ static void say_failures(char *text, size_t size, const lks_table_row *row, cons
   const size_t arm = (size_t)(row->arm - comparison->arm);
   char names[256];
   const size_t here = lks_failures_write(names, sizeof names, results, arm, NAMED);
-  if (here > 0) add(text, size, "%zu of %zu seeds failed to learn (%s)", here, row->seeds, names);
+  if (here > 0) lks_append(text, size, "%zu of %zu seeds failed to learn (%s)", here, row->seeds, names);
   const size_t there = lks_failures_write(names, sizeof names, results, comparison->reference, NAMED);
   if (there > 0)
-    add(text, size, "%s%s, the reference, failed to learn with %zu (%s)", here > 0 ? "; " : "",
-        comparison->arm[comparison->reference].name, there, names);
-  if (here + there > 0) add(text, size, ". ");
+    lks_append(text, size, "%s%s, the reference, failed to learn with %zu (%s)", here > 0 ? "; " : "",
+               comparison->arm[comparison->reference].name, there, names);
+  if (here + there > 0) lks_append(text, size, ". ");
 }
 
 /* The verdict of the pairs that learned; and, where others are left out, the difference with these. Runs that are
@@ -72,21 +62,21 @@ static void say_verdict(lks_comparing *c, const lks_question *question, size_t t
   char text[LKS_VERDICT_BYTES];
   c->verdict = lks_verdict_write(text, sizeof text, question, &d->pair, d->holm, tests, d->same);
   if (same) {
-    add(c->sentence, size, begun && c->sentence[0] != ' ' ? "It is %s" : "%s", text);
+    lks_append(c->sentence, size, begun && c->sentence[0] != ' ' ? "It is %s" : "%s", text);
     return;
   }
   if (c->learned.pair.count == 0)
-    add(c->sentence, size, "%so pair without a failed run is left",
-        begun && c->sentence[0] == ' ' ? "n" : "N");
+    lks_append(c->sentence, size, "%so pair without a failed run is left",
+               begun && c->sentence[0] == ' ' ? "n" : "N");
   else if (begun)
-    add(c->sentence, size, "%sithout failed runs, %zu pair%s: %s", c->sentence[0] == ' ' ? "w" : "W",
-        c->learned.pair.count, c->learned.pair.count == 1 ? "" : "s", text);
+    lks_append(c->sentence, size, "%sithout failed runs, %zu pair%s: %s", c->sentence[0] == ' ' ? "w" : "W",
+               c->learned.pair.count, c->learned.pair.count == 1 ? "" : "s", text);
   else
-    add(c->sentence, size, "%s", text);
+    lks_append(c->sentence, size, "%s", text);
   if (left_out == 0) return;
   lks_difference_write(text, sizeof text, question, &c->all.pair);
-  add(c->sentence, size, ". With %s, %zu pair%s: %s", left_out == 1 ? "it" : "them", c->all.pair.count,
-      c->all.pair.count == 1 ? "" : "s", text);
+  lks_append(c->sentence, size, ". With %s, %zu pair%s: %s", left_out == 1 ? "it" : "them", c->all.pair.count,
+             c->all.pair.count == 1 ? "" : "s", text);
 }
 
 static void say(lks_table *table, lks_table_row *row, const lks_results *results)
@@ -96,11 +86,11 @@ static void say(lks_table *table, lks_table_row *row, const lks_results *results
   const lks_question accuracy = lks_question_accuracy(comparison->margin), loss = lks_question_loss();
   lks_comparing *a = &row->accuracy, *l = &row->loss;
   if (row->arm == reference) {
-    add(a->sentence, sizeof a->sentence, "the reference of the others");
+    lks_append(a->sentence, sizeof a->sentence, "the reference of the others");
   } else if (row->seeds == 0) {
-    add(a->sentence, sizeof a->sentence, "no run is finished");
+    lks_append(a->sentence, sizeof a->sentence, "no run is finished");
   } else if (row->paired == 0) {
-    add(a->sentence, sizeof a->sentence, "no seed is finished here and for %s", reference->name);
+    lks_append(a->sentence, sizeof a->sentence, "no seed is finished here and for %s", reference->name);
   } else {
     say_failures(a->sentence, sizeof a->sentence, row, results);
     if (a->sentence[0] != '\0') strcpy(l->sentence, " "); /* the failures are named once */

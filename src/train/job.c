@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "kernels/isa.h"
@@ -27,30 +27,19 @@ typedef struct place {
   char host[64], cpus[64], isa[16]; /* isa: the best that it may use */
 } place;
 
-/** Text of limited length; what no longer fits is dropped. */
-static void add(char text[LKS_TEXT_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void add(char text[LKS_TEXT_MAX], const char *format, ...)
-{
-  const size_t length = strlen(text);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text + length, LKS_TEXT_MAX - length, format, arguments);
-  va_end(arguments);
-}
-
 static void describe_job(char text[LKS_TEXT_MAX])
 {
   const char *job = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
              *task = getenv("SLURM_ARRAY_TASK_ID"), *restarts = getenv("SLURM_RESTART_COUNT"),
              *nodes = getenv("SLURM_JOB_NODELIST");
   if (!job) {
-    add(text, "no batch job");
+    lks_append(text, LKS_TEXT_MAX, "no batch job");
     return;
   }
-  add(text, "Slurm %.32s", job);
-  if (array && task) add(text, ", task %.32s of array %.32s", task, array);
-  add(text, ", restart %.32s", restarts ? restarts : "0");
-  if (nodes) add(text, ", nodes %.128s", nodes);
+  lks_append(text, LKS_TEXT_MAX, "Slurm %.32s", job);
+  if (array && task) lks_append(text, LKS_TEXT_MAX, ", task %.32s of array %.32s", task, array);
+  lks_append(text, LKS_TEXT_MAX, ", restart %.32s", restarts ? restarts : "0");
+  if (nodes) lks_append(text, LKS_TEXT_MAX, ", nodes %.128s", nodes);
 }
 
 /** Ranks in a row that stand at the same place are said in one. */
@@ -60,11 +49,12 @@ static void describe_places(char text[LKS_TEXT_MAX], const place *places, int si
     next = first + 1;
     while (next < size && !memcmp(&places[first], &places[next], sizeof *places)) next++;
     if (strlen(text) > LKS_TEXT_MAX - 200) {
-      add(text, "; and so on");
+      lks_append(text, LKS_TEXT_MAX, "; and so on");
       return;
     }
-    add(text, next - first > 1 ? "; ranks %d-%d" : "; rank %d", first, next - 1);
-    add(text, " on %s, processors %s, %s", places[first].host, places[first].cpus, places[first].isa);
+    lks_append(text, LKS_TEXT_MAX, next - first > 1 ? "; ranks %d-%d" : "; rank %d", first, next - 1);
+    lks_append(text, LKS_TEXT_MAX, " on %s, processors %s, %s", places[first].host, places[first].cpus,
+               places[first].isa);
   }
 }
 
