@@ -16,8 +16,8 @@ static lks_status fail_with_cause(const char *verb, const char *path, int cause)
   return lks_fail(LKS_ERR_IO, "cannot %s %s: %s", verb, path, strerror(cause));
 }
 
-/* 0 or the error number. In pieces, each a sign of life: a slow disk may take minutes for a large file. */
-static int write_fully(int file, const char *data, size_t bytes)
+/* In pieces, each a sign of life: a slow disk may take minutes for a large file. */
+int lks_file_write_fully(int file, const char *data, size_t bytes)
 {
   enum { PIECE = 1 << 26 };
   while (bytes > 0) {
@@ -112,7 +112,7 @@ lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
 
 lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes)
 {
-  return fail_to_write(writer, write_fully(writer->file, data, bytes));
+  return fail_to_write(writer, lks_file_write_fully(writer->file, data, bytes));
 }
 
 /* Gives what was written its name, for good; 0 or the error number. */

@@ -27,6 +27,9 @@ void lks_file_writer_close(lks_file_writer **writer);
  * lks_file_write. */
 lks_status lks_file_link(const char *path, const char *target);
 
+/** Local. All of it to an open file, however many calls that takes. 0 or the error number. */
+int lks_file_write_fully(int file, const char *data, size_t bytes);
+
 /** Local. Opens a file for reading, to be closed with close; *bytes out: its size. Only a regular file: a pipe
  * would be waited for, and a device never ends. LKS_ERR_IO. */
 lks_status lks_file_open(int *file, size_t *bytes, const char *path);

@@ -64,9 +64,13 @@ bool lks_process_is_gone(long pid)
   return lks_process_look(&process, (int)pid) && strchr("ZX", process.state) != NULL;
 }
 
-bool lks_process_kill(int pid, unsigned long long born)
+bool lks_process_is_there(int pid, unsigned long long born)
 {
   lks_process process;
-  if (!look_same(&process, pid, born) || process.state == 'Z') return false;
-  return kill(pid, SIGKILL) == 0;
+  return look_same(&process, pid, born) && process.state != 'Z';
+}
+
+bool lks_process_kill(int pid, unsigned long long born)
+{
+  return lks_process_is_there(pid, born) && kill(pid, SIGKILL) == 0;
 }

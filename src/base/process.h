@@ -20,6 +20,9 @@ const char *lks_process_text(int pid, unsigned long long born);
 /** Local. Whether there is no process with this number, or a dead one that its parent has not asked for yet. */
 bool lks_process_is_gone(long pid);
 
+/** Local. Whether the process that was started then is there, and not dead. */
+bool lks_process_is_there(int pid, unsigned long long born);
+
 /** Local. Sends SIGKILL to the process if it is still the one that was started then; whether it was there. */
 bool lks_process_kill(int pid, unsigned long long born);
 

@@ -17,18 +17,11 @@ static void nap(void)
   nanosleep(&(struct timespec){.tv_nsec = 1000000000 / LOOKS_A_SECOND}, NULL);
 }
 
-static bool is_left(const lks_life *life)
-{
-  lks_process process;
-  const int pid = atomic_load(&life->pid);
-  return pid > 0 && lks_process_look(&process, pid) && process.born == atomic_load(&life->born) &&
-         process.state != 'Z';
-}
-
 static bool any_left(const lks_watch_table *table)
 {
   for (int r = 0; r < atomic_load(&table->ranks); r++)
-    if (is_left(&table->life[r])) return true;
+    if (lks_process_is_there(atomic_load(&table->life[r].pid), atomic_load(&table->life[r].born)))
+      return true;
   return false;
 }
 

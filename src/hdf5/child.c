@@ -10,12 +10,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/life.h"
 #include "hdf5/fork_server.h"
+#include "lockstep/profile.h"
 
 struct lks_child {
   int input, control;
@@ -98,23 +98,16 @@ static lks_status judge(const lks_fork_memory *memory, int how)
   return lks_fail(LKS_ERR_DATA, "damaged: the HDF5 library crashes on it; copy or make it again");
 }
 
-static double now(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Whether something can be read, or never will be, before the child has been silent for too long. */
 static bool await_sign(const lks_child *child, int from)
 {
   struct pollfd watched = {from, POLLIN, 0};
-  const double until = now() + child->silent_seconds;
+  const double until = lks_seconds() + child->silent_seconds;
   double left = child->silent_seconds;
   while (left > 0) {
     const int found = poll(&watched, 1, left < 1e6 ? (int)(1000 * left) + 1 : 1000000000);
     if (found > 0 || (found < 0 && errno != EINTR)) return true;
-    left = until - now();
+    left = until - lks_seconds();
   }
   return false;
 }

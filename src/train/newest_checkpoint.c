@@ -28,8 +28,9 @@ static size_t samples_so_far(const lks_trainer *t, const lks_run_state *state)
   const size_t count = t->selection->train_count, size = t->config.batch_size;
   const size_t begin = state->step - state->epoch_step;
   size_t samples = lks_min(state->epoch_step * size, count);
-  for (size_t i = 0; i < state->epoch_step; i++)
-    if (lks_skips_between(state, begin + i, begin + i + 1)) samples -= lks_min(size, count - i * size);
+  for (size_t i = 0; i < state->skips; i++)
+    if (state->skip[i] >= begin && state->skip[i] < state->step)
+      samples -= lks_min(size, count - (state->skip[i] - begin) * size);
   return samples;
 }
 

@@ -26,10 +26,9 @@ static size_t last_update(const lks_run_state *state)
  * evaluation of test samples. */
 static lks_status find_culprit_all(size_t *step, const lks_trainer *t)
 {
-  const double mine = lks_network_damaged(t->setup->network);
-  double spread[3];
-  lks_status status = lks_comm_spread_all(t->comm, spread, &mine, 1);
-  *step = spread[2] > 0 ? last_update(&t->state) : t->suspect;
+  int damaged = lks_network_damaged(t->setup->network);
+  lks_status status = lks_comm_max_all(t->comm, &damaged, 1, MPI_INT);
+  *step = damaged ? last_update(&t->state) : t->suspect;
   return status;
 }
 

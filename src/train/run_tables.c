@@ -50,20 +50,6 @@ void lks_run_tables_destroy(lks_run_tables **tables)
   *tables = NULL;
 }
 
-static bool write_whole(int fd, const char *text)
-{
-  size_t left = strlen(text);
-  while (left > 0) {
-    const ssize_t written = write(fd, text, left);
-    if (written < 0 && errno == EINTR) continue;
-    if (written == 0) errno = ENOSPC;
-    if (written <= 0) return false;
-    text += written;
-    left -= (size_t)written;
-  }
-  return true;
-}
-
 /* What was written of lines that did not fit is taken back, now or by the next attempt. 0 or an errno. */
 static int write_held(table *t, int fd)
 {
@@ -72,11 +58,9 @@ static int write_held(table *t, int fd)
   if (!S_ISREG(about.st_mode)) return EINVAL;
   if (t->good < 0) t->good = about.st_size;
   if (about.st_size > t->good && ftruncate(fd, t->good) != 0) return errno;
-  if ((t->good == 0 && !write_whole(fd, t->heading)) || !write_whole(fd, t->held)) {
-    const int cause = errno;
-    if (ftruncate(fd, t->good) != 0) return errno;
-    return cause;
-  }
+  int cause = t->good == 0 ? lks_file_write_fully(fd, t->heading, strlen(t->heading)) : 0;
+  if (cause == 0) cause = lks_file_write_fully(fd, t->held, strlen(t->held));
+  if (cause != 0) return ftruncate(fd, t->good) != 0 ? errno : cause;
   return fstat(fd, &about) == 0 ? (t->good = about.st_size, 0) : errno;
 }
 

@@ -296,7 +296,6 @@ static lks_status begin_probes_all(lks_trainer *t)
 static lks_status recover_all(lks_trainer *t)
 {
   lks_status status = lks_trainer_recover_all(t);
-  if (!status && t->tables) lks_run_tables_forget(t->tables);
   if (!status) status = reopen_tables_all(t);
   return status ? status : begin_probes_all(t);
 }
