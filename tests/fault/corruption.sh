@@ -5,8 +5,9 @@
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 flip_bit=$(dirname "$LOCKSTEP")/tests/flip_bit
-# With a learning rate of 0 parameters stay those of the initial checkpoint, so that they can be found in memory.
-still=(data.h5 --model still.model --batch-size 32 --lr 0 --threads 1 --progress none)
+# With a learning rate of 0 parameters stay those of the initial checkpoint, so that they can be found in memory; without
+# weight decay their moments do not feel a flipped bit.
+still=(data.h5 --model still.model --batch-size 32 --lr 0 --weight-decay 0 --threads 1 --progress none)
 
 run data 0 generate -o data.h5 --shape 8x8x3 --train 320 --test 20
 printf 'conv 6 3x3\nbatchnorm\nrelu\nconv 9 3x3\nbatchnorm\nrelu\nglobalavgpool\ndense classes\n' >still.model

@@ -61,7 +61,7 @@ done
 for rank in "${stopped[@]}"; do
   strike "stopped-$rank" 3 "$rank" STOP
   ended "stopped-$rank" 6
-  says "stopped-$rank" "rank $rank on .* gave no sign of life for $stall_limit seconds, training, step [0-9]*, layer .* is stopped"
+  says "stopped-$rank" "rank $rank on .* gave no sign of life for $stall_limit seconds, \(training, step [0-9]*\|evaluating\), layer .* is stopped"
   goes_on "stopped-$rank" 4
 done
 finish
