@@ -67,6 +67,8 @@ tests_of() {
     src/checkpoint/*)
       echo unit/checkpoint.* unit/snapshot.* unit/fingerprint.* mpi/checkpoint.* mpi/snapshot.* mpi/fingerprint.* mpi/resume mpi/evaluate_predict fault/bad_input ;;
     src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;
+    src/import/picture*.c) echo unit/picture ;;
+    src/import/*) echo unit/import.* mpi/import.* fault/bad_input ;;
     src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
     src/dataset/corrupt.c) echo unit/corrupt ;;
     src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c) echo unit/dataset_damage unit/dataset_file ;;
