@@ -10,7 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/setup.sh"
 # shellcheck source=tests/support/time.sh
 source "$root/tests/support/time.sh"
 
-kinds=(failing_calls=1 power_loss=1 kills=200 signals=100 two_writers=5 full_disk=1 damaged_checkpoints=2000)
+kinds=(failing_calls=1 power_loss=1 kills=200 signals=100 stop=1 stopped_rank=3 two_writers=5 full_disk=1 damaged_checkpoints=2000)
 if [ $# -gt 0 ]; then kinds=("$@"); fi
 
 know_slowness
@@ -22,6 +22,7 @@ for kind in "${kinds[@]}"; do
   name=${kind%%=*} count=${kind#*=} start=$SECONDS code=0
   if [ "$count" = "$kind" ]; then count=1; fi
   script=$root/tests/fault/$name.sh
+  if [ "$name" = stop ]; then script=$root/tests/mpi/stop.sh; fi
   [ -f "$script" ] || fail "there is no $script"
   log=$build_folder/soak-$name.log
   LOCKSTEP_SOAK=$count bash "$script" >"$log" 2>&1 || code=$?

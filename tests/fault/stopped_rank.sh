@@ -2,17 +2,16 @@
 # A rank that is stopped (SIGSTOP, which MPI's runtime never notices) in any command and at any time ends the job by itself: with
 # code 6 and one message that names the rank, and nothing is left, the stopped process included. At the start of MPI, in the
 # middle, and near the end; moments between these are drawn.
-# usage: stopped_rank.sh [--each N], with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment; each rank is stopped N times in
-# each command (1), and LOCKSTEP_TEST_SEED draws other moments
+# usage: stopped_rank.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment: one rank of each command is stopped. With
+# LOCKSTEP_SOAK=N each rank is, N times in each command. LOCKSTEP_FAULT_SEED draws ranks and moments.
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
-each=1
-if [ "${1:-}" = --each ]; then each=$2; fi
+soak=${LOCKSTEP_SOAK:-}
 mark=""
-RANDOM=${LOCKSTEP_TEST_SEED:-1}
+RANDOM=${LOCKSTEP_FAULT_SEED:-1}
 limit=$(patience 3) ranks=3 struck=0 over=0
-echo "moments drawn with LOCKSTEP_TEST_SEED=${LOCKSTEP_TEST_SEED:-1}"
+echo "ranks and moments drawn with LOCKSTEP_FAULT_SEED=${LOCKSTEP_FAULT_SEED:-1}"
 
 # pid_of RANK NAME: of the rank of the job whose program has this name's folder as an argument; MPI's launcher told it its rank.
 pid_of() {
@@ -23,6 +22,11 @@ pid_of() {
     rank=$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^\(OMPI_COMM_WORLD_RANK\|PMI_RANK\)=//p' | head -n 1)
     if [ "$rank" = "$1" ]; then echo "$pid"; fi
   done
+}
+
+# launcher_crashed NAME: Open MPI 4's own end, when a job ends while it starts; its code is not the job's then.
+launcher_crashed() {
+  grep -q '\(PMIx_server_finalize\|orte_finalize\)' "$1.err"
 }
 
 # strike NAME RANK SECONDS ARGUMENT...: stops the rank that long after it is there. $mark among the arguments tells the job.
@@ -41,17 +45,18 @@ strike() {
     return
   fi
   struck=$((struck + 1))
-  ended "$name" 6
+  if ! launcher_crashed "$name"; then ended "$name" 6; fi
   named=$(grep -cE "rank $rank (on .* (gave no sign|waited)|\(process).* is stopped" "$name.err" || true)
   [ "$named" -eq 1 ] || complain "$name, after $after s: rank $rank is not named" "$name.err"
 }
 
-# moments COMMAND LENGTH ARGUMENT...: each rank `each` times, at a moment drawn from that many seconds.
+# moments COMMAND LENGTH ARGUMENT...: at a moment drawn from that many seconds.
 moments() {
   local command=$1 length=$2 i rank after
   shift 2
-  for ((i = 0; i < each * ranks; i++)); do
-    rank=$((i % ranks))
+  for ((i = 0; i < (soak ? soak * ranks : 1); i++)); do
+    rank=$(((RANDOM + i) % ranks))
+    if [ -n "$soak" ]; then rank=$((i % ranks)); fi
     after=$(awk -v seconds="$length" -v draw="$RANDOM" 'BEGIN { print seconds * draw / 32768 }')
     if [ -d "$mark" ]; then rm -rf "$mark"; fi
     strike "$command-$i" "$rank" "$after" "$command" "$@"
@@ -63,7 +68,9 @@ train whole 2 "${long_run[@]}"
 ended whole 0
 
 mark=at-the-start
-for rank in 0 1 2; do strike "start-$rank" "$rank" 0 train --output at-the-start "${long_run[@]}"; done
+at_the_start=($((RANDOM % ranks)))
+if [ -n "$soak" ]; then at_the_start=(0 1 2); fi
+for rank in "${at_the_start[@]}"; do strike "start-$rank" "$rank" 0 train --output at-the-start "${long_run[@]}"; done
 mark=trained
 moments train "$(slowed 2)" --output trained "${long_run[@]}"
 mark=compared
@@ -74,6 +81,6 @@ mark=answers.csv
 moments evaluate "$(slowed 0.3)" whole/last.h5 data.h5 --statistics precise --predictions answers.csv
 mark=dropout.model
 moments bench "$(slowed 2)" --model dropout.model --shape 16x16x3 --batch-size 64 --threads 1 --seconds 1
-echo "$struck jobs ended because a rank was stopped, $over were over before"
-[ "$struck" -gt $((3 * over)) ] || complain "too many jobs were over before a rank was stopped"
+echo "figures: $struck jobs ended because a rank was stopped, $over were over before"
+[ "$struck" -gt "$over" ] || complain "too many jobs were over before a rank was stopped"
 finish

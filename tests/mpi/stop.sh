@@ -2,11 +2,12 @@
 # Steps of several seconds, and mpirun that kills a second after it was signalled: the step under way is given up, the
 # checkpoint is that of the step before it, and the resumed run ends as if nothing had happened. Likewise an evaluation, a
 # run whose measurements take longer than its steps, a comparison, and a reader of standard output that is gone.
-# usage: stop.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# usage: stop.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment; LOCKSTEP_SOAK=1: more rank counts, longer steps
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
-step_seconds=3 # on as many ranks as are fastest here; 1 rank takes longer
+step_seconds=2 # on as many ranks as are fastest here; 1 rank takes longer
+if [ -n "${LOCKSTEP_SOAK:-}" ]; then step_seconds=3; fi
 
 # The work is cut into small pieces, so that a machine ten times slower gives up within the second as well.
 make_data() {
@@ -73,10 +74,11 @@ goes_on() {
 }
 
 mpirun_signalled() {
-  signal_mpirun term-2 2 TERM 1 "${slow_run[@]}"
-  goes_on term-2 3 whole
   signal_mpirun int-3 3 INT 3 "${slow_run[@]}" # in an epoch that has begun
-  goes_on int-3 1 whole
+  goes_on int-3 2 whole
+  if [ -z "${LOCKSTEP_SOAK:-}" ]; then return; fi
+  signal_mpirun term-2 2 TERM 1 "${slow_run[@]}"
+  goes_on term-2 1 whole
   signal_mpirun term-1 1 TERM 1 "${slow_run[@]}"
   goes_on term-1 2 whole
 }
