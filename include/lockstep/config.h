@@ -11,7 +11,7 @@
 LKS_PUBLIC_BEGIN
 
 /** LKS_OPTIONS_MAX: rows of a command's table: those of a run, and at most LKS_OPTIONS_OWN_MAX of its own. */
-enum { LKS_TEXT_MAX = 512, LKS_OPTIONS_MAX = 128, LKS_OPTIONS_OWN_MAX = 32 };
+enum { LKS_OPTIONS_MAX = 128, LKS_OPTIONS_OWN_MAX = 32 };
 
 /** What can be measured inside training: bits of a set, in the order of the option's words. */
 typedef enum lks_probe {
@@ -35,6 +35,7 @@ typedef enum lks_best_metric {
  * progress, output, data and the like only say how it is executed. */
 typedef struct lks_config {
   char data[LKS_TEXT_MAX];
+  lks_dataset_names names;  /* of the arrays in data */
   char model[LKS_TEXT_MAX]; /* preset or file */
   lks_norm bn;
   double bn_epsilon, bn_momentum;

@@ -7,6 +7,7 @@
 
 #include "lockstep/batch.h"
 #include "lockstep/comm.h"
+#include "lockstep/config.h"
 #include "lockstep/model.h"
 #include "lockstep/public.h"
 
@@ -21,27 +22,41 @@ typedef enum lks_split { LKS_SPLIT_TRAIN, LKS_SPLIT_TEST } lks_split;
 typedef struct lks_samples {
   size_t count;
   const uint8_t *pixels; /* [count,h,w,c], or NULL; both are NULL when the samples lie in a cache, */
-  const float *features; /* [count,d], or NULL; which a loader reads */
+  const float *features; /* [count,d] or [count,h,w,c], or NULL; which a loader reads */
   const int32_t *label;  /* [count] */
 } lks_samples;
 
-/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. cache: "", or a
- * folder of each node's disk where the samples are kept instead of in memory, for this and later runs, in the
- * file CONTENT_HASH.samples. LKS_ERR_IO when the file can't be read or the cache not be written, LKS_ERR_DATA
- * when it is truncated, damaged, of a wrong type or shape, has labels outside 0..classes-1, or differs
- * between the nodes. */
-lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache);
+/** How a file is opened; equal on all ranks. All zero: in memory, arrays recognized by their names. */
+typedef struct lks_dataset_options {
+  const char
+      *cache; /* NULL or "", or a folder of each node's disk where the samples are kept instead of in memory,
+                      * for this and later runs, in the file CONTENT_HASH.samples; borrowed */
+  size_t window; /* 0: all samples are kept */
+  lks_dataset_names names;
+} lks_dataset_options;
+
+/** Local. What a run's settings say of it; borrows from config. */
+lks_dataset_options lks_dataset_options_of(const lks_config *config);
+
+/** Collective. Reads and checks a file (DESIGN, files): node rank 0 reads, all ranks agree. What the file does not
+ * say (classes, mean, std, content_hash) is computed. options may be NULL. LKS_ERR_IO when the file can't be read
+ * or the cache not be written, LKS_ERR_DATA when it is truncated, damaged, of a type or shape that is no dataset,
+ * has labels outside 0..classes-1, or differs between the nodes. */
+lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path,
+                                const lks_dataset_options *options);
 void lks_dataset_close_all(lks_dataset **dataset);
 
 /** Local. Whether the samples lie in a cache, of which every block has a checksum that is looked at when it is read. */
 bool lks_dataset_is_cached(const lks_dataset *dataset);
-bool lks_dataset_has_features(const lks_dataset *dataset); /* else pixels */
+bool lks_dataset_has_features(const lks_dataset *dataset); /* f32 values of any shape, else u8 pixels */
 const char *lks_dataset_path(const lks_dataset *dataset);  /* as it was opened; borrowed */
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);
+/** Local. The name of class k, as it stands in the file, or NULL; whoever prints it escapes control characters. */
+const char *lks_dataset_class_name(const lks_dataset *dataset, size_t k);
 const char *lks_dataset_hash(const lks_dataset *dataset);   /* content_hash; borrowed */
-const double *lks_dataset_mean(const lks_dataset *dataset); /* [channels] or [D]; borrowed */
+const double *lks_dataset_mean(const lks_dataset *dataset); /* [channels]; borrowed */
 const double *lks_dataset_std(const lks_dataset *dataset);  /* the same; 0 for a constant one */
 /** Which training samples a run learns from, and which it is judged on instead of the test split. */
 typedef struct lks_selection {
@@ -54,6 +69,8 @@ typedef struct lks_selection {
  * LKS_ERR_DATA when there are too few. */
 lks_status lks_selection_create(lks_selection **selection, const lks_dataset *dataset, size_t train_samples,
                                 size_t holdout);
+/** Local. LKS_ERR_DATA when a run could not be judged: there is no test sample, and none is held out. */
+lks_status lks_selection_check(const lks_dataset *dataset, size_t holdout);
 void lks_selection_destroy(lks_selection **selection);
 
 /** Hands out mini-batches of one split, this rank's shard of each, gathered ahead by one reader thread. */

@@ -12,6 +12,8 @@ LKS_PUBLIC_BEGIN
  * comes in, and is one of these from there on. The order of an enum is that of the words in its option's
  * choices. */
 
+enum { LKS_TEXT_MAX = 512 }; /* of a setting that is a text, with its zero */
+
 /** The normalization batch: the samples that share one mean and variance. */
 typedef enum lks_norm_kind {
   LKS_NORM_SYNC,  /* the whole mini-batch */
@@ -98,6 +100,21 @@ typedef enum lks_display {
   LKS_DISPLAY_PLAIN,
   LKS_DISPLAY_NONE
 } lks_display;
+
+/** The order of the axes of images in a dataset file: samples, height, width, channels, or channels first. */
+typedef enum lks_data_layout {
+  LKS_DATA_LAYOUT_AUTO,
+  LKS_DATA_LAYOUT_NHWC,
+  LKS_DATA_LAYOUT_NCHW
+} lks_data_layout;
+#define LKS_DATA_LAYOUTS "auto|nhwc|nchw"
+
+/** Which arrays of an HDF5 file are the dataset: paths in the file; "": found by their names. AUTO is NHWC. */
+typedef struct lks_dataset_names {
+  char samples[LKS_TEXT_MAX], labels[LKS_TEXT_MAX];           /* of training */
+  char test_samples[LKS_TEXT_MAX], test_labels[LKS_TEXT_MAX]; /* of the test part */
+  lks_data_layout layout;
+} lks_dataset_names;
 
 LKS_PUBLIC_END
 

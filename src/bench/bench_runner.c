@@ -45,7 +45,8 @@ lks_status lks_bench_source_open_all(lks_bench_source *source, lks_comm *comm, c
       .shape = shape, .classes = classes, .features = shape.height == 1 && shape.width == 1};
   lks_status status = lks_model_text_all(&source->text, comm, config->model);
   if (!status && config->data[0] != '\0') {
-    status = lks_dataset_open_all(&source->dataset, comm, config->data, config->cache);
+    const lks_dataset_options how = lks_dataset_options_of(config);
+    status = lks_dataset_open_all(&source->dataset, comm, config->data, &how);
     if (status) return status;
     source->shape = lks_dataset_shape(source->dataset);
     source->classes = lks_dataset_classes(source->dataset);

@@ -124,7 +124,7 @@ static bool read_pairs(int32_t *label, size_t classes, const char *text)
 static lks_status count_classes(size_t *classes, const char *path)
 {
   lks_dataset_file *file = NULL;
-  lks_status status = lks_dataset_file_open(&file, path);
+  lks_status status = lks_dataset_file_open(&file, path, NULL);
   if (!status) *classes = lks_dataset_file_header(file)->layout.classes;
   lks_dataset_file_close(&file);
   return status;

@@ -174,7 +174,9 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_evaluator *evaluator = NULL;
   lks_dataset *data = NULL;
   status = lks_evaluator_create_all(&evaluator, comm, arguments.argument[0], &options);
-  if (!status) status = lks_dataset_open_all(&data, comm, arguments.argument[1], s.cache);
+  if (!status)
+    status =
+        lks_dataset_open_all(&data, comm, arguments.argument[1], &(lks_dataset_options){.cache = s.cache});
   if (!status) status = evaluate_all(&result, comm, evaluator, data, &s, &options);
   lks_dataset_close_all(&data);
   lks_evaluator_destroy_all(&evaluator);

@@ -36,7 +36,7 @@ lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv)
   char kind[64];
   status = lks_file_kind(kind, path);
   if (status) return status;
-  if (strcmp(kind, "lockstep-dataset") == 0) {
+  if (kind[0] == '\0' || strcmp(kind, "lockstep-dataset") == 0) {
     status = lks_dataset_describe(stdout, path);
     return status || s.sheet[0] == '\0' ? status : lks_contact_sheet_of_file(s.sheet, path, s.split);
   }

@@ -39,7 +39,7 @@ static bool shapes_equal(lks_shape a, lks_shape b)
 
 static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, size_t last, lks_shape shape)
 {
-  lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, "");
+  lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, NULL);
   if (status) return status;
   lks_shape its = lks_dataset_shape(input->dataset);
   if (!shapes_equal(its, shape))

@@ -6,20 +6,31 @@
 #include "base/integers.h"
 #include "lockstep/model.h"
 
-static size_t find(const lks_arm_data *data, const char *path)
+static bool same_names(const lks_dataset_names *a, const lks_dataset_names *b)
+{
+  return strcmp(a->samples, b->samples) == 0 && strcmp(a->labels, b->labels) == 0 &&
+         strcmp(a->test_samples, b->test_samples) == 0 && strcmp(a->test_labels, b->test_labels) == 0 &&
+         a->layout == b->layout;
+}
+
+static size_t find(const lks_arm_data *data, const lks_config *config)
 {
   size_t i = 0;
-  while (i < data->count && strcmp(data->opened[i].path, path) != 0) i++;
+  while (i < data->count && (strcmp(data->opened[i].path, config->data) != 0 ||
+                             !same_names(data->opened[i].names, &config->names)))
+    i++;
   return i;
 }
 
 static lks_status open_all(lks_arm_data *data, lks_comm *comm, const lks_comparison *comparison, size_t arm)
 {
   const lks_config *config = &comparison->arm[arm].config;
-  const size_t i = data->of_arm[arm] = find(data, config->data);
+  const size_t i = data->of_arm[arm] = find(data, config);
   if (i < data->count) return LKS_OK;
   strcpy(data->opened[i].path, config->data);
-  lks_status status = lks_dataset_open_all(&data->opened[i].dataset, comm, config->data, config->cache);
+  data->opened[i].names = &config->names;
+  const lks_dataset_options how = lks_dataset_options_of(config);
+  lks_status status = lks_dataset_open_all(&data->opened[i].dataset, comm, config->data, &how);
   if (!status) data->count++;
   if (!status || strcmp(config->data, comparison->base.data) == 0) return status;
   return lks_fail_in(status, "arm %s: ", comparison->arm[arm].name);
@@ -30,7 +41,8 @@ static lks_status check_model(const lks_arm *arm, const lks_dataset *dataset)
 {
   char *text;
   lks_model *model;
-  lks_status status = lks_model_text(&text, arm->config.model);
+  lks_status status = lks_selection_check(dataset, arm->config.holdout);
+  if (!status) status = lks_model_text(&text, arm->config.model);
   if (!status) {
     status = lks_model_parse(&model, text, arm->config.model, lks_dataset_shape(dataset),
                              lks_dataset_classes(dataset), arm->config.bn.kind == LKS_NORM_NONE);

@@ -10,6 +10,7 @@ typedef struct lks_arm_data {
   size_t count;
   struct {
     char path[LKS_TEXT_MAX];
+    const lks_dataset_names *names; /* of the first arm that wants it; borrowed */
     lks_dataset *dataset;
   } opened[LKS_ARMS_MAX];
   size_t of_arm[LKS_ARMS_MAX]; /* number of an arm's dataset; LKS_ARMS_MAX: not opened */

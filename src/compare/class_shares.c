@@ -48,59 +48,24 @@ static void write_note(const lks_chance *chance, const lks_comparison *compariso
   lks_printed_file(path, &printed); /* what cannot be noted is counted again */
 }
 
-/* Counts labels as the bytes of a dataset go by. */
-typedef struct counting {
-  lks_section section[LKS_SECTIONS];
-  size_t at, classes, *count[LKS_SPLITS];
-  unsigned char part[sizeof(int32_t)]; /* of a label that two pieces share */
-} counting;
-
-static void take_byte(counting *c, lks_split split, unsigned char byte)
+static void count_labels(size_t *count, const lks_dataset_file *file, lks_split split)
 {
-  const lks_section *labels = &c->section[2 * split + 1];
-  const size_t place = (c->at - labels->offset) % sizeof c->part;
-  int32_t label;
-  c->part[place] = byte;
-  if (place + 1 < sizeof c->part) return;
-  memcpy(&label, c->part, sizeof label);
-  if (label >= 0 && (size_t)label < c->classes) c->count[split][label]++;
+  const int32_t *label = lks_dataset_file_labels(file, split);
+  for (size_t i = 0; i < lks_dataset_file_header(file)->layout.count[split]; i++) count[label[i]]++;
 }
 
-static lks_status count_labels(void *context, const void *data, size_t bytes)
-{
-  counting *c = context;
-  const unsigned char *byte = data;
-  for (size_t i = 0; i < bytes;) {
-    size_t next = SIZE_MAX; /* where the labels that come next begin */
-    bool inside = false;
-    for (int split = 0; split < LKS_SPLITS && !inside; split++) {
-      const lks_section *labels = &c->section[2 * split + 1];
-      inside = c->at >= labels->offset && c->at < labels->offset + labels->bytes;
-      if (inside) take_byte(c, (lks_split)split, byte[i]);
-      if (labels->offset > c->at && labels->offset < next) next = labels->offset;
-    }
-    const size_t step = inside ? 1 : next - c->at < bytes - i ? next - c->at : bytes - i;
-    c->at += step;
-    i += step;
-  }
-  return LKS_OK;
-}
-
-static void count_file(lks_chance *chance, lks_dataset_file *file, size_t holdout)
+static void count_file(lks_chance *chance, const lks_dataset_file *file, size_t holdout)
 {
   const lks_layout *layout = &lks_dataset_file_header(file)->layout;
-  counting c = {.classes = layout->classes};
-  size_t *count = lks_new(LKS_SPLITS * layout->classes, sizeof *count);
+  /* held-out samples have the classes of the training split, in proportion */
+  const lks_split judged = holdout > 0 ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST;
+  size_t *count = layout->count[judged] > 0 ? lks_new(LKS_SPLITS * layout->classes, sizeof *count) : NULL;
   if (count == NULL) return;
-  lks_layout_sections(c.section, layout);
-  for (int split = 0; split < LKS_SPLITS; split++) c.count[split] = count + (size_t)split * layout->classes;
-  if (lks_dataset_file_copy(file, count_labels, &c) == LKS_OK) {
-    /* held-out samples have the classes of the training split, in proportion */
-    const lks_split judged = holdout > 0 ? LKS_SPLIT_TRAIN : LKS_SPLIT_TEST;
-    chance->test_samples = holdout > 0 ? holdout : layout->count[LKS_SPLIT_TEST];
-    chance->share = lks_largest_share(c.count[judged], layout->classes);
-    chance->entropy = lks_entropy(c.count[LKS_SPLIT_TRAIN], layout->classes);
-  }
+  for (int split = 0; split < LKS_SPLITS; split++)
+    count_labels(count + (size_t)split * layout->classes, file, (lks_split)split);
+  chance->test_samples = holdout > 0 ? holdout : layout->count[LKS_SPLIT_TEST];
+  chance->share = lks_largest_share(count + (size_t)judged * layout->classes, layout->classes);
+  chance->entropy = lks_entropy(count + (size_t)LKS_SPLIT_TRAIN * layout->classes, layout->classes);
   lks_free(count);
 }
 
@@ -111,7 +76,7 @@ lks_chance lks_class_shares_find(const lks_comparison *comparison)
   if (read_note(&chance, comparison)) return chance;
   chance = (lks_chance){0};
   if (!lks_file_exists(comparison->base.data) ||
-      lks_dataset_file_open(&file, comparison->base.data) != LKS_OK)
+      lks_dataset_file_open(&file, comparison->base.data, &comparison->base.names) != LKS_OK)
     return chance;
   count_file(&chance, file, comparison->base.holdout);
   lks_dataset_file_close(&file);

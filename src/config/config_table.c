@@ -10,6 +10,17 @@
 
 static const lks_option table[] = {
     {"data", "FILE", LKS_OPTION_TEXT, AT(data), "", NULL, 0, 0, "Data and model", "dataset in HDF5"},
+    {"samples", "PATH", LKS_OPTION_TEXT, AT(names.samples), "", NULL, 0, 0, "Data and model",
+     "array of training samples in the file, such as /X_train; empty: recognized by its name"},
+    {"labels", "PATH", LKS_OPTION_TEXT, AT(names.labels), "", NULL, 0, 0, "Data and model",
+     "array of training labels in the file; empty: recognized by its name"},
+    {"test-samples", "PATH", LKS_OPTION_TEXT, AT(names.test_samples), "", NULL, 0, 0, "Data and model",
+     "array of test samples in the file; empty: recognized by its name, if there is one"},
+    {"test-labels", "PATH", LKS_OPTION_TEXT, AT(names.test_labels), "", NULL, 0, 0, "Data and model",
+     "array of test labels in the file; empty: recognized by its name, if there is one"},
+    {"layout", LKS_DATA_LAYOUTS, LKS_OPTION_CHOICE, AT(names.layout), "auto", LKS_DATA_LAYOUTS, 0, 0,
+     "Data and model",
+     "order of the axes of images in the file: samples, height, width, channels (nhwc), or channels before height and width (nchw); auto: nhwc, with a warning where it looks like nchw"},
     {"model", "NAME|FILE", LKS_OPTION_TEXT, AT(model), "cnn", NULL, 0, 0, "Data and model",
      "a preset (mlp, mlp3, cnn, resnet8, resnet20; those of the studies: mlp3-after, mlp3-dropout, sigmoid3, relu8, relu5, relu1, cats) or a file of model text"},
     {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",

@@ -81,7 +81,7 @@ lks_status lks_contact_sheet_of_file(const char *path, const char *data, lks_spl
 {
   lks_contents contents;
   void *block = NULL;
-  lks_status status = lks_dataset_load(&block, &contents, data);
+  lks_status status = lks_dataset_load(&block, &contents, data, NULL);
   if (!status) status = lks_contact_sheet_of_classes(path, &contents, split);
   lks_free(block);
   return status;

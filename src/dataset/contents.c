@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <xxhash.h>
 
-#include "base/arena.h"
+#include "dataset/content_hash.h"
+#include "dataset/moments.h"
 
 const char *lks_split_name(lks_split split)
 {
@@ -31,19 +31,15 @@ lks_status lks_layout_check(const lks_layout *layout)
 {
   enum { CLASSES_MAX = 1000000 };
   const lks_shape shape = layout->shape;
-  for (int split = 0; split < LKS_SPLITS; split++) {
-    if (!layout->count[split]) return lks_fail(LKS_ERR_DATA, "it has no %s samples", lks_split_name(split));
+  if (!layout->count[LKS_SPLIT_TRAIN]) return lks_fail(LKS_ERR_DATA, "it has no training samples");
+  for (int split = 0; split < LKS_SPLITS; split++)
     if (layout->count[split] > UINT32_MAX)
       return lks_fail(LKS_ERR_DATA, "%zu %s samples are more than 2^32-1", layout->count[split],
-                      lks_split_name(split));
-  }
+                      lks_split_name((lks_split)split));
   if (layout->classes < 1 || layout->classes > CLASSES_MAX)
     return lks_fail(LKS_ERR_DATA, "classes is %zu and must be 1 to %d", layout->classes, CLASSES_MAX);
   if (!shape.height || !shape.width || !shape.channels)
     return lks_fail(LKS_ERR_DATA, "a sample is %zu x %zu x %zu: it holds nothing", shape.height, shape.width,
-                    shape.channels);
-  if (layout->features && (shape.height != 1 || shape.width != 1))
-    return lks_fail(LKS_ERR_DATA, "features are 1 x 1 x D, not %zu x %zu x %zu", shape.height, shape.width,
                     shape.channels);
   size_t bytes = sizeof(float) * 4; /* of value and label, with room for alignment and sums */
   if (__builtin_mul_overflow(bytes, shape.height, &bytes) ||
@@ -84,77 +80,67 @@ lks_contents lks_contents_in(const lks_layout *layout, const void *block)
   return contents;
 }
 
-lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label)
+lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label, const char *name)
 {
   for (size_t i = 0; i < layout->count[split]; i++)
     if (label[i] < 0 || (size_t)label[i] >= layout->classes)
-      return lks_fail(LKS_ERR_DATA, "/%s/labels[%zu] is %" PRId32 " and must be 0 to %zu (%zu classes)",
-                      lks_split_name(split), i, label[i], layout->classes - 1, layout->classes);
+      return lks_fail(LKS_ERR_DATA, "%s[%zu] is %" PRId32 " and must be 0 to %zu (%zu classes)", name, i,
+                      label[i], layout->classes - 1, layout->classes);
   return LKS_OK;
 }
 
-lks_status lks_features_check(const lks_layout *layout, lks_split split, const float *features, size_t first,
-                              size_t count)
+lks_status lks_features_check(const lks_layout *layout, const float *features, size_t first, size_t count,
+                              const char *name)
 {
   const size_t width = lks_layout_width(layout);
   for (size_t i = 0; i < count * width; i++)
     if (!isfinite(features[i]))
-      return lks_fail(LKS_ERR_DATA, "/%s/features[%zu][%zu] is %f and must be finite", lks_split_name(split),
-                      first + i / width, i % width, (double)features[i]);
+      return lks_fail(LKS_ERR_DATA, "%s[%zu][%zu] is %f and must be finite", name, first + i / width,
+                      i % width, (double)features[i]);
   return LKS_OK;
 }
 
 lks_status lks_contents_check(const lks_contents *contents)
 {
+  static const char *const label_name[] = {"/train/labels", "/test/labels"}, *const feature_name[] = {
+                                                                                 "/train/features",
+                                                                                 "/test/features"};
   const lks_layout *layout = &contents->layout;
   for (int split = 0; split < LKS_SPLITS; split++) {
     const lks_samples *samples = &contents->split[split];
-    lks_status status = lks_labels_check(layout, (lks_split)split, samples->label);
+    lks_status status = lks_labels_check(layout, (lks_split)split, samples->label, label_name[split]);
     if (!status && layout->features)
-      status = lks_features_check(layout, (lks_split)split, samples->features, 0, samples->count);
+      status = lks_features_check(layout, samples->features, 0, samples->count, feature_name[split]);
     if (status) return status;
   }
   return LKS_OK;
 }
 
-static lks_status hash_split(XXH3_state_t *state, const lks_layout *layout, lks_split split,
+static lks_status hash_split(lks_content_hash *hash, const lks_layout *layout, lks_split split,
                              const int32_t *label, lks_values_function values, void *context)
 {
-  char line[128];
-  const lks_shape shape = layout->shape;
   const size_t count = layout->count[split];
-  int length = layout->features ? snprintf(line, sizeof line, "f32 %zu %zu\n", count, shape.channels)
-                                : snprintf(line, sizeof line, "u8 %zu %zu %zu %zu\n", count, shape.height,
-                                           shape.width, shape.channels);
-  XXH3_128bits_update(state, line, (size_t)length);
+  lks_content_hash_begin_split(hash, split);
   for (size_t first = 0, part = 0; first < count; first += part) {
     const void *data = NULL;
     lks_status status = values(context, &data, &part, split, first);
     if (status) return status;
-    XXH3_128bits_update(state, data, part * lks_layout_width(layout) * lks_layout_value_bytes(layout));
+    lks_content_hash_values(hash, data, part);
   }
-  XXH3_128bits_update(state, label, count * sizeof *label);
+  lks_content_hash_labels(hash, label, count);
   return LKS_OK;
 }
 
-lks_status lks_contents_hash_of(char hash[LKS_HASH_TEXT], const lks_layout *layout,
+lks_status lks_contents_hash_of(char text[LKS_HASH_TEXT], const lks_layout *layout,
                                 const int32_t *const label[LKS_SPLITS], lks_values_function values,
                                 void *context, const double *mean, const double *std)
 {
-  const size_t bytes = lks_layout_statistics(layout) * sizeof(double);
-  char line[64];
-  XXH3_state_t *state = XXH3_createState();
-  if (!state) return lks_fail(LKS_ERR_RANK, "no memory is left to hash a dataset");
-  XXH3_128bits_reset(state);
-  lks_status status = LKS_OK;
+  lks_content_hash *hash = NULL;
+  lks_status status = lks_content_hash_create(&hash, layout);
   for (int split = 0; split < LKS_SPLITS && !status; split++)
-    status = hash_split(state, layout, (lks_split)split, label[split], values, context);
-  XXH3_128bits_update(state, line, (size_t)snprintf(line, sizeof line, "classes %zu\n", layout->classes));
-  XXH3_128bits_update(state, mean, bytes);
-  XXH3_128bits_update(state, std, bytes);
-  XXH128_hash_t digest = XXH3_128bits_digest(state);
-  snprintf(hash, LKS_HASH_TEXT, "%016" PRIx64 "%016" PRIx64, digest.high64, digest.low64);
-  XXH3_freeState(state);
+    status = hash_split(hash, layout, (lks_split)split, label[split], values, context);
+  if (!status) lks_content_hash_finish(text, hash, mean, std);
+  lks_content_hash_destroy(&hash);
   return status;
 }
 
@@ -175,50 +161,16 @@ lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *conte
   return lks_contents_hash_of(hash, &contents->layout, label, values_in_memory, (void *)contents, mean, std);
 }
 
-/* A histogram of each channel is an exact account of its sums. */
-static lks_status pixel_moments(double *mean, double *std, const lks_samples *samples,
-                                const lks_layout *layout)
-{
-  const size_t channels = layout->shape.channels,
-               n = samples->count * layout->shape.height * layout->shape.width;
-  uint64_t *histogram = lks_new(channels * 256, sizeof *histogram);
-  if (!histogram) return LKS_ERR_RANK;
-  const uint8_t *pixel = samples->pixels;
-  for (size_t i = 0; i < n; i++)
-    for (size_t c = 0; c < channels; c++) histogram[c * 256 + *pixel++]++;
-  for (size_t c = 0; c < channels; c++) {
-    uint64_t sum = 0;
-    unsigned __int128 square_sum = 0;
-    for (uint64_t value = 0; value < 256; value++) {
-      sum += histogram[c * 256 + value] * value;
-      square_sum += (unsigned __int128)histogram[c * 256 + value] * (value * value);
-    }
-    mean[c] = (double)sum / (255.0 * (double)n);
-    std[c] = sqrt((double)(square_sum * n - (unsigned __int128)sum * sum)) / (255.0 * (double)n);
-  }
-  lks_free(histogram);
-  return LKS_OK;
-}
-
-static void feature_moments(double *mean, double *std, const lks_samples *samples, size_t width)
-{
-  const double n = (double)samples->count;
-  for (size_t d = 0; d < width; d++) mean[d] = std[d] = 0;
-  for (size_t i = 0; i < samples->count; i++)
-    for (size_t d = 0; d < width; d++) mean[d] += (double)samples->features[i * width + d];
-  for (size_t d = 0; d < width; d++) mean[d] /= n;
-  for (size_t i = 0; i < samples->count; i++)
-    for (size_t d = 0; d < width; d++) {
-      double off = (double)samples->features[i * width + d] - mean[d];
-      std[d] += off * off;
-    }
-  for (size_t d = 0; d < width; d++) std[d] = sqrt(std[d] / n);
-}
-
 lks_status lks_contents_moments(double *mean, double *std, const lks_contents *contents)
 {
   const lks_samples *train = &contents->split[LKS_SPLIT_TRAIN];
-  if (!contents->layout.features) return pixel_moments(mean, std, train, &contents->layout);
-  feature_moments(mean, std, train, lks_layout_width(&contents->layout));
+  lks_moments *moments = NULL;
+  lks_status status = lks_moments_create(&moments, &contents->layout);
+  if (status) return status;
+  const void *values = train->features ? (const void *)train->features : train->pixels;
+  for (int pass = 0; pass < lks_moments_passes(&contents->layout); pass++)
+    lks_moments_add(moments, pass, values, train->count);
+  lks_moments_finish(mean, std, moments);
+  lks_moments_destroy(&moments);
   return LKS_OK;
 }

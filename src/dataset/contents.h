@@ -10,10 +10,10 @@ enum { LKS_SPLITS = 2, LKS_SECTIONS = 4, LKS_HASH_TEXT = 33 };
 
 /** What a dataset is like, without its samples. */
 typedef struct lks_layout {
-  lks_shape shape; /* features: 1, 1, D */
-  bool features;   /* f32 (N,D), else u8 (N,H,W,C) */
+  lks_shape shape; /* (N,D): 1, 1, D */
+  bool features;   /* f32 values of any shape, else u8 pixels */
   size_t classes;
-  size_t count[LKS_SPLITS]; /* samples, by lks_split */
+  size_t count[LKS_SPLITS]; /* samples, by lks_split; there may be no test samples */
 } lks_layout;
 
 /** A dataset in memory; all borrowed. */
@@ -31,9 +31,9 @@ typedef struct lks_section {
 const char *lks_split_name(lks_split split);       /* "train", "test" */
 size_t lks_layout_width(const lks_layout *layout); /* values a sample */
 size_t lks_layout_value_bytes(const lks_layout *layout);
-size_t lks_layout_statistics(const lks_layout *layout); /* means: channels, or D */
+size_t lks_layout_statistics(const lks_layout *layout); /* means: channels */
 
-/** Local. LKS_ERR_DATA for empty splits, impossible numbers, or more bytes than memory can have. */
+/** Local. LKS_ERR_DATA for no training samples, impossible numbers, or more bytes than memory can have. */
 lks_status lks_layout_check(const lks_layout *layout);
 
 /** Local. Returns the bytes of the block. The layout has been checked. */
@@ -44,14 +44,16 @@ lks_contents lks_contents_in(const lks_layout *layout, const void *block);
 
 /** Local. LKS_ERR_DATA names the first label outside 0..classes-1, or the first feature not finite. */
 lks_status lks_contents_check(const lks_contents *contents);
-/** Local. The same of all labels of a split, and of the features of its samples from `first` on. */
-lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label);
-lks_status lks_features_check(const lks_layout *layout, lks_split split, const float *features, size_t first,
-                              size_t count);
+/** Local. The same of all labels of a split, and of f32 samples that begin with sample `first` of an array; name: of
+ * the array, "/train/labels". */
+lks_status lks_labels_check(const lks_layout *layout, lks_split split, const int32_t *label,
+                            const char *name);
+lks_status lks_features_check(const lks_layout *layout, const float *features, size_t first, size_t count,
+                              const char *name);
 
 /** Local. 32 hex digits and a zero: XXH3-128 over all that training takes from a file. For train and then
- * test: the line "u8 N H W C\n" or "f32 N D\n", the values, the labels; then the line "classes K\n", mean,
- * std [channels or D]. Numbers are little-endian, as in memory. Files with the same samples have the same
+ * test: the line "u8 N H W C\n", "f32 N D\n" (of shape 1, 1, D) or "f32 N H W C\n", the values, the labels; then the
+ * line "classes K\n", mean, std [channels]. Numbers are little-endian, as in memory. Files with the same samples have the same
  * hash, however they are stored. */
 lks_status lks_contents_hash(char hash[LKS_HASH_TEXT], const lks_contents *contents, const double *mean,
                              const double *std);
@@ -66,8 +68,8 @@ lks_status lks_contents_hash_of(char hash[LKS_HASH_TEXT], const lks_layout *layo
                                 const int32_t *const label[LKS_SPLITS], lks_values_function values,
                                 void *context, const double *mean, const double *std);
 
-/** Local. mean, std [channels or D] of the training split: of pixels/255 from exact integer sums, or of the
- * features in two passes in double. Biased; 0 for a constant channel, which use takes for 1. */
+/** Local. mean, std [channels] of the training split: of pixels/255 from exact integer sums, or of the
+ * values in two passes in double. Biased; 0 for a constant channel, which use takes for 1. */
 lks_status lks_contents_moments(double *mean, double *std, const lks_contents *contents);
 
 #endif

@@ -108,7 +108,7 @@ lks_status lks_corrupt(const char *output, const char *input, const lks_corrupti
   void *block = NULL;
   double *deviate = NULL;
   lks_status status = lks_dataset_may_write(output, force);
-  if (!status) status = lks_dataset_load(&block, &contents, input);
+  if (!status) status = lks_dataset_load(&block, &contents, input, NULL);
   if (!status) status = check(corruption, &contents.layout, input);
   if (!status && !(deviate = lks_new(lks_layout_width(&contents.layout), sizeof *deviate)))
     status = LKS_ERR_RANK;

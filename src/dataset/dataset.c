@@ -11,6 +11,7 @@
 struct lks_dataset {
   char *path;
   lks_dataset_header header;
+  lks_class_names *class_names; /* or NULL */
   lks_contents contents;
   lks_node_memory *memory; /* that holds the samples, or the index of their */
   lks_sample_cache *cache;
@@ -28,20 +29,50 @@ static lks_status allocate(lks_dataset *dataset)
   return lks_arena_commit(dataset->arena);
 }
 
+static bool same_layout(const lks_layout *a, const lks_layout *b)
+{
+  return a->shape.height == b->shape.height && a->shape.width == b->shape.width &&
+         a->shape.channels == b->shape.channels && a->features == b->features && a->classes == b->classes &&
+         a->count[LKS_SPLIT_TRAIN] == b->count[LKS_SPLIT_TRAIN] &&
+         a->count[LKS_SPLIT_TEST] == b->count[LKS_SPLIT_TEST];
+}
+
+/* A file that does not say its hash has one when its samples have been read. */
+static lks_status compare(const lks_dataset_header *own, const lks_dataset_header *of_rank_0,
+                          const char *path)
+{
+  if (strcmp(own->hash, of_rank_0->hash) != 0)
+    return lks_fail(
+        LKS_ERR_DATA, "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
+        path, own->hash[0] ? own->hash : "missing", of_rank_0->hash[0] ? of_rank_0->hash : "missing");
+  if (same_layout(&own->layout, &of_rank_0->layout) && own->class_names_bytes == of_rank_0->class_names_bytes)
+    return LKS_OK;
+  return lks_fail(LKS_ERR_DATA, "%s: is another file here than on rank 0; copy it to all hosts", path);
+}
+
 /* All ranks get rank 0's header; each reader holds it against its own, for the file may be another one on
  * another node. */
-static lks_status share_header_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file,
-                                   const char *path)
+static lks_status share_header_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file)
 {
   if (file) dataset->header = *lks_dataset_file_header(file);
   lks_status status = lks_comm_broadcast_all(comm, &dataset->header, sizeof dataset->header, 0);
-  if (status) return status;
-  if (file && strcmp(lks_dataset_file_header(file)->hash, dataset->header.hash) != 0)
-    status = lks_fail(LKS_ERR_DATA,
-                      "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
-                      path, lks_dataset_file_header(file)->hash, dataset->header.hash);
-  if (!status) status = allocate(dataset);
+  if (!status && file) status = compare(lks_dataset_file_header(file), &dataset->header, dataset->path);
   return lks_comm_agree_all(comm, status);
+}
+
+static lks_status share_class_names_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file)
+{
+  const size_t bytes = dataset->header.class_names_bytes;
+  if (!bytes) return LKS_OK;
+  char *text = lks_new(bytes, 1);
+  if (text && file) memcpy(text, lks_class_names_text(lks_dataset_file_class_names(file), NULL), bytes);
+  lks_status status = lks_comm_agree_all(comm, text ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = lks_comm_broadcast_all(comm, text, bytes, 0);
+  if (!status && text)
+    status = lks_comm_agree_all(
+        comm, lks_class_names_create(&dataset->class_names, text, bytes, dataset->header.layout.classes));
+  lks_free(text);
+  return status;
 }
 
 static lks_status share_statistics_all(lks_dataset *dataset, lks_comm *comm, const lks_dataset_file *file)
@@ -89,27 +120,41 @@ static lks_status share_in_cache_all(lks_dataset *dataset, lks_comm *comm, lks_d
   return status;
 }
 
-static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *path,
-                            const char *folder)
+/* A cache has the name of the hash: the file is read once more for that, if it does not say it. */
+static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *folder)
 {
-  lks_status status = share_header_all(dataset, comm, file, path);
-  if (!status) status = share_statistics_all(dataset, comm, file);
-  if (status) return status;
-  return folder[0] ? share_in_cache_all(dataset, comm, file, folder)
-                   : share_in_memory_all(dataset, comm, file);
+  lks_status status = LKS_OK;
+  if (file && folder[0]) status = lks_dataset_file_complete(file);
+  status = lks_comm_agree_all(comm, status);
+  if (!status) status = share_header_all(dataset, comm, file);
+  if (!status) status = lks_comm_agree_all(comm, allocate(dataset));
+  if (!status) status = share_class_names_all(dataset, comm, file);
+  if (!status)
+    status = folder[0] ? share_in_cache_all(dataset, comm, file, folder)
+                       : share_in_memory_all(dataset, comm, file);
+  if (!status) status = share_header_all(dataset, comm, file);
+  return status ? status : share_statistics_all(dataset, comm, file);
 }
 
-lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path, const char *cache)
+lks_dataset_options lks_dataset_options_of(const lks_config *config)
 {
+  return (lks_dataset_options){.cache = config->cache, .names = config->names};
+}
+
+lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path,
+                                const lks_dataset_options *options)
+{
+  static const lks_dataset_options standard;
   const lks_phase before = lks_life_enter(LKS_PHASE_DATA);
+  const lks_dataset_options *o = options ? options : &standard;
   lks_dataset_file *file = NULL;
   *dataset = lks_new(1, sizeof **dataset);
   if (*dataset) (*dataset)->path = lks_new(strlen(path) + 1, 1);
   lks_status status = *dataset && (*dataset)->path ? LKS_OK : LKS_ERR_RANK;
   if (!status) memcpy((*dataset)->path, path, strlen(path));
-  if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path);
+  if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path, &o->names);
   status = lks_comm_agree_all(comm, status);
-  if (!status && *dataset) status = share_all(*dataset, comm, file, path, cache);
+  if (!status && *dataset) status = share_all(*dataset, comm, file, o->cache ? o->cache : "");
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
   lks_life_enter(before);
@@ -121,6 +166,7 @@ void lks_dataset_close_all(lks_dataset **dataset)
   if (!*dataset) return;
   lks_sample_cache_close(&(*dataset)->cache);
   lks_node_memory_destroy_all(&(*dataset)->memory);
+  lks_class_names_destroy(&(*dataset)->class_names);
   lks_arena_destroy(&(*dataset)->arena);
   lks_free((*dataset)->path);
   lks_free(*dataset);
@@ -160,6 +206,11 @@ lks_shape lks_dataset_shape(const lks_dataset *dataset)
 size_t lks_dataset_classes(const lks_dataset *dataset)
 {
   return dataset->header.layout.classes;
+}
+
+const char *lks_dataset_class_name(const lks_dataset *dataset, size_t k)
+{
+  return lks_class_names_get(dataset->class_names, k);
 }
 
 const char *lks_dataset_hash(const lks_dataset *dataset)

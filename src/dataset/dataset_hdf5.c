@@ -93,6 +93,8 @@ typedef struct kind {
 
 static const kind image_kind = {H5T_INTEGER, 1, false, 4, "of unsigned bytes, [N,H,W,C]"};
 static const kind feature_kind = {H5T_FLOAT, 4, false, 2, "of 32-bit floating point, [N,D]"};
+static const kind float_image_kind = {H5T_FLOAT, 4, false, 4,
+                                      "of unsigned bytes or 32-bit floating point, [N,H,W,C]"};
 static const kind label_kind = {H5T_INTEGER, 4, true, 1, "of signed 32-bit whole numbers, [N]"};
 
 static bool fits(hid_t type, int rank, const kind *wanted)
@@ -166,19 +168,24 @@ static lks_status send_array(int output, const array *data, const char *name)
   return LKS_OK;
 }
 
+static bool is_float(hid_t file, const char *name)
+{
+  const hid_t data = H5Dopen2(file, name, H5P_DEFAULT), type = data < 0 ? H5I_INVALID_HID : H5Dget_type(data);
+  return type >= 0 && H5Tget_class(type) == H5T_FLOAT;
+}
+
 /* One split: values and labels, which must agree. */
-static lks_status open_split(array data[2], char storage[2][96], lks_layout *layout, hid_t file,
-                             lks_split split)
+static lks_status open_split(array data[2], lks_dataset_array about[2], lks_layout *layout, hid_t file,
+                             const kind *wanted, lks_split split)
 {
   char group[16], name[2][32];
   snprintf(group, sizeof group, "%s", lks_split_name(split));
-  snprintf(name[0], sizeof name[0], "%s/%s", group, layout->features ? "features" : "images");
+  snprintf(name[0], sizeof name[0], "%s/%s", group, wanted->rank == 2 ? "features" : "images");
   snprintf(name[1], sizeof name[1], "%s/labels", group);
+  for (int i = 0; i < 2; i++) snprintf(about[i].path, sizeof about[i].path, "/%s", name[i]);
   lks_status status = lks_storage_check_link(file, group);
-  if (!status)
-    status =
-        open_array(&data[0], storage[0], 96, file, name[0], layout->features ? &feature_kind : &image_kind);
-  if (!status) status = open_array(&data[1], storage[1], 96, file, name[1], &label_kind);
+  if (!status) status = open_array(&data[0], about[0].storage, 96, file, name[0], wanted);
+  if (!status) status = open_array(&data[1], about[1].storage, 96, file, name[1], &label_kind);
   if (status) return status;
   layout->count[split] = data[0].size[0];
   if (data[1].size[0] == data[0].size[0]) return LKS_OK;
@@ -191,73 +198,132 @@ static lks_status open_arrays(array data[LKS_SECTIONS], lks_dataset_header *head
   lks_layout *layout = &header->layout;
   lks_status status = lks_storage_check_link(file, "train");
   if (status) return status;
-  layout->features =
+  const bool flat =
       H5Lexists(file, "train/images", H5P_DEFAULT) == 0 && H5Lexists(file, "train/features", H5P_DEFAULT) > 0;
-  status = open_split(data, header->storage, layout, file, LKS_SPLIT_TRAIN);
-  if (!status) status = open_split(data + 2, header->storage + 2, layout, file, LKS_SPLIT_TEST);
+  layout->features = flat || is_float(file, "train/images");
+  const kind *wanted = flat ? &feature_kind : layout->features ? &float_image_kind : &image_kind;
+  status = open_split(data, header->array, layout, file, wanted, LKS_SPLIT_TRAIN);
+  const bool has_test = H5Lexists(file, "test", H5P_DEFAULT) != 0;
+  if (!status && has_test)
+    status = open_split(data + 2, header->array + 2, layout, file, wanted, LKS_SPLIT_TEST);
   if (status) return status;
-  layout->shape = layout->features ? (lks_shape){1, 1, data[0].size[1]}
-                                   : (lks_shape){data[0].size[1], data[0].size[2], data[0].size[3]};
-  for (int i = 1; i < data[0].kind->rank; i++)
+  layout->shape = flat ? (lks_shape){1, 1, data[0].size[1]}
+                       : (lks_shape){data[0].size[1], data[0].size[2], data[0].size[3]};
+  for (int i = 1; i < data[0].kind->rank && has_test; i++)
     if (data[0].size[i] != data[2].size[i])
       return lks_fail(LKS_ERR_DATA, "training and test samples differ in shape");
   return LKS_OK;
 }
 
-static lks_status read_identity(lks_dataset_header *header, hid_t file)
+static bool has_attribute(hid_t file, const char *name)
+{
+  return H5Aexists(file, name) != 0; /* one that cannot be looked for is not passed over */
+}
+
+static lks_status read_format(lks_dataset_header *header, hid_t file)
 {
   char format[64];
-  int version = 0, classes = 0;
-  lks_status status = read_text(format, sizeof format, file, "format");
-  if (status) return status;
-  if (strcmp(format, "lockstep-dataset") != 0)
+  int version = LKS_DATASET_VERSION;
+  lks_status status = LKS_OK;
+  header->has_format = has_attribute(file, "format");
+  if (header->has_format) status = read_text(format, sizeof format, file, "format");
+  if (header->has_format && !status && strcmp(format, "lockstep-dataset") != 0)
     return lks_fail(LKS_ERR_DATA, "is no dataset: its `format` is \"%.60s\" and must be \"lockstep-dataset\"",
                     format);
-  status = read_numbers(&version, H5T_NATIVE_INT, 1, file, "format_version");
-  if (status) return status;
-  if (version < 1 || version > LKS_DATASET_VERSION)
-    return lks_fail(LKS_ERR_DATA,
-                    "has format_version %d and this program reads up to %d; use a newer lockstep", version,
-                    LKS_DATASET_VERSION);
-  status = read_numbers(&classes, H5T_NATIVE_INT, 1, file, "classes");
+  if (!status && has_attribute(file, "format_version"))
+    status = read_numbers(&version, H5T_NATIVE_INT, 1, file, "format_version");
+  if (status || (version >= 1 && version <= LKS_DATASET_VERSION)) return status;
+  return lks_fail(LKS_ERR_DATA, "has format_version %d and this program reads up to %d; use a newer lockstep",
+                  version, LKS_DATASET_VERSION);
+}
+
+static lks_status read_identity(lks_dataset_header *header, hid_t file)
+{
+  int classes = 0;
+  lks_status status = read_format(header, file);
+  header->has_classes = has_attribute(file, "classes");
+  header->has_mean = has_attribute(file, "mean");
+  header->has_std = has_attribute(file, "std");
+  if (!status && header->has_classes) status = read_numbers(&classes, H5T_NATIVE_INT, 1, file, "classes");
   header->layout.classes = classes < 0 ? 0 : (size_t)classes;
-  if (!status) status = read_text(header->creator, sizeof header->creator, file, "creator");
-  if (!status) status = read_text(header->hash, sizeof header->hash, file, "content_hash");
+  if (!status && has_attribute(file, "creator"))
+    status = read_text(header->creator, sizeof header->creator, file, "creator");
+  if (!status && has_attribute(file, "content_hash"))
+    status = read_text(header->hash, sizeof header->hash, file, "content_hash");
   return status;
 }
 
-static lks_status send_statistics(int output, hid_t file, size_t count)
+static lks_status send_statistics(int output, const lks_dataset_header *header, hid_t file)
 {
-  double *values = lks_new(2 * count, sizeof *values);
-  if (!values) return LKS_ERR_RANK;
-  lks_status status = read_numbers(values, H5T_NATIVE_DOUBLE, count, file, "mean");
-  if (!status) status = read_numbers(values + count, H5T_NATIVE_DOUBLE, count, file, "std");
-  return status ? status : lks_child_send(output, values, 2 * count * sizeof *values);
+  const size_t count = lks_layout_statistics(&header->layout);
+  double *values = lks_new(count, sizeof *values);
+  lks_status status = values ? LKS_OK : LKS_ERR_RANK;
+  if (!status && header->has_mean) {
+    status = read_numbers(values, H5T_NATIVE_DOUBLE, count, file, "mean");
+    if (!status) status = lks_child_send(output, values, count * sizeof *values);
+  }
+  if (!status && header->has_std) {
+    status = read_numbers(values, H5T_NATIVE_DOUBLE, count, file, "std");
+    if (!status) status = lks_child_send(output, values, count * sizeof *values);
+  }
+  return status;
 }
 
-lks_status lks_dataset_hdf5_send(int output, const void *path, size_t bytes)
+/* Labels of both splits, one behind the other. */
+static lks_status read_labels(int32_t **label, const array data[LKS_SECTIONS], const lks_layout *layout)
+{
+  const size_t train = layout->count[LKS_SPLIT_TRAIN], all = train + layout->count[LKS_SPLIT_TEST];
+  lks_child_allow(all * sizeof **label + CHUNK_COPIES * (data[1].chunk + data[3].chunk));
+  *label = lks_new(all + 1, sizeof **label);
+  if (!*label) return LKS_ERR_RANK;
+  if (H5Dread(data[1].data, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, *label) < 0)
+    return lks_storage_unreadable("labels");
+  if (layout->count[LKS_SPLIT_TEST] &&
+      H5Dread(data[3].data, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, *label + train) < 0)
+    return lks_storage_unreadable("labels");
+  return LKS_OK;
+}
+
+/* As many classes as the labels need. */
+static void count_classes(lks_dataset_header *header, const int32_t *label, size_t labels)
+{
+  if (header->has_classes) return;
+  for (size_t i = 0; i < labels; i++)
+    if (label[i] >= 0 && (size_t)label[i] >= header->layout.classes)
+      header->layout.classes = (size_t)label[i] + 1;
+}
+
+lks_status lks_dataset_hdf5_send(int output, const void *request, size_t bytes)
 {
   (void)bytes;
+  const lks_dataset_request *r = request;
   hid_t file = H5I_INVALID_HID;
   array data[LKS_SECTIONS] = {0};
+  int32_t *label = NULL;
   lks_dataset_header header = {0};
-  lks_status status = open_file(&file, path);
+  lks_status status = open_file(&file, r->path);
   if (!status) status = read_identity(&header, file);
   if (!status) status = open_arrays(data, &header, file);
+  const size_t labels = header.layout.count[LKS_SPLIT_TRAIN] + header.layout.count[LKS_SPLIT_TEST];
+  if (!status) status = read_labels(&label, data, &header.layout);
+  if (!status) count_classes(&header, label, labels);
   if (!status) status = lks_layout_check(&header.layout);
   if (!status) status = lks_child_send(output, &header, sizeof header);
-  if (!status) status = send_statistics(output, file, lks_layout_statistics(&header.layout));
-  for (int i = 0; i < LKS_SECTIONS && !status; i++)
-    status = send_array(output, &data[i], i % 2 ? "labels" : "samples");
+  if (!status) status = lks_child_send(output, label, labels * sizeof *label);
+  if (!status) status = send_statistics(output, &header, file);
+  for (int split = 0; split < LKS_SPLITS && !status; split++)
+    if (header.layout.count[split]) status = send_array(output, &data[2 * split], "samples");
   return status;
 }
 
-lks_status lks_kind_hdf5_send(int output, const void *path, size_t bytes)
+lks_status lks_kind_hdf5_send(int output, const void *request, size_t bytes)
 {
   (void)bytes;
+  const lks_dataset_request *r = request;
   hid_t file = H5I_INVALID_HID;
   char kind_text[64] = "";
-  lks_status status = open_file(&file, path);
-  if (!status) status = read_text(kind_text, sizeof kind_text, file, "format");
+  lks_status status = open_file(&file, r->path);
+  if (!status && has_attribute(file, "format"))
+    status = read_text(kind_text, sizeof kind_text, file, "format");
   return status ? status : lks_child_send(output, kind_text, sizeof kind_text);
 }

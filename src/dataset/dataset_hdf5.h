@@ -3,16 +3,23 @@
 
 #include <stddef.h>
 
+#include "lockstep/settings.h"
 #include "lockstep/status.h"
 
-/** The reading side of the HDF5 library; each is a lks_child_function whose argument is the path. Messages
- * don't name the path. */
+/** What is to be read; one block of memory. */
+typedef struct lks_dataset_request {
+  lks_dataset_names names;
+  char path[];
+} lks_dataset_request;
 
-/** Local. Sends the header, mean, std, and the four sections, none of them checked but for what the library
- * could trip over: types, ranks, links, layouts. */
-lks_status lks_dataset_hdf5_send(int output, const void *path, size_t bytes);
+/** The reading side of the HDF5 library; each is a lks_child_function whose argument is a lks_dataset_request.
+ * Messages don't name the path. */
 
-/** Local. Sends 64 bytes: the root attribute `format`. */
-lks_status lks_kind_hdf5_send(int output, const void *path, size_t bytes);
+/** Local. Sends the header, class names, labels of train and test, mean and std if the file has them, samples of train
+ * and test, none of them checked but for what the library could trip over: types, ranks, links, layouts. */
+lks_status lks_dataset_hdf5_send(int output, const void *request, size_t bytes);
+
+/** Local. Sends 64 bytes: the root attribute `format`, or zeros. */
+lks_status lks_kind_hdf5_send(int output, const void *request, size_t bytes);
 
 #endif

@@ -3,12 +3,13 @@
 #include "base/arena.h"
 #include "dataset/dataset_file.h"
 
-lks_status lks_dataset_load(void **block, lks_contents *contents, const char *path)
+lks_status lks_dataset_load(void **block, lks_contents *contents, const char *path,
+                            const lks_dataset_names *names)
 {
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
   *block = NULL;
-  lks_status status = lks_dataset_file_open(&file, path);
+  lks_status status = lks_dataset_file_open(&file, path, names);
   if (status) return status;
   const lks_layout *layout = &lks_dataset_file_header(file)->layout;
   *block = lks_new(lks_layout_sections(section, layout), 1);

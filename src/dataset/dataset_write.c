@@ -83,12 +83,12 @@ static bool put_split(hid_t file, const lks_contents *contents, lks_split split)
   hid_t group = H5Gcreate2(file, lks_split_name(split), H5P_DEFAULT, properties, H5P_DEFAULT);
   H5Pclose(properties);
   if (group < 0) return false;
-  bool ok = contents->layout.features
-                ? put_array(group, "features", H5T_IEEE_F32LE, 2, (hsize_t[]){samples->count, shape.channels},
-                            samples->features)
-                : put_array(group, "images", H5T_STD_U8LE, 4,
-                            (hsize_t[]){samples->count, shape.height, shape.width, shape.channels},
-                            samples->pixels);
+  const bool f32 = contents->layout.features, flat = f32 && shape.height == 1 && shape.width == 1;
+  const hsize_t image[] = {samples->count, shape.height, shape.width, shape.channels};
+  const void *values = f32 ? (const void *)samples->features : samples->pixels;
+  bool ok = flat ? put_array(group, "features", H5T_IEEE_F32LE, 2,
+                             (hsize_t[]){samples->count, shape.channels}, values)
+                 : put_array(group, "images", f32 ? H5T_IEEE_F32LE : H5T_STD_U8LE, 4, image, values);
   ok = ok && put_array(group, "labels", H5T_STD_I32LE, 1, (hsize_t[]){samples->count}, samples->label);
   H5Gclose(group);
   return ok;
@@ -104,7 +104,7 @@ static bool put_contents(hid_t file, const lks_contents *contents, const char *h
          put_number(file, "classes", (int32_t)contents->layout.classes) &&
          put_doubles(file, "mean", mean, statistics) && put_doubles(file, "std", std, statistics) &&
          put_text(file, "content_hash", hash) && put_split(file, contents, LKS_SPLIT_TRAIN) &&
-         put_split(file, contents, LKS_SPLIT_TEST);
+         (!contents->layout.count[LKS_SPLIT_TEST] || put_split(file, contents, LKS_SPLIT_TEST));
 }
 
 static lks_status make_image(lks_hdf5_image *image, const lks_contents *contents, const char *hash,

@@ -8,11 +8,12 @@ enum { LISTED_MAX = 16 };
 static void print_shape(FILE *out, const lks_layout *layout)
 {
   const lks_shape shape = layout->shape;
-  if (layout->features)
+  if (layout->features && shape.height == 1 && shape.width == 1)
     fprintf(out, "  sample    %zu features, 32-bit floating point\n", shape.channels);
   else
-    fprintf(out, "  sample    image of %zu x %zu, %zu channel%s, unsigned bytes\n", shape.height, shape.width,
-            shape.channels, shape.channels == 1 ? "" : "s");
+    fprintf(out, "  sample    image of %zu x %zu, %zu channel%s, %s\n", shape.height, shape.width,
+            shape.channels, shape.channels == 1 ? "" : "s",
+            layout->features ? "32-bit floating point" : "unsigned bytes");
 }
 
 static void print_counts(FILE *out, const size_t *count, size_t classes)
@@ -56,11 +57,8 @@ static void print_values(FILE *out, const char *name, const double *values, size
 static void print_storage(FILE *out, const lks_dataset_header *header)
 {
   for (int i = 0; i < LKS_SECTIONS; i++)
-    fprintf(out, "  %-10s/%s/%s: %.95s\n", i ? "" : "layout", lks_split_name((lks_split)(i / 2)),
-            i % 2                     ? "labels"
-            : header->layout.features ? "features"
-                                      : "images",
-            header->storage[i]);
+    if (header->array[i].path[0])
+      fprintf(out, "  %-10s%s: %s\n", i ? "" : "layout", header->array[i].path, header->array[i].storage);
 }
 
 static lks_status print_all(FILE *out, const char *path, const lks_dataset_file *file,
@@ -86,7 +84,7 @@ lks_status lks_dataset_describe(FILE *out, const char *path)
 {
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
-  lks_status status = lks_dataset_file_open(&file, path);
+  lks_status status = lks_dataset_file_open(&file, path, NULL);
   if (status) return status;
   const lks_layout *layout = &lks_dataset_file_header(file)->layout;
   void *block = lks_new(lks_layout_sections(section, layout), 1);

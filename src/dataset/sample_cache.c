@@ -142,7 +142,8 @@ static lks_status take_part(void *context, const void **values, size_t *count, l
   *count = samples_in(cache, split, first, p->samples);
   lks_status status = read_at(cache, p->part, *count * bytes, cache->at.values_at[split] + first * bytes);
   if (!status && cache->layout.features)
-    status = lks_features_check(&cache->layout, split, (const float *)(const void *)p->part, first, *count);
+    status = lks_features_check(&cache->layout, (const float *)(const void *)p->part, first, *count,
+                                split == LKS_SPLIT_TRAIN ? "/train/features" : "/test/features");
   for (size_t i = 0; i < *count && !status; i += block)
     sums_of(cache, split)[(first + i) / block] =
         XXH3_64bits(p->part + i * bytes, lks_min(block, *count - i) * bytes);

@@ -48,6 +48,14 @@ static lks_status check_counts(size_t all, size_t train_samples, size_t holdout)
   return LKS_OK;
 }
 
+lks_status lks_selection_check(const lks_dataset *dataset, size_t holdout)
+{
+  if (holdout || lks_dataset_split(dataset, LKS_SPLIT_TEST).count) return LKS_OK;
+  return lks_fail(LKS_ERR_DATA,
+                  "%s has no test samples; give --holdout N, which keeps N training samples back to test on",
+                  lks_dataset_path(dataset));
+}
+
 lks_status lks_selection_create(lks_selection **selection, const lks_dataset *dataset, size_t train_samples,
                                 size_t holdout)
 {

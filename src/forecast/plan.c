@@ -32,7 +32,9 @@ static lks_status read_layout_all(planning *p)
 {
   const char *path = p->plan->options.config.data;
   lks_dataset_file *file = NULL;
-  lks_status status = lks_comm_rank(p->comm) == 0 ? lks_dataset_file_open(&file, path) : LKS_OK;
+  lks_status status = lks_comm_rank(p->comm) == 0
+                          ? lks_dataset_file_open(&file, path, &p->plan->options.config.names)
+                          : LKS_OK;
   if (file) p->layout = lks_dataset_file_header(file)->layout;
   lks_dataset_file_close(&file);
   status = lks_comm_agree_all(p->comm, status);

@@ -159,7 +159,8 @@ static lks_status measure_part_all(const driver *d, size_t part)
 {
   const lks_comparison *comparison = d->plan->part[part];
   lks_dataset *data = NULL;
-  lks_status status = lks_dataset_open_all(&data, d->comm, comparison->base.data, comparison->base.cache);
+  const lks_dataset_options how = lks_dataset_options_of(&comparison->base);
+  lks_status status = lks_dataset_open_all(&data, d->comm, comparison->base.data, &how);
   for (size_t seed = 0; seed < comparison->seeds && !status; seed++)
     for (size_t arm = 0; arm < comparison->arms && !status; arm++) {
       lks_study_run run;

@@ -122,7 +122,7 @@ static lks_status shifted_file_all(const bench *b, const char *name)
   char path[LKS_SHIFT_PATH];
   lks_dataset *data = NULL;
   lks_shift_path(path, b->run->plan, name);
-  lks_status status = lks_dataset_open_all(&data, b->comm, path, "");
+  lks_status status = lks_dataset_open_all(&data, b->comm, path, NULL);
   if (!status) status = shifted_all(b, b->run->part == DIGITS ? name : "coloured", data);
   if (!status && b->run->part == CATS && b->run->seed == 0 && b->norm) status = show_answers_all(b, data);
   lks_dataset_close_all(&data);

@@ -284,7 +284,7 @@ static lks_status open_all(const lks_dataset **dataset, lks_dataset **opened, co
 {
   *dataset = given;
   if (given || !path) return LKS_OK;
-  lks_status status = lks_dataset_open_all(opened, e->comm, path, e->cache);
+  lks_status status = lks_dataset_open_all(opened, e->comm, path, &(lks_dataset_options){.cache = e->cache});
   *dataset = *opened;
   return status;
 }
@@ -362,7 +362,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   lks_dataset *dataset = NULL;
   lks_status status = lks_evaluator_create_all(&evaluator, comm, checkpoint, options);
   if (!status)
-    status = lks_dataset_open_all(&dataset, comm, data, options && options->cache ? options->cache : "");
+    status = lks_dataset_open_all(&dataset, comm, data, &(lks_dataset_options){.cache = evaluator->cache});
   if (!status) status = lks_evaluator_run_all(evaluation, evaluator, dataset, options);
   lks_dataset_close_all(&dataset);
   lks_evaluator_destroy_all(&evaluator);

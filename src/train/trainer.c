@@ -397,7 +397,8 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
 {
   lks_status status = LKS_OK;
   if (!t->dataset) {
-    status = lks_dataset_open_all(&t->opened, t->comm, t->config.data, t->config.cache);
+    const lks_dataset_options how = lks_dataset_options_of(&t->config);
+    status = lks_dataset_open_all(&t->opened, t->comm, t->config.data, &how);
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */

@@ -113,8 +113,9 @@ static lks_status create_all(lks_trainer *t, const lks_checkpoint *checkpoint)
 lks_status lks_trainer_prepare_all(lks_trainer *t)
 {
   lks_checkpoint *checkpoint = NULL;
-  lks_status status =
-      lks_selection_create(&t->selection, t->dataset, t->config.train_samples, t->config.holdout);
+  lks_status status = lks_selection_check(t->dataset, t->config.holdout);
+  if (!status)
+    status = lks_selection_create(&t->selection, t->dataset, t->config.train_samples, t->config.holdout);
   if (!status && lks_comm_rank(t->comm) == 0) status = lks_run_tables_create(&t->tables, t->config.output);
   status = lks_comm_agree_all(t->comm, status);
   if (!status && t->config.resume) status = lks_trainer_newest_all(&checkpoint, t);

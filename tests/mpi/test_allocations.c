@@ -105,7 +105,7 @@ static lks_status open_dataset_all(training *t, lks_comm *comm)
   bool root = lks_comm_rank(comm) == 0;
   lks_status status = lks_comm_broadcast_all(comm, t->path, sizeof t->path, 0);
   if (!status) status = lks_comm_agree_all(comm, root ? lks_generate(t->path, &made, false) : LKS_OK);
-  if (!status) status = lks_dataset_open_all(&t->dataset, comm, t->path, "");
+  if (!status) status = lks_dataset_open_all(&t->dataset, comm, t->path, NULL);
   return status;
 }
 

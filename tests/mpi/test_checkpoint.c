@@ -45,7 +45,7 @@ static void create(subject *s, lks_comm *comm, const char *text, const char *opt
   lks_config_set(&s->config, "optimizer", optimizer);
   s->config.seed = seed;
   lks_assert_ok_all(comm, lks_config_check(&s->config));
-  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, NULL));
   lks_assert_ok_all(comm, lks_model_parse(&s->model, text, "test", lks_dataset_shape(s->dataset),
                                           lks_dataset_classes(s->dataset), false));
   const lks_network_options options = {

@@ -64,7 +64,7 @@ static bool same_as_file(const lks_dataset *dataset, const char *path)
   static uint64_t block[4096];
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
-  bool ok = lks_dataset_file_open(&file, path) == LKS_OK;
+  bool ok = lks_dataset_file_open(&file, path, NULL) == LKS_OK;
   const lks_dataset_header *header = ok ? lks_dataset_file_header(file) : NULL;
   ok = ok && lks_layout_sections(section, &header->layout) <= sizeof block &&
        !lks_dataset_file_read(file, block) && strcmp(header->hash, lks_dataset_hash(dataset)) == 0 &&
@@ -88,7 +88,7 @@ static void test_all_ranks_see_the_file(lks_comm *comm)
   char path[64];
   lks_dataset *dataset = NULL;
   make_file(comm, path, "good", &options);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, NULL));
   lks_assert_all(comm, same_as_file(dataset, path));
   lks_assert_all(comm, lks_dataset_shape(dataset).height == 4 && lks_dataset_shape(dataset).channels == 2);
   lks_dataset_close_all(&dataset);
@@ -102,7 +102,7 @@ static void test_one_copy_a_node(lks_comm *comm)
   char path[64];
   lks_dataset *dataset = NULL;
   make_file(comm, path, "shared", &options);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, NULL));
   volatile uint8_t *pixel = (volatile uint8_t *)lks_dataset_split(dataset, LKS_SPLIT_TRAIN).pixels;
   const uint8_t after = 255 - *pixel;
   lks_comm_node_barrier_all(comm);
@@ -128,7 +128,8 @@ static void test_cache(lks_comm *comm)
   make_file(comm, path, "cached", &options);
   snprintf(folder, sizeof folder, "%s.cache", path);
   for (int turn = 0; turn < 3; turn++) {
-    lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, folder));
+    lks_assert_ok_all(comm,
+                      lks_dataset_open_all(&dataset, comm, path, &(lks_dataset_options){.cache = folder}));
     lks_assert_all(comm, same_as_file(dataset, path) && lks_dataset_is_cached(dataset));
     snprintf(cache, sizeof cache, "%s/%s.samples", folder, lks_dataset_hash(dataset));
     lks_dataset_close_all(&dataset);
@@ -170,7 +171,8 @@ static void spoil_cache(lks_comm *comm, lks_shape shape)
   of.shape = shape;
   make_file(comm, path, "spoilt", &of);
   snprintf(folder, sizeof folder, "%s.cache", path);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, path, folder));
+  lks_assert_ok_all(comm,
+                    lks_dataset_open_all(&dataset, comm, path, &(lks_dataset_options){.cache = folder}));
   snprintf(cache, sizeof cache, "%s/%s.samples", folder, lks_dataset_hash(dataset));
   lks_assert_all(comm, read_all(dataset, LKS_SPLIT_TRAIN, wanted, SAMPLES));
   const bool root = lks_comm_rank(comm) == 0;
@@ -214,7 +216,7 @@ static void test_spoilt_cache(lks_comm *comm)
 static void expect_failure(lks_comm *comm, const char *path, lks_status status, const char *part)
 {
   lks_dataset *dataset = NULL;
-  lks_status is = lks_dataset_open_all(&dataset, comm, path, "");
+  lks_status is = lks_dataset_open_all(&dataset, comm, path, NULL);
   lks_assert_all(comm, is == status && !dataset && strstr(lks_message(), part));
 }
 

@@ -105,8 +105,8 @@ static void bench_create(bench *b, lks_comm *comm)
   snprintf(b->features, sizeof b->features, "%s/features.h5", b->folder);
   snprintf(b->wider, sizeof b->wider, "%s/wider.h5", b->folder);
   lks_assert_ok_all(comm, lks_comm_rank(comm) == 0 ? make_files(b) : LKS_OK);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&b->data, comm, b->file[0], ""));
-  lks_assert_ok_all(comm, lks_dataset_open_all(&b->other, comm, b->file[1], ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&b->data, comm, b->file[0], NULL));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&b->other, comm, b->file[1], NULL));
   write_checkpoint(b, comm);
   lks_assert_ok_all(comm, lks_evaluator_create_all(&b->evaluator, comm, b->checkpoint, NULL));
   b->naive = naive_network_create(b->setup->model, b->setup->network, TRAIN);
@@ -389,7 +389,7 @@ static void test_same_bits(lks_comm *comm)
       {.statistics = LKS_STATISTICS_PRECISE, .statistics_from = b.file[1], .input_from = b.file[1]}};
   enum { SETS = sizeof sets / sizeof *sets };
   lks_status status = lks_comm_create_all(&self, MPI_COMM_SELF);
-  if (!status) status = lks_dataset_open_all(&data, self, b.file[0], "");
+  if (!status) status = lks_dataset_open_all(&data, self, b.file[0], NULL);
   if (!status)
     status = lks_evaluator_create_all(&lonely, self, b.checkpoint, &(lks_evaluate_options){.threads = 2});
   lks_assert_ok_all(comm, status);

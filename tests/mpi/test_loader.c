@@ -26,7 +26,7 @@ static void open_all(lks_comm *comm, bool features)
   MPI_Bcast(&number, 1, MPI_INT, 0, lks_comm_handle(comm));
   snprintf(path, sizeof path, "/tmp/lockstep-test-%d-loader.h5", number);
   lks_assert_ok_all(comm, lks_comm_rank(comm) == 0 ? lks_generate(path, &of, true) : LKS_OK);
-  lks_status status = lks_dataset_open_all(&dataset, comm, path, "");
+  lks_status status = lks_dataset_open_all(&dataset, comm, path, NULL);
   if (lks_comm_rank(comm) == 0) unlink(path);
   lks_assert_ok_all(comm, status);
 }

@@ -42,7 +42,7 @@ static void create(scene *s, lks_comm *comm)
   s->config.probe_draws = 1000;
   s->config.probes = LKS_PROBE_NOISE;
   lks_test_folder_all(comm, s->config.output);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, NULL));
   const lks_setup_input input = {text,
                                  "test",
                                  lks_dataset_shape(s->dataset),

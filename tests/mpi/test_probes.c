@@ -47,7 +47,7 @@ static void create(scene *s, lks_comm *comm)
   s->config.probe_samples = PROBES;
   s->config.probes = LKS_PROBE_ACTIVATIONS | LKS_PROBE_DRIFT | LKS_PROBE_GRADIENTS | LKS_PROBE_LANDSCAPE;
   lks_test_folder_all(comm, s->config.output);
-  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&s->dataset, comm, s->config.data, NULL));
   const lks_setup_input input = {text,
                                  "test",
                                  lks_dataset_shape(s->dataset),

@@ -374,7 +374,7 @@ static void test_evaluator(lks_comm *comm)
   scene s;
   create_trained(&s, comm);
   lks_assert_ok_all(comm, lks_evaluator_create_all(&s.evaluator, s.comm, s.checkpoint, NULL));
-  lks_assert_ok_all(comm, lks_dataset_open_all(&s.dataset, s.comm, s.data, ""));
+  lks_assert_ok_all(comm, lks_dataset_open_all(&s.dataset, s.comm, s.data, NULL));
   fail_all(&s, comm, reevaluate);
   lks_dataset_close_all(&s.dataset);
   lks_evaluator_destroy_all(&s.evaluator);

@@ -146,7 +146,7 @@ static lks_status run_all(lks_comm *comm, const char *path, const char *checkpoi
 {
   char straight[33] = "", resumed[33] = "";
   lks_dataset *data = NULL;
-  lks_status status = lks_dataset_open_all(&data, comm, path, "");
+  lks_status status = lks_dataset_open_all(&data, comm, path, NULL);
   if (!status) status = begin_all(straight, comm, data, path, checkpoint);
   if (!status) status = resume_all(resumed, comm, data, checkpoint);
   if (!status && strcmp(straight, resumed) != 0)

@@ -16,16 +16,17 @@ lks_status lks_dataset_copy_read(lks_dataset_copy *copy, const char *path)
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
   memset(copy, 0, sizeof *copy);
-  lks_status status = lks_dataset_file_open(&file, path);
+  lks_status status = lks_dataset_file_open(&file, path, NULL);
   if (status) return status;
   copy->header = *lks_dataset_file_header(file);
   size_t count = lks_layout_statistics(&copy->header.layout);
+  copy->block = lks_new(lks_layout_sections(section, &copy->header.layout), 1);
+  status = lks_dataset_file_read(file, copy->block);
+  copy->header = *lks_dataset_file_header(file); /* with what the file does not say */
   copy->mean = lks_new(2 * count, sizeof(double));
   copy->std = copy->mean + count;
   memcpy(copy->mean, lks_dataset_file_mean(file), count * sizeof(double));
   memcpy(copy->std, lks_dataset_file_std(file), count * sizeof(double));
-  copy->block = lks_new(lks_layout_sections(section, &copy->header.layout), 1);
-  status = lks_dataset_file_read(file, copy->block);
   copy->contents = lks_contents_in(&copy->header.layout, copy->block);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_copy_clear(copy);

@@ -88,7 +88,7 @@ static void expect_imported(size_t channels)
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
   assert_int_equal(lks_import_idx(&paths, output, false), LKS_OK);
-  assert_int_equal(lks_dataset_file_open(&file, output), LKS_OK);
+  assert_int_equal(lks_dataset_file_open(&file, output, NULL), LKS_OK);
   const lks_layout *layout = &lks_dataset_file_header(file)->layout;
   assert_true(lks_layout_sections(section, layout) <= sizeof block);
   assert_int_equal(lks_dataset_file_read(file, block), LKS_OK);
@@ -181,7 +181,7 @@ static void test_counts_and_shapes_that_differ(void **state)
   put(0, &file);
   file = labels(0);
   put(1, &file);
-  expect_refused(LKS_ERR_DATA, "no train samples", NULL);
+  expect_refused(LKS_ERR_DATA, "no training samples", NULL);
 }
 
 static void test_truncated_and_trailing(void **state)
