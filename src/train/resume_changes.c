@@ -11,10 +11,14 @@ static const char *const changeable[] = {"lr",          "schedule",     "step-ep
                                          "step-factor", "weight-decay", "warmup"};
 enum { CHANGEABLE = sizeof changeable / sizeof *changeable, PATH_SIZE = LKS_TEXT_MAX + 64 };
 
+/* Whether it is the same data, its hash tells. */
 static bool is_execution(const char *name)
 {
-  return lks_config_is_execution(name) || strcmp(name, "data") == 0 || strcmp(name, "epochs") == 0 ||
-         strcmp(name, "isa") == 0;
+  static const char *const names[] = {"data",   "samples", "labels", "test-samples", "test-labels", "layout",
+                                      "epochs", "isa",     NULL};
+  for (const char *const *also = names; *also; also++)
+    if (strcmp(name, *also) == 0) return true;
+  return lks_config_is_execution(name);
 }
 
 static bool may_differ(const char *name)

@@ -91,6 +91,11 @@ static void every_setting_survives_printing(void **state)
   assert_round_trip(&config);
   static const char *const settings[][2] = {
       {"data", "runs; old/a = b # c.h5"},
+      {"samples", "/X_train"},
+      {"labels", "/y_train"},
+      {"test-samples", "/X_test"},
+      {"test-labels", "/y_test"},
+      {"layout", "nchw"},
       {"model", "my models/net.model"},
       {"train-samples", "1000"},
       {"holdout", "100"},
