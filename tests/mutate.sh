@@ -35,7 +35,7 @@ tests_of() {
     src/comm/stall_watch.c | src/comm/watch_table.c | src/comm/last_resort.c | src/comm/siblings.c) echo mpi/stall.* mpi/comm.* fault/stall fault/stopped_rank ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
     src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;
-    src/model/nonfinite.c) echo fault/on_nan ;;
+    src/model/nonfinite.c) echo mpi/network_nonfinite.* fault/on_nan ;;
     src/model/model*) echo unit/model.* mpi/network fault/usage ;;
     src/model/op_times.c) echo mpi/op_times.* mpi/bench ;;
     src/model/*) echo unit/model.* golden/steps.* mpi/network.* mpi/precision mpi/pass.* mpi/norm.* mpi/op_times mpi/setup mpi/allocations mpi/checkpoint.* mpi/evaluate_predict ;;

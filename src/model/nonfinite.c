@@ -57,12 +57,30 @@ static const char *name_of(const lks_op *op)
   return op->kind == LKS_OP_INPUT ? "" : op->layer->name;
 }
 
-/* A batch norm sums squares, exactly, up to 2^80. */
+/* A batch norm sums exactly up to 2^80: squares of what goes into it, and gradients that come back to it. */
 static float limit_of(const lks_network *network, int op)
 {
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++)
     if (network->unit_norm[u].op->input == op) return 0x1p40f;
   return FLT_MAX;
+}
+
+static float gradient_limit_of(const lks_network *network, int op)
+{
+  return network->stages->op[op].kind == LKS_OP_NORM ? 0x1p80f : FLT_MAX;
+}
+
+/* Of the groups of this microbatch. If not, no sample of theirs is to blame alone. */
+static bool has_finite_means(const lks_pass_context *context, const lks_op *norm, size_t microbatch)
+{
+  const lks_batch_plan *plan = context->plan;
+  const lks_norm_unit *unit = &context->network->unit_norm[norm->unit];
+  for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
+    const double *mean = unit->mean + (plan->segment[s].group - plan->first_group) * 2 * unit->channels;
+    for (size_t c = 0; c < 2 * unit->channels; c++)
+      if (!isfinite(mean[c])) return false;
+  }
+  return true;
 }
 
 void lks_nonfinite_forward(const lks_pass_context *context, int op, size_t microbatch)
@@ -85,9 +103,10 @@ void lks_nonfinite_backward(const lks_pass_context *context, int op, size_t micr
   if (!network->nonfinite || o->dx < 0) return;
   lks_nonfinite candidate = {LKS_NONFINITE_BACKWARD, network->stages->ops - op,
                              microbatch * context->plan->microbatch, name_of(o), 0};
+  if (o->kind == LKS_OP_NORM && !has_finite_means(context, o, microbatch)) candidate.at = SIZE_MAX;
   look(network->nonfinite, &candidate, lks_gradient(network, o->dx, microbatch),
        lks_batch_plan_samples(context->plan, microbatch), network->stages->op[o->input].elements,
-       network->stages->type, FLT_MAX);
+       network->stages->type, gradient_limit_of(network, o->input));
 }
 
 /* "a value is not finite, first nan in the output of conv1, sample 12" */
