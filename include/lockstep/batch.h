@@ -22,9 +22,11 @@ typedef struct lks_batch {
   const char *message;    /* with this, borrowed */
 } lks_batch;
 
-/** How raw samples become inputs. scale and offset have one value a channel (images) or a feature. */
+/** How raw samples become inputs: (value - mean) * scale, computed in double and rounded once to fp32. mean and scale have
+ * one value a channel, or a feature. */
 typedef struct lks_input_scaling {
-  const float *scale, *offset; /* images: 1/(255 std), -mean/std; features: 1/std, -mean/std */
+  const double *mean,
+      *scale; /* of what a dataset calls mean and std; pixels: 255 mean, 1/(255 std); else mean, 1/std */
 } lks_input_scaling;
 
 LKS_PUBLIC_END

@@ -46,60 +46,81 @@ void lks_dropout(void *y, const void *x, double rate, const lks_random_key *key,
 
 enum { FULL = 16, FEW = 16, PIECE = 1024 }; /* FULL: the most lanes of a vector */
 
-/* Scale and offset of as many elements as make whole vectors, when a pixel has few channels. */
+/* Mean and scale of as many elements as make whole vectors, when a pixel has few channels. */
 typedef struct pattern {
-  const float *scale, *offset;
+  const double *mean, *scale;
   size_t channels, period; /* elements */
-  float few[2][FULL * FEW];
+  bool floats;             /* what pixels are; else bytes */
+  lks_type type;           /* what they become */
+  double few[2][FULL * FEW];
 } pattern;
 
-static void repeat(pattern *p, const float *scale, const float *offset, size_t channels)
+static void repeat(pattern *p, const double *mean, const double *scale, size_t channels)
 {
   p->channels = p->period = channels;
+  p->mean = mean;
   p->scale = scale;
-  p->offset = offset;
   if (channels > FEW) return;
   p->period *= FULL;
   for (size_t i = 0; i < p->period; i += channels)
     for (size_t c = 0; c < channels; c++) {
-      p->few[0][i + c] = scale[c];
-      p->few[1][i + c] = offset[c];
+      p->few[0][i + c] = mean[c];
+      p->few[1][i + c] = scale[c];
     }
-  p->scale = p->few[0];
-  p->offset = p->few[1];
+  p->mean = p->few[0];
+  p->scale = p->few[1];
+}
+
+static const void *pixel(const void *x, size_t at, const pattern *p)
+{
+  return p->floats ? (const void *)((const float *)x + at * p->channels)
+                   : (const void *)((const uint8_t *)x + at * p->channels);
 }
 
 /* From element `at` of y: count pixels of x, one after the other. Returns the element after them. */
-static size_t input_pixels(void *y, size_t at, const uint8_t *x, const pattern *p, size_t count,
-                           lks_type type)
+static size_t input_pixels(void *y, size_t at, const void *x, const pattern *p, size_t count)
 {
-  lks_vector()->elementwise->input_bytes(y, at, x, p->scale, p->offset, p->period, count * p->channels, type);
+  const lks_elementwise_kernels *k = lks_vector()->elementwise;
+  (p->floats ? k->input_floats : k->input_bytes)(y, at, x, p->mean, p->scale, p->period, count * p->channels,
+                                                 p->type);
   return at + count * p->channels;
 }
 
-/* The same from the last pixel to the first one. */
-static size_t input_mirrored(void *y, size_t at, const uint8_t *x, const pattern *p, size_t count,
-                             lks_type type)
+/* n pixels from the last to the first one. */
+static void mirror(float *piece, const void *x, size_t n, const pattern *p)
 {
-  uint8_t piece[PIECE];
-  const size_t channels = p->channels, most = PIECE / channels;
+  const size_t channels = p->channels;
+  const uint8_t *byte = x;
+  const float *number = x;
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < channels; c++) {
+      const size_t to = i * channels + c, from = (n - 1 - i) * channels + c;
+      if (p->floats)
+        piece[to] = number[from];
+      else
+        ((uint8_t *)piece)[to] = byte[from];
+    }
+}
+
+static size_t input_mirrored(void *y, size_t at, const void *x, const pattern *p, size_t count)
+{
+  float piece[PIECE];
+  const size_t most = PIECE / p->channels;
   for (size_t done = 0, n; most && done < count; done += n) {
     n = count - done < most ? count - done : most;
-    for (size_t i = 0; i < n; i++)
-      for (size_t c = 0; c < channels; c++)
-        piece[i * channels + c] = x[(count - 1 - done - i) * channels + c];
-    at = input_pixels(y, at, piece, p, n, type);
+    mirror(piece, pixel(x, count - done - n, p), n, p);
+    at = input_pixels(y, at, piece, p, n);
   }
   for (size_t i = 0; !most && i < count; i++) /* more channels than a piece has room for */
-    at = input_pixels(y, at, x + (count - 1 - i) * channels, p, 1, type);
+    at = input_pixels(y, at, pixel(x, count - 1 - i, p), p, 1);
   return at;
 }
 
-static size_t black_pixels(void *y, size_t at, const float *offset, size_t count, size_t channels,
-                           lks_type type)
+static size_t black_pixels(void *y, size_t at, const pattern *p, size_t count)
 {
-  for (size_t i = 0; i < count; i++, at += channels)
-    for (size_t c = 0; c < channels; c++) lks_type_store(y, at + c, offset[c], type);
+  for (size_t i = 0; i < count; i++, at += p->channels)
+    for (size_t c = 0; c < p->channels; c++)
+      lks_type_store(y, at + c, (float)((0 - p->mean[c]) * p->scale[c]), p->type);
   return at;
 }
 
@@ -110,13 +131,11 @@ static size_t held(long long position, size_t limit)
   return (size_t)position < limit ? (size_t)position : limit;
 }
 
-void lks_input_image(void *y, const uint8_t *x, const float *scale, const float *offset, int shift_y,
-                     int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type)
+static void input_picture(void *y, const void *x, const pattern *p, int shift_y, int shift_x, int flip,
+                          size_t height, size_t width)
 {
-  pattern p;
-  repeat(&p, scale, offset, channels);
   if (!shift_y && !shift_x && !flip) {
-    input_pixels(y, 0, x, &p, height * width, type);
+    input_pixels(y, 0, x, p, height * width);
     return;
   }
   /* columns begin..end-1 of the moved picture come from inside; mirrored they are width-end..width-begin-1 */
@@ -126,22 +145,37 @@ void lks_input_image(void *y, const uint8_t *x, const float *scale, const float 
   for (size_t row = 0, at = 0; row < height; row++) {
     const long long from = (long long)row - shift_y;
     if (from < 0 || from >= (long long)height || begin == end) {
-      at = black_pixels(y, at, offset, width, channels, type);
+      at = black_pixels(y, at, p, width);
       continue;
     }
     const size_t first = begin - (size_t)(long long)shift_x;
-    const uint8_t *source = x + ((size_t)from * width + first) * channels;
-    at = black_pixels(y, at, offset, left, channels, type);
-    at = flip ? input_mirrored(y, at, source, &p, end - begin, type)
-              : input_pixels(y, at, source, &p, end - begin, type);
-    at = black_pixels(y, at, offset, width - left - (end - begin), channels, type);
+    const void *source = pixel(x, (size_t)from * width + first, p);
+    at = black_pixels(y, at, p, left);
+    at = (flip ? input_mirrored : input_pixels)(y, at, source, p, end - begin);
+    at = black_pixels(y, at, p, width - left - (end - begin));
   }
 }
 
-void lks_input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
+void lks_input_image(void *y, const uint8_t *x, const double *mean, const double *scale, int shift_y,
+                     int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type)
+{
+  pattern p = {.floats = false, .type = type};
+  repeat(&p, mean, scale, channels);
+  input_picture(y, x, &p, shift_y, shift_x, flip, height, width);
+}
+
+void lks_input_float_image(void *y, const float *x, const double *mean, const double *scale, int shift_y,
+                           int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type)
+{
+  pattern p = {.floats = true, .type = type};
+  repeat(&p, mean, scale, channels);
+  input_picture(y, x, &p, shift_y, shift_x, flip, height, width);
+}
+
+void lks_input_features(void *y, const float *x, const double *mean, const double *scale, size_t count,
                         lks_type type)
 {
-  lks_vector()->elementwise->input_features(y, x, scale, offset, count, type);
+  lks_vector()->elementwise->input_floats(y, 0, x, mean, scale, count, count, type);
 }
 
 void lks_bf16_of(uint16_t *y, const float *x, size_t count)

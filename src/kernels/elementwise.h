@@ -31,15 +31,20 @@ void lks_add_forward(void *y, const void *a, const void *b, size_t count, lks_ty
  * (lks_random_words) is below rate * 2^32. Backward is the same function of dy. y may be x. */
 void lks_dropout(void *y, const void *x, double rate, const lks_random_key *key, size_t count, lks_type type);
 
-/** Local. y [height,width,channels] out: pixel*scale[c] + offset[c]; x [height,width,channels] u8 in. With
- * scale = 1/(255 std) and offset = -mean/std that is (pixel/255 - mean)/std. The picture is moved down by
+/** Local. y [height,width,channels] out: (pixel - mean[c]) * scale[c] in double, rounded once to fp32 and
+ * then to `type`; x [height,width,channels] u8 in. With the mean of pixels and scale = 1/std it is off by half of an ulp of
+ * fp32, and 2^-51 of its size, however large mean/std is. The picture is moved down by
  * shift_y and right by shift_x, then mirrored left to right if flip: y(row, column) is pixel (row - shift_y,
  * (flip ? width-1-column : column) - shift_x), and 0 (black) where that lies outside, as a crop from a
  * picture padded with zeros has it. Any shift will do. */
-void lks_input_image(void *y, const uint8_t *x, const float *scale, const float *offset, int shift_y,
+void lks_input_image(void *y, const uint8_t *x, const double *mean, const double *scale, int shift_y,
                      int shift_x, int flip, size_t height, size_t width, size_t channels, lks_type type);
-/** Local. y [count] = x*scale + offset, elementwise; x, scale, offset fp32. */
-void lks_input_features(void *y, const float *x, const float *scale, const float *offset, size_t count,
+/** Local. The same of pixels that are numbers; what lies outside is 0 as well. */
+void lks_input_float_image(void *y, const float *x, const double *mean, const double *scale, int shift_y,
+                           int shift_x, int flip, size_t height, size_t width, size_t channels,
+                           lks_type type);
+/** Local. y [count] = (x - mean) * scale, elementwise and as lks_input_image does it. y may be x in fp32. */
+void lks_input_features(void *y, const float *x, const double *mean, const double *scale, size_t count,
                         lks_type type);
 
 /** Local. y [count] = x, rounded as lks_bf16_from_float does. */

@@ -20,7 +20,7 @@ struct lks_evaluator {
   lks_setup *trained, *resized;
   size_t resized_batch; /* samples that a mini-batch of `resized` may have */
   float *running;       /* the statistics of training, which evaluations overwrite */
-  float *scale, *offset;
+  double *mean, *scale;
   lks_input_scaling own_scaling;
 };
 
@@ -113,9 +113,9 @@ static lks_status keep_statistics(lks_evaluator *e)
 {
   const size_t count = lks_network_running_count(e->trained->network), channels = e->header->input.channels;
   e->running = lks_new(count + 1, sizeof *e->running);
-  e->scale = lks_new(2 * channels, sizeof *e->scale);
-  if (!e->running || !e->scale) return LKS_ERR_RANK;
-  e->offset = e->scale + channels;
+  e->mean = lks_new(2 * channels, sizeof *e->mean);
+  if (!e->running || !e->mean) return LKS_ERR_RANK;
+  e->scale = e->mean + channels;
   e->own_scaling = e->trained->scaling;
   memcpy(e->running, lks_network_running(e->trained->network), count * sizeof *e->running);
   return LKS_OK;
@@ -126,8 +126,9 @@ static void forget_networks_all(lks_evaluator *e)
   lks_setup_destroy_all(&e->trained);
   lks_setup_destroy_all(&e->resized);
   lks_free(e->running);
-  lks_free(e->scale);
-  e->running = e->scale = NULL;
+  lks_free(e->mean);
+  e->running = NULL;
+  e->mean = e->scale = NULL;
 }
 
 /* Whether inputs are pixels or features is known from the first dataset. */
@@ -173,9 +174,9 @@ static void choose_scaling(lks_evaluator *e, const lks_dataset *input)
 {
   if (input) {
     const lks_setup_input of = input_of(e, lks_dataset_mean(input), lks_dataset_std(input));
-    lks_setup_scale(e->scale, e->offset, &of, true);
+    lks_setup_scale(e->mean, e->scale, &of, true);
   }
-  const lks_input_scaling scaling = {e->scale, e->offset};
+  const lks_input_scaling scaling = {e->mean, e->scale};
   e->trained->scaling = input ? scaling : e->own_scaling;
 }
 

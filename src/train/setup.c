@@ -50,25 +50,25 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
   return status;
 }
 
-/* (value - mean)/std as one multiplication and one addition; pixels are divided by 255 first. A channel that
- * never varies has std 0 and is left unscaled. */
-void lks_setup_scale(float *scale, float *offset, const lks_setup_input *input, bool normalize)
+/* A dataset's mean and std are of pixels divided by 255. A channel that never varies has std 0 and is left unscaled. */
+void lks_setup_scale(double *mean, double *scale, const lks_setup_input *input, bool normalize)
 {
+  const double unit = input->features ? 1 : 255;
   for (size_t c = 0; c < input->shape.channels; c++) {
-    double std = normalize && input->std[c] > 0 ? input->std[c] : 1;
-    scale[c] = (float)(1 / ((input->features ? 1 : 255) * std));
-    offset[c] = normalize ? (float)(-input->mean[c] / std) : 0;
+    const double std = normalize && input->std[c] > 0 ? input->std[c] : 1;
+    mean[c] = normalize ? unit * input->mean[c] : 0;
+    scale[c] = 1 / (unit * std);
   }
 }
 
 static lks_status make_scaling(lks_setup *setup, const lks_setup_input *input, bool normalize)
 {
   size_t count = input->shape.channels;
+  setup->mean = lks_new(count, sizeof *setup->mean);
   setup->scale = lks_new(count, sizeof *setup->scale);
-  setup->offset = lks_new(count, sizeof *setup->offset);
-  if (!setup->scale || !setup->offset) return LKS_ERR_RANK;
-  lks_setup_scale(setup->scale, setup->offset, input, normalize);
-  setup->scaling = (lks_input_scaling){setup->scale, setup->offset};
+  if (!setup->mean || !setup->scale) return LKS_ERR_RANK;
+  lks_setup_scale(setup->mean, setup->scale, input, normalize);
+  setup->scaling = (lks_input_scaling){setup->mean, setup->scale};
   return LKS_OK;
 }
 
@@ -113,8 +113,8 @@ void lks_setup_destroy_all(lks_setup **setup)
   if (!setup || !*setup) return;
   lks_network_destroy_all(&(*setup)->network);
   lks_model_destroy(&(*setup)->model);
+  lks_free((*setup)->mean);
   lks_free((*setup)->scale);
-  lks_free((*setup)->offset);
   lks_free(*setup);
   *setup = NULL;
 }

@@ -11,7 +11,7 @@ typedef struct lks_setup {
   lks_model *model;
   lks_network *network;
   lks_input_scaling scaling;
-  float *scale, *offset; /* what scaling points to */
+  double *mean, *scale; /* what scaling points to */
 } lks_setup;
 
 /** What a network is made for: from a dataset, or from a checkpoint's header. Borrowed. */
@@ -28,9 +28,8 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                                 const lks_setup_input *input);
 void lks_setup_destroy_all(lks_setup **setup);
 
-/** Local. scale, offset [channels] out: how a network's inputs are scaled with the mean and std of `input`.
- * */
-void lks_setup_scale(float *scale, float *offset, const lks_setup_input *input, bool normalize);
+/** Local. mean, scale [channels] out: how a network's inputs are scaled with the mean and std of `input`. */
+void lks_setup_scale(double *mean, double *scale, const lks_setup_input *input, bool normalize);
 
 /** Local. The part of a configuration that a network is made with; its strings are borrowed. threads: of a
  * rank. */

@@ -95,15 +95,15 @@ static void run_close(run *r)
 /* loss [STEPS] out. */
 static void train(run *r, double *loss)
 {
-  float scale[4], offset[4];
+  double center[4], scale[4];
   uint32_t sample[BATCH];
   const double *mean = golden_doubles(r->g, "mean"), *std = golden_doubles(r->g, "std");
   for (size_t c = 0; c < r->image.channels; c++) {
-    scale[c] = (float)(1 / (255 * std[c]));
-    offset[c] = (float)(-mean[c] / std[c]);
+    center[c] = 255 * mean[c];
+    scale[c] = 1 / (255 * std[c]);
   }
   for (uint32_t i = 0; i < BATCH; i++) sample[i] = i;
-  const lks_input_scaling scaling = {scale, offset};
+  const lks_input_scaling scaling = {center, scale};
   const uint8_t *pixels = golden_bytes(r->g, "pixels");
   const int32_t *label = golden_ints(r->g, "label");
   for (uint32_t s = 0; s < STEPS; s++) {

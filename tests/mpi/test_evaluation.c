@@ -24,7 +24,7 @@ typedef struct bench {
   lks_setup *setup;
   lks_loader *train, *test;
   naive_network *naive;
-  float scale[CHANNELS], offset[CHANNELS];
+  double mean[CHANNELS], scale[CHANNELS];
 } bench;
 
 static void open_all(bench *b, lks_comm *comm)
@@ -44,8 +44,8 @@ static void open_all(bench *b, lks_comm *comm)
   if (lks_comm_rank(comm) == 0) unlink(path);
   lks_assert_ok_all(comm, status);
   for (size_t c = 0; c < CHANNELS; c++) {
-    b->scale[c] = (float)(1 / (255 * lks_dataset_std(b->dataset)[c]));
-    b->offset[c] = (float)(-lks_dataset_mean(b->dataset)[c] / lks_dataset_std(b->dataset)[c]);
+    b->mean[c] = 255 * lks_dataset_mean(b->dataset)[c];
+    b->scale[c] = 1 / (255 * lks_dataset_std(b->dataset)[c]);
   }
 }
 
@@ -103,7 +103,7 @@ static void naive_pass(bench *b, lks_split split, size_t first, size_t count, bo
   static uint32_t sample[TRAIN];
   static const size_t begin[] = {0, 5, 10, 15};
   const lks_samples s = lks_dataset_split(b->dataset, split);
-  const lks_input_scaling scaling = {b->scale, b->offset};
+  const lks_input_scaling scaling = {b->mean, b->scale};
   const size_t groups = running ? 0 : (count + 4) / 5;
   size_t bound[5];
   memcpy(bound, begin, groups * sizeof *bound);

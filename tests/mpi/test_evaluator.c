@@ -129,7 +129,7 @@ static void naive_batch(bench *b, const lks_dataset *from, lks_split split, cons
 {
   static uint8_t pixels[TRAIN * WIDTH];
   static int32_t label[TRAIN];
-  float scale[CHANNELS], offset[CHANNELS];
+  double mean[CHANNELS], scale[CHANNELS];
   size_t bound[TRAIN + 1], groups = 0;
   const lks_samples s = lks_dataset_split(from, split);
   for (size_t i = 0; i < count; i++) {
@@ -137,13 +137,13 @@ static void naive_batch(bench *b, const lks_dataset *from, lks_split split, cons
     label[i] = s.label[list[i]];
   }
   for (size_t c = 0; c < CHANNELS; c++) {
-    scale[c] = (float)(1 / (255 * lks_dataset_std(moments)[c]));
-    offset[c] = (float)(-lks_dataset_mean(moments)[c] / lks_dataset_std(moments)[c]);
+    mean[c] = 255 * lks_dataset_mean(moments)[c];
+    scale[c] = 1 / (255 * lks_dataset_std(moments)[c]);
   }
   for (size_t begin = 0; group && begin < count; begin += group) bound[groups++] = begin;
   bound[groups] = count;
   const lks_batch batch = {count, count, pixels, NULL, label, list, LKS_OK, NULL};
-  const lks_input_scaling scaling = {scale, offset};
+  const lks_input_scaling scaling = {mean, scale};
   const naive_settings set = {.running = !group, .bound = bound, .groups = groups, .epsilon = 1e-5};
   naive_network_pass(b->naive, &batch, &scaling, &set);
 }

@@ -23,7 +23,7 @@ enum {
 static uint8_t pixels[BATCH * PIXELS];
 static int32_t label[BATCH];
 static uint32_t sample[BATCH];
-static const float scale[1] = {1}, offset[1] = {0};
+static const double mean[1] = {0}, scale[1] = {1};
 
 typedef struct eye {
   lks_model *model;
@@ -60,7 +60,7 @@ static void eye_destroy(eye *e)
 /* One pass over samples with the numbers begin, begin + stride, ... */
 static lks_status look(eye *e, lks_pass kind, uint32_t begin, uint32_t stride, uint32_t step)
 {
-  static const lks_input_scaling scaling = {scale, offset};
+  static const lks_input_scaling scaling = {mean, scale};
   lks_pass_result result;
   lks_network_shard(e->network, BATCH, &e->first, &e->count);
   for (uint32_t i = 0; i < BATCH; i++) sample[i] = begin + stride * i;

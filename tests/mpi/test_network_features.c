@@ -5,7 +5,7 @@
 #include "support/naive_network.h"
 #include "support/naive_random.h"
 
-/* Networks on features, whose scale and offset are of each feature, against a network in double. */
+/* Networks on features, whose mean and scale are of each feature, against a network in double. */
 
 enum { FEATURES = 21, CLASSES = 4, BATCH = 26, MICROBATCH = 4 };
 
@@ -13,10 +13,11 @@ static const char text[] =
     "dense 16\nbatchnorm\nrelu\ndense 12\ndropout 0.2\ndense 9\nsigmoid\ndense classes\n";
 static const lks_shape shape = {1, 1, FEATURES};
 
-static float features[BATCH * FEATURES], scale[FEATURES], offset[FEATURES];
+static float features[BATCH * FEATURES];
+static double mean[FEATURES], scale[FEATURES];
 static int32_t label[BATCH];
 static uint32_t sample[BATCH];
-static const lks_input_scaling scaling = {scale, offset};
+static const lks_input_scaling scaling = {mean, scale};
 
 /* As in test_network_values.c, over seven layers. */
 static const double tolerance = 5e-5;
@@ -39,8 +40,8 @@ static void make_features(void)
 {
   for (uint32_t i = 0; i < BATCH * FEATURES; i++) features[i] = 3 * draw(i, 0);
   for (uint32_t i = 0; i < FEATURES; i++) {
-    scale[i] = 1 + 0.5f * draw(i, 1);
-    offset[i] = draw(i, 2);
+    mean[i] = draw(i, 2);
+    scale[i] = 1 + 0.5 * draw(i, 1);
   }
   for (uint32_t i = 0; i < BATCH; i++) {
     label[i] = (int32_t)(i * 7 % CLASSES);

@@ -19,12 +19,12 @@ static lks_status create(lks_setup **setup, lks_comm *comm, bool normalize, bool
   return status ? status : lks_setup_create_all(setup, comm, &config, &input);
 }
 
-static bool has_form(lks_comm *comm, bool normalize, bool features, const float *scale, const float *offset)
+static bool has_form(lks_comm *comm, bool normalize, bool features, const double *mean, const double *scale)
 {
   lks_setup *setup = NULL;
   lks_assert_ok_all(comm, create(&setup, comm, normalize, features));
-  bool same = !memcmp(setup->scaling.scale, scale, 3 * sizeof *scale) &&
-              !memcmp(setup->scaling.offset, offset, 3 * sizeof *offset);
+  bool same = !memcmp(setup->scaling.mean, mean, 3 * sizeof *mean) &&
+              !memcmp(setup->scaling.scale, scale, 3 * sizeof *scale);
   lks_setup_destroy_all(&setup);
   return same;
 }
@@ -32,14 +32,13 @@ static bool has_form(lks_comm *comm, bool normalize, bool features, const float 
 /* A channel that never varies (std 0) is only shifted. */
 static void test_input_scaling(lks_comm *comm)
 {
-  static const float one[] = {1, 1, 1}, none[] = {0, 0, 0}, offset[] = {-2, -0.25F, -0.0625F};
-  static const float pixel[] = {(float)(1 / (255 * 0.25)), (float)(1 / 255.0), (float)(1 / (255 * 2.0))};
-  static const float feature[] = {4, 1, 0.5F},
-                     byte[] = {(float)(1 / 255.0), (float)(1 / 255.0), (float)(1 / 255.0)};
-  lks_assert_all(comm, has_form(comm, true, false, pixel, offset));
-  lks_assert_all(comm, has_form(comm, true, true, feature, offset));
-  lks_assert_all(comm, has_form(comm, false, false, byte, none));
-  lks_assert_all(comm, has_form(comm, false, true, one, none));
+  static const double none[] = {0, 0, 0}, one[] = {1, 1, 1}, byte[] = {1 / 255.0, 1 / 255.0, 1 / 255.0};
+  static const double pixel[] = {127.5, 63.75, 31.875}, value[] = {0.5, 0.25, 0.125};
+  static const double of_pixel[] = {1 / (255 * 0.25), 1 / 255.0, 1 / (255 * 2.0)}, of_value[] = {4, 1, 0.5};
+  lks_assert_all(comm, has_form(comm, true, false, pixel, of_pixel));
+  lks_assert_all(comm, has_form(comm, true, true, value, of_value));
+  lks_assert_all(comm, has_form(comm, false, false, none, byte));
+  lks_assert_all(comm, has_form(comm, false, true, none, one));
 }
 
 static void test_model_text_is_shared(lks_comm *comm)

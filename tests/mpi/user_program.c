@@ -13,7 +13,7 @@ typedef struct learner {
   lks_network *network;
   lks_optimizer *optimizer;
   lks_loader *loader;
-  float scale[CHANNELS], offset[CHANNELS];
+  double mean[CHANNELS], scale[CHANNELS];
 } learner;
 
 static void shard(const void *context, size_t total, size_t *first, size_t *count)
@@ -25,8 +25,8 @@ static void scale_pixels(learner *l, const lks_dataset *data)
 {
   const double *mean = lks_dataset_mean(data), *std = lks_dataset_std(data);
   for (size_t c = 0; c < CHANNELS && c < lks_dataset_shape(data).channels; c++) {
-    l->scale[c] = (float)(1 / (255 * std[c]));
-    l->offset[c] = (float)(-mean[c] / std[c]);
+    l->mean[c] = 255 * mean[c];
+    l->scale[c] = 1 / (255 * std[c]);
   }
 }
 
@@ -82,7 +82,7 @@ static lks_status learn_all(learner *l, lks_run_state *state, const lks_config *
 {
   lks_batch batch;
   lks_pass_result result;
-  const lks_input_scaling scaling = {l->scale, l->offset};
+  const lks_input_scaling scaling = {l->mean, l->scale};
   lks_status status = LKS_OK;
   lks_loader_seek(l->loader, state->epoch, state->epoch_step);
   for (int i = 0; !status && i < STEPS && lks_loader_next(l->loader, &batch); i++) {

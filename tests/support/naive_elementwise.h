@@ -9,16 +9,17 @@
 /** One element of what lks_dropout gives, by the words of its definition. */
 double naive_dropout(const float *x, double rate, const lks_random_key *key, size_t element);
 
-/** A picture of height x width x channels as lks_input_image takes it. */
+/** A picture of height x width x channels as lks_input_image and lks_input_float_image take it. */
 typedef struct naive_picture {
-  const uint8_t *x;
-  const float *scale, *offset;
+  const uint8_t *bytes; /* NULL: it consists of floats */
+  const float *floats;
+  const double *mean, *std;
   size_t height, width, channels;
 } naive_picture;
 
-/** One pixel of what lks_input_image gives: the picture is laid on a large black canvas, cut out and
+/** One pixel of what they give, normalized in long double: the picture is laid on a large black canvas, cut out and
  * mirrored. */
-double naive_input_image(const naive_picture *picture, int shift_y, int shift_x, int flip, size_t row,
-                         size_t column, size_t channel);
+long double naive_input_image(const naive_picture *picture, int shift_y, int shift_x, int flip, size_t row,
+                              size_t column, size_t channel);
 
 #endif

@@ -90,7 +90,7 @@ static uint8_t pixel_at(const uint8_t *picture, lks_shape shape, long row, long 
 static void features(const naive_layer *l, const lks_batch *batch, const lks_input_scaling *scaling)
 {
   for (size_t i = 0; i < batch->total * l->out; i++)
-    l->y[i] = scaling->offset[i % l->out] + (double)scaling->scale[i % l->out] * batch->features[i];
+    l->y[i] = (batch->features[i] - scaling->mean[i % l->out]) * scaling->scale[i % l->out];
 }
 
 static void pictures(const naive_layer *l, const lks_batch *batch, const lks_input_scaling *scaling,
@@ -105,9 +105,8 @@ static void pictures(const naive_layer *l, const lks_batch *batch, const lks_inp
       for (size_t column = 0; column < shape.width; column++)
         for (size_t c = 0; c < shape.channels; c++) {
           const long across = (long)(move.mirrored ? shape.width - 1 - column : column);
-          *y++ =
-              scaling->offset[c] + (double)scaling->scale[c] * pixel_at(picture, shape, (long)row - move.down,
-                                                                        across - move.right, c);
+          const double pixel = pixel_at(picture, shape, (long)row - move.down, across - move.right, c);
+          *y++ = (pixel - scaling->mean[c]) * scaling->scale[c];
         }
   }
 }

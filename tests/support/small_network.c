@@ -40,8 +40,8 @@ void make_data(void)
   }
 }
 
-static const float scale[CHANNELS] = {0.02f, 0.015f, 0.018f}, offset[CHANNELS] = {-2.0f, -1.5f, -1.9f};
-const lks_input_scaling input_scaling = {scale, offset};
+static const double mean[CHANNELS] = {100, 99.5, 105.25}, scale[CHANNELS] = {0.02, 0.015, 0.018};
+const lks_input_scaling input_scaling = {mean, scale};
 
 lks_network_options options(const char *norm, int threads)
 {

@@ -163,11 +163,13 @@ static const lks_random_key key = {.seed = 7, .purpose = 3, .step = 5, .sample =
 /* Of b.x and b.dy, b.count elements (of an image: whole rows of three channels). */
 static void elementwise(void *out, void *context)
 {
-  static const float scale[] = {0.02f, 0.03f, 0.04f}, offset[] = {-1.5f, 0.5f, 0.25f};
+  static const double mean[] = {75, -17, 6.5}, scale[] = {0.02, 0.03, 0.04};
   static float wide[MAX];
+  static double wider[MAX];
   const int what = *(const int *)context;
   const size_t rows = b.count / 30;
   if (what == FEATURES) kernel_test_fill(wide, b.count, 11, 2, 5);
+  for (size_t i = 0; i < b.count; i++) wider[i] = wide[i] / 3.0;
   switch (what) {
   case RELU: lks_relu_forward(out, b.x, b.count, LKS_BF16); break;
   case RELU_BACKWARD: lks_relu_backward(out, b.dy, b.y, b.count, LKS_BF16); break;
@@ -177,8 +179,8 @@ static void elementwise(void *out, void *context)
   case SIGMOID_BACKWARD: lks_sigmoid_backward(out, b.dy, b.y, b.count, LKS_BF16); break;
   case ADD: lks_add_forward(out, b.x, b.dy, b.count, LKS_BF16); break;
   case DROPOUT: lks_dropout(out, b.x, 0.3, &key, b.count, LKS_BF16); break;
-  case FEATURES: lks_input_features(out, wide, wide, wide, b.count, LKS_BF16); break;
-  default: lks_input_image(out, (const uint8_t *)b.x, scale, offset, 1, -2, 1, rows, 10, 3, LKS_BF16); break;
+  case FEATURES: lks_input_features(out, wide, wider, wider, b.count, LKS_BF16); break;
+  default: lks_input_image(out, (const uint8_t *)b.x, mean, scale, 1, -2, 1, rows, 10, 3, LKS_BF16); break;
   }
 }
 
@@ -216,11 +218,12 @@ static void test_elementwise(void **state)
 static void test_input_and_dropout_are_those_of_fp32(void **state)
 {
   (void)state;
-  static float wide[MAX], dropped[MAX], scale[] = {0.02f, 0.03f, 0.04f}, offset[] = {-1.5f, 0.5f, 0.25f};
+  static const double mean[] = {75, -17, 6.5}, scale[] = {0.02, 0.03, 0.04};
+  static float wide[MAX], dropped[MAX];
   batch_make(SHAPES - 1, 0.2, 1);
   int what = IMAGE;
   elementwise(b.out, &what);
-  lks_input_image(wide, (const uint8_t *)b.x, scale, offset, 1, -2, 1, b.count / 30, 10, 3, LKS_FP32);
+  lks_input_image(wide, (const uint8_t *)b.x, mean, scale, 1, -2, 1, b.count / 30, 10, 3, LKS_FP32);
   for (size_t i = 0; i < b.count / 30 * 30; i++) assert_int_equal(b.out[i], lks_bf16_from_float(wide[i]));
   what = DROPOUT;
   elementwise(b.out, &what);

@@ -52,6 +52,38 @@ LKS_INLINE lks_wide lks_widen(lks_narrow x)
 #endif
 }
 
+/* To the nearest float. */
+LKS_INLINE lks_narrow lks_round(lks_wide x)
+{
+#if defined(__AVX512F__)
+  return (lks_narrow)_mm512_cvtpd_ps((__m512d)x);
+#elif defined(__AVX2__)
+  return (lks_narrow)_mm256_cvtpd_ps((__m256d)x);
+#elif defined(__aarch64__)
+  return (lks_narrow)vcvt_f32_f64((float64x2_t)x);
+#else
+  return __builtin_convertvector(x, lks_narrow);
+#endif
+}
+
+/* Two halves, which a copy would put together in memory. */
+LKS_INLINE lks_full lks_join(lks_narrow low, lks_narrow high)
+{
+#if defined(__AVX512F__)
+  const __m512d lower = _mm512_castps_pd(_mm512_castps256_ps512((__m256)low));
+  return (lks_full)_mm512_insertf64x4(lower, _mm256_castps_pd((__m256)high), 1);
+#elif defined(__AVX2__)
+  return (lks_full)_mm256_insertf128_ps(_mm256_castps128_ps256((__m128)low), (__m128)high, 1);
+#elif defined(__aarch64__)
+  return (lks_full)vcombine_f32((float32x2_t)low, (float32x2_t)high);
+#else
+  lks_full both;
+  memcpy(&both, &low, sizeof low);
+  memcpy((char *)&both + sizeof low, &high, sizeof high);
+  return both;
+#endif
+}
+
 /* a * b + sum for products that are exact in double, as those of two floats are: fused or not is then the
  * same. */
 LKS_INLINE lks_wide lks_add_exact_product(lks_wide sum, lks_wide a, lks_wide b)

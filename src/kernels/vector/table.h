@@ -46,11 +46,11 @@ typedef struct lks_elementwise_kernels {
   /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
   void (*dropout)(void *y, const void *x, uint32_t threshold, float scale, const lks_random_key *key,
                   size_t count, lks_type type);
-  /* y[at + i] = x[i]*scale[i % period] + offset[i % period] */
-  void (*input_bytes)(void *y, size_t at, const uint8_t *x, const float *scale, const float *offset,
+  /* y[at + i] = (x[i] - mean[i % period]) * scale[i % period], in double; x u8, or f32. y may be x, at being 0. */
+  void (*input_bytes)(void *y, size_t at, const void *x, const double *mean, const double *scale,
                       size_t period, size_t count, lks_type type);
-  void (*input_features)(void *y, const float *x, const float *scale, const float *offset, size_t count,
-                         lks_type type);
+  void (*input_floats)(void *y, size_t at, const void *x, const double *mean, const double *scale,
+                       size_t period, size_t count, lks_type type);
   void (*bf16_of)(uint16_t *y, const float *x, size_t count);
   void (*bf16_pairs)(uint32_t *y, const float *a, const float *b, size_t count);
 } lks_elementwise_kernels;
