@@ -76,7 +76,10 @@ tests_of() {
     src/base/plain_text.c) echo unit/checkpoint_untrusted unit/status ;;
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator mpi/evaluate_predict ;;
     src/dataset/sample_cache.c | src/dataset/sample_reader.c) echo mpi/dataset mpi/loader mpi/cache ;;
-    src/dataset/loader.c) echo mpi/loader mpi/cache mpi/evaluation ;;
+    src/dataset/window_order.c) echo unit/window_order ;;
+    src/dataset/window_share.c | src/dataset/window_filler.c) echo unit/window_filler mpi/window ;;
+    src/dataset/window_reader.c | src/dataset/windowed.c | src/dataset/chunk_file.c) echo mpi/window ;;
+    src/dataset/loader.c) echo mpi/loader mpi/window mpi/cache mpi/evaluation ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
     src/train/probe*.c) echo mpi/probes.* mpi/step_log ;;

@@ -36,6 +36,7 @@ typedef enum lks_best_metric {
 typedef struct lks_config {
   char data[LKS_TEXT_MAX];
   lks_dataset_names names;  /* of the arrays in data */
+  size_t window;            /* samples that are read at a time; 0: all are in memory */
   char model[LKS_TEXT_MAX]; /* preset or file */
   lks_norm bn;
   double bn_epsilon, bn_momentum;

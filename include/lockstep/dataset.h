@@ -21,7 +21,7 @@ typedef enum lks_split { LKS_SPLIT_TRAIN, LKS_SPLIT_TEST } lks_split;
 /** One split, borrowed from its dataset. */
 typedef struct lks_samples {
   size_t count;
-  const uint8_t *pixels; /* [count,h,w,c], or NULL; both are NULL when the samples lie in a cache, */
+  const uint8_t *pixels; /* [count,h,w,c], or NULL; both are NULL when the samples are in no memory, */
   const float *features; /* [count,d] or [count,h,w,c], or NULL; which a loader reads */
   const int32_t *label;  /* [count] */
 } lks_samples;
@@ -31,7 +31,8 @@ typedef struct lks_dataset_options {
   const char
       *cache; /* NULL or "", or a folder of each node's disk where the samples are kept instead of in memory,
                       * for this and later runs, in the file CONTENT_HASH.samples; borrowed */
-  size_t window; /* 0: all samples are kept */
+  size_t
+      window; /* samples that are read from the file at a time, about so many; 0: all are kept. Not with a cache */
   lks_dataset_names names;
 } lks_dataset_options;
 
@@ -89,7 +90,9 @@ typedef struct lks_loader_options {
 } lks_loader_options;
 
 /** Local; every rank passes the same options. `shard` is called only while the loader is being created.
- * dataset is borrowed. */
+ * dataset is borrowed. Where its samples are read window by window, an epoch that is shuffled takes chunks of the file in an order
+ * by chance and shuffles those that are in a window together; a subset of it must be ascending then. All ranks create their
+ * loaders in the same order, and end one after all have created it. LKS_ERR_USAGE: there are more of them than there may be. */
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
                              const lks_loader_options *options);
 void lks_loader_destroy(lks_loader **loader);

@@ -17,6 +17,8 @@ const char *lks_wait_text(int wait)
                                               [LKS_WAIT_MAXIMUM] = "a maximum",
                                               [LKS_WAIT_NODE_MEMORY] = "the sharing of memory on a node",
                                               [LKS_WAIT_NODE_BARRIER] = "a barrier of the node",
+                                              [LKS_WAIT_WINDOW] =
+                                                  "the reading of samples by one rank of a node",
                                               [LKS_WAIT_COMMUNICATOR] = "the making of a communicator",
                                               [LKS_WAIT_MEASUREMENT] = "a measurement of the network",
                                               [LKS_WAIT_FINALIZE] = "the end of MPI",

@@ -12,7 +12,8 @@ typedef enum lks_random_purpose {
   LKS_RANDOM_WEIGHTS,
   LKS_RANDOM_GENERATE,
   LKS_RANDOM_DISTURB,
-  LKS_RANDOM_PROBE
+  LKS_RANDOM_PROBE,
+  LKS_RANDOM_WINDOW
 } lks_random_purpose;
 
 /** Where in a run random bits are drawn: never the rank, never the thread. */

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ typedef struct settings {
   lks_precision_choice precision;
   lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
+  size_t window;
   size_t threads;
   double stall_limit; /* heeded before MPI starts: cli/main.c */
   bool json;
@@ -62,6 +64,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "instruction set of all kernels, whatever training used; auto: the best that all ranks have"},
       {"cache", "DIR", LKS_OPTION_TEXT, AT(cache), "", NULL, 0, 0, NULL,
        "folder of each node's own disk that holds the samples instead of memory, as train has it"},
+      {"window", "SAMPLES", LKS_OPTION_SIZE, AT(window), "0", NULL, 0, INT_MAX, NULL,
+       "leave the samples in the file and read up to SAMPLES of them at a time, which changes no result; 0: all samples are in memory"},
       {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
@@ -161,6 +165,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                   .isa = s.isa,
                                   .threads = s.threads,
                                   .cache = s.cache,
+                                  .window = s.window,
                                   .statistics_from = given(s.statistics_from),
                                   .statistics_split = s.statistics_split,
                                   .statistics_samples = s.statistics_samples,
@@ -175,8 +180,8 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_dataset *data = NULL;
   status = lks_evaluator_create_all(&evaluator, comm, arguments.argument[0], &options);
   if (!status)
-    status =
-        lks_dataset_open_all(&data, comm, arguments.argument[1], &(lks_dataset_options){.cache = s.cache});
+    status = lks_dataset_open_all(&data, comm, arguments.argument[1],
+                                  &(lks_dataset_options){.cache = s.cache, .window = s.window});
   if (!status) status = evaluate_all(&result, comm, evaluator, data, &s, &options);
   lks_dataset_close_all(&data);
   lks_evaluator_destroy_all(&evaluator);

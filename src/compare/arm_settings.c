@@ -20,6 +20,7 @@ static const struct {
     {"keep-best", "which checkpoints are kept changes no result; give it for all arms", false},
     {"noise", "a comparison measures it in each run", false},
     {"cache", "where samples lie changes no result; give it for all arms", false},
+    {"window", "the arms see the samples in one order; give it for all arms", true},
     {"threads", "threads change no result; give them for all arms", false},
     {"checkpoint-every", "checkpoints change no result; give it for all arms", false},
     {"progress", "it is shown for the whole comparison", false},

@@ -172,6 +172,19 @@ static lks_status check_measurements(const lks_config *config)
   return LKS_OK;
 }
 
+static lks_status check_window(const lks_config *config)
+{
+  if (config->window && config->cache[0])
+    return lks_fail(LKS_ERR_USAGE,
+                    "cache and window are two ways to do without memory for all samples; give one of them");
+  if (config->window && config->probes)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "probes look at single samples, which a window of %zu does not have at hand; take --cache DIR instead of window",
+        config->window);
+  return LKS_OK;
+}
+
 lks_status lks_config_check(lks_config *config)
 {
   if (config->data[0] == '\0')
@@ -184,5 +197,6 @@ lks_status lks_config_check(lks_config *config)
   lks_status status = check_norm(config);
   if (!status) status = check_optimizer(config);
   if (!status) status = check_measurements(config);
+  if (!status) status = check_window(config);
   return status ? status : check_batch(config);
 }

@@ -21,6 +21,8 @@ static const lks_option table[] = {
     {"layout", LKS_DATA_LAYOUTS, LKS_OPTION_CHOICE, AT(names.layout), "auto", LKS_DATA_LAYOUTS, 0, 0,
      "Data and model",
      "order of the axes of images in the file: samples, height, width, channels (nhwc), or channels before height and width (nchw); auto: nhwc, with a warning where it looks like nchw"},
+    {"window", "SAMPLES", LKS_OPTION_SIZE, AT(window), "0", NULL, 0, MANY, "Data and model",
+     "leave the samples in the file and read it in shuffled chunks, joined to windows of at least SAMPLES samples that are shuffled in memory, for datasets that memory cannot hold; the order of samples, and so the result, depends on it; 0: all samples are in memory"},
     {"model", "NAME|FILE", LKS_OPTION_TEXT, AT(model), "cnn", NULL, 0, 0, "Data and model",
      "a preset (mlp, mlp3, cnn, resnet8, resnet20; those of the studies: mlp3-after, mlp3-dropout, sigmoid3, relu8, relu5, relu1, cats) or a file of model text"},
     {"train-samples", "N", LKS_OPTION_SIZE, AT(train_samples), "0", NULL, 0, MANY, "Data and model",

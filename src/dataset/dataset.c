@@ -7,14 +7,16 @@
 #include "dataset/dataset_file.h"
 #include "dataset/sample_cache.h"
 #include "dataset/sample_reader.h"
+#include "dataset/windowed.h"
 
 struct lks_dataset {
   char *path;
   lks_dataset_header header;
   lks_class_names *class_names; /* or NULL */
   lks_contents contents;
-  lks_node_memory *memory; /* that holds the samples, or the index of their */
+  lks_node_memory *memory; /* that holds the samples, or what is known of them where they are elsewhere: */
   lks_sample_cache *cache;
+  lks_windowed *windowed;
   lks_arena *arena; /* of what follows: [statistics] each */
   double *mean, *std;
 };
@@ -120,25 +122,55 @@ static lks_status share_in_cache_all(lks_dataset *dataset, lks_comm *comm, lks_d
   return status;
 }
 
+static lks_status share_in_windows_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file,
+                                       const lks_dataset_options *o)
+{
+  void *block = NULL;
+  const lks_windowed_options options = {dataset->path,
+                                        &o->names,
+                                        &dataset->header,
+                                        o->window,
+                                        (size_t)lks_comm_node_rank(comm),
+                                        (size_t)lks_comm_node_size(comm)};
+  lks_status status = lks_comm_agree_all(comm, lks_windowed_create(&dataset->windowed, &options));
+  if (status) return status;
+  const size_t bytes = lks_windowed_bytes(dataset->windowed);
+  status = lks_comm_agree_all(comm, lks_node_memory_create_all(&dataset->memory, &block, comm, bytes));
+  if (status) return status;
+  lks_windowed_place(dataset->windowed, block);
+  if (file) status = lks_windowed_fill(dataset->windowed, file);
+  lks_comm_node_barrier_all(comm);
+  status = lks_comm_agree_all(comm, status);
+  if (!status) dataset->contents = lks_windowed_contents(dataset->windowed);
+  return status;
+}
+
+static lks_status share_samples_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file,
+                                    const lks_dataset_options *o)
+{
+  if (o->window) return share_in_windows_all(dataset, comm, file, o);
+  if (o->cache && o->cache[0]) return share_in_cache_all(dataset, comm, file, o->cache);
+  return share_in_memory_all(dataset, comm, file);
+}
+
 /* A cache has the name of the hash: the file is read once more for that, if it does not say it. */
-static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file, const char *folder)
+static lks_status share_all(lks_dataset *dataset, lks_comm *comm, lks_dataset_file *file,
+                            const lks_dataset_options *o)
 {
   lks_status status = LKS_OK;
-  if (file && folder[0]) status = lks_dataset_file_complete(file);
+  if (file && o->cache && o->cache[0]) status = lks_dataset_file_complete(file);
   status = lks_comm_agree_all(comm, status);
   if (!status) status = share_header_all(dataset, comm, file);
   if (!status) status = lks_comm_agree_all(comm, allocate(dataset));
   if (!status) status = share_class_names_all(dataset, comm, file);
-  if (!status)
-    status = folder[0] ? share_in_cache_all(dataset, comm, file, folder)
-                       : share_in_memory_all(dataset, comm, file);
+  if (!status) status = share_samples_all(dataset, comm, file, o);
   if (!status) status = share_header_all(dataset, comm, file);
   return status ? status : share_statistics_all(dataset, comm, file);
 }
 
 lks_dataset_options lks_dataset_options_of(const lks_config *config)
 {
-  return (lks_dataset_options){.cache = config->cache, .names = config->names};
+  return (lks_dataset_options){.cache = config->cache, .window = config->window, .names = config->names};
 }
 
 lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const char *path,
@@ -151,10 +183,13 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
   *dataset = lks_new(1, sizeof **dataset);
   if (*dataset) (*dataset)->path = lks_new(strlen(path) + 1, 1);
   lks_status status = *dataset && (*dataset)->path ? LKS_OK : LKS_ERR_RANK;
+  if (!status && o->window && o->cache && o->cache[0])
+    status = lks_fail(LKS_ERR_USAGE,
+                      "give either a cache or a window: samples of a cache are not read in windows");
   if (!status) memcpy((*dataset)->path, path, strlen(path));
   if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path, &o->names);
   status = lks_comm_agree_all(comm, status);
-  if (!status && *dataset) status = share_all(*dataset, comm, file, o->cache ? o->cache : "");
+  if (!status && *dataset) status = share_all(*dataset, comm, file, o);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
   lks_life_enter(before);
@@ -165,6 +200,7 @@ void lks_dataset_close_all(lks_dataset **dataset)
 {
   if (!*dataset) return;
   lks_sample_cache_close(&(*dataset)->cache);
+  lks_windowed_destroy(&(*dataset)->windowed);
   lks_node_memory_destroy_all(&(*dataset)->memory);
   lks_class_names_destroy(&(*dataset)->class_names);
   lks_arena_destroy(&(*dataset)->arena);
@@ -186,6 +222,11 @@ bool lks_dataset_has_features(const lks_dataset *dataset)
 const lks_sample_cache *lks_dataset_cache(const lks_dataset *dataset)
 {
   return dataset->cache;
+}
+
+const lks_window *lks_dataset_window(const lks_dataset *dataset)
+{
+  return dataset->windowed ? lks_windowed_window(dataset->windowed) : NULL;
 }
 
 const char *lks_dataset_path(const lks_dataset *dataset)

@@ -18,6 +18,8 @@ typedef struct lks_dataset_array {
   char path[LKS_ARRAY_PATH]; /* "/X_train"; "": there is none */
   char what[64];             /* "int64 (300,1)" */
   char storage[96];          /* "chunks of 64 x 28 x 28 x 1, deflate, fletcher32, 1234 bytes" */
+  size_t chunk;              /* samples of a chunk; 0: there are no chunks */
+  size_t pieces;             /* chunks, along all axes */
 } lks_dataset_array;
 
 /** What a dataset file says of itself. */
@@ -54,6 +56,12 @@ lks_status lks_dataset_file_read(lks_dataset_file *file, void *block);
 /** Local. Makes mean, std and hash complete without keeping the samples, which pass by once or twice in bounded
  * memory, and are checked; reading begins anew then. Does nothing when they are complete. */
 lks_status lks_dataset_file_complete(lks_dataset_file *file);
+
+typedef lks_status (*lks_pass_function)(void *context, lks_split split, const void *values, size_t first,
+                                        size_t samples);
+/** Local. The same in any case, before a sample has been taken: all samples pass by once or twice and are checked. The first time,
+ * `take` gets them, part by part, before they are checked as a whole. After it nothing is read but by lks_dataset_file_rewind. */
+lks_status lks_dataset_file_pass(lks_dataset_file *file, lks_pass_function take, void *context);
 
 /** Local. The next samples, one behind the other, those of train and then those of test, unchecked. A call takes as
  * many as it says, which are of one split. */

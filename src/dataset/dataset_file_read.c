@@ -189,8 +189,15 @@ static size_t samples_in_part(const lks_dataset_file *file)
   return lks_max(1, PART_BYTES / sample_bytes(file));
 }
 
+/* Who looks on while samples pass by. */
+typedef struct taker {
+  lks_pass_function take; /* or NULL */
+  void *context;
+} taker;
+
 /* One split passes by, the first time or, of training, the second. */
-static lks_status pass_by(lks_dataset_file *file, const account *a, int pass, lks_split split, char *part)
+static lks_status pass_by(lks_dataset_file *file, const account *a, int pass, lks_split split, char *part,
+                          const taker *to)
 {
   const size_t count = file->header.layout.count[split], most = samples_in_part(file);
   lks_status status = LKS_OK;
@@ -199,6 +206,7 @@ static lks_status pass_by(lks_dataset_file *file, const account *a, int pass, lk
     const size_t samples = lks_min(most, count - first);
     status = next(file, part, samples);
     if (!status && pass == 0) status = check_values(file, split, part, first, samples);
+    if (!status && pass == 0 && to->take) status = to->take(to->context, split, part, first, samples);
     if (status) break;
     if (pass == 0) lks_content_hash_values(a->hash, part, samples);
     if (a->moments && split == LKS_SPLIT_TRAIN) lks_moments_add(a->moments, pass, part, samples);
@@ -207,28 +215,34 @@ static lks_status pass_by(lks_dataset_file *file, const account *a, int pass, lk
   return status;
 }
 
-static lks_status complete(lks_dataset_file *file, account *a, char *part)
+static lks_status pass_all(lks_dataset_file *file, account *a, char *part, const taker *to)
 {
   lks_status status = begin_account(a, file);
   for (int split = 0; split < LKS_SPLITS && !status; split++)
-    status = pass_by(file, a, 0, (lks_split)split, part);
-  if (!status) status = begin_anew(file);
+    status = pass_by(file, a, 0, (lks_split)split, part, to);
   if (!status && a->moments && lks_moments_passes(&file->header.layout) == 2) {
-    status = pass_by(file, a, 1, LKS_SPLIT_TRAIN, part);
-    if (!status) status = begin_anew(file);
+    status = begin_anew(file);
+    if (!status) status = pass_by(file, a, 1, LKS_SPLIT_TRAIN, part, to);
   }
   return status ? status : finish_account(a, file);
 }
 
-lks_status lks_dataset_file_complete(lks_dataset_file *file)
+lks_status lks_dataset_file_pass(lks_dataset_file *file, lks_pass_function take, void *context)
 {
   account a = {NULL, NULL, NULL, NULL};
-  if (lks_dataset_file_is_complete(file)) return LKS_OK;
+  const taker to = {take, context};
   char *part = lks_new(samples_in_part(file), sample_bytes(file));
-  lks_status status = part ? complete(file, &a, part) : LKS_ERR_RANK;
+  lks_status status = part ? pass_all(file, &a, part, &to) : LKS_ERR_RANK;
   end_account(&a);
   lks_free(part);
   return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
+}
+
+lks_status lks_dataset_file_complete(lks_dataset_file *file)
+{
+  if (lks_dataset_file_is_complete(file)) return LKS_OK;
+  lks_status status = lks_dataset_file_pass(file, NULL, NULL);
+  return status ? status : lks_dataset_file_rewind(file);
 }
 
 lks_status lks_dataset_file_check(const lks_dataset_file *file, const int32_t *const label[LKS_SPLITS],

@@ -112,6 +112,17 @@ typedef struct array {
   size_t chunk; /* bytes; 0 where there are none */
 } array;
 
+/* How many samples are stored together, and in how many pieces all are. */
+static void count_pieces(lks_dataset_array *about, const array *data, hid_t properties)
+{
+  hsize_t chunk[RANK_MAX];
+  about->chunk = about->pieces = 0;
+  if (H5Pget_layout(properties) != H5D_CHUNKED || H5Pget_chunk(properties, RANK_MAX, chunk) <= 0) return;
+  about->chunk = chunk[0];
+  about->pieces = 1;
+  for (int i = 0; i < data->kind->rank; i++) about->pieces *= (data->size[i] + chunk[i] - 1) / chunk[i];
+}
+
 static void choose_step(array *data, hid_t properties)
 {
   hsize_t chunk[RANK_MAX], bytes = data->kind->bytes, unit = 1;
@@ -123,7 +134,7 @@ static void choose_step(array *data, hid_t properties)
   if (data->step > data->size[0]) data->step = data->size[0];
 }
 
-static lks_status open_array(array *data, char *storage, size_t size, hid_t file, const char *name,
+static lks_status open_array(array *data, lks_dataset_array *about, hid_t file, const char *name,
                              const kind *wanted)
 {
   lks_status status = lks_storage_check_link(file, name);
@@ -139,33 +150,53 @@ static lks_status open_array(array *data, char *storage, size_t size, hid_t file
   status = lks_storage_check(&data->chunk, properties, file, wanted->bytes, name);
   if (status) return status;
   choose_step(data, properties);
-  lks_storage_describe(storage, size, data->data, properties);
+  count_pieces(about, data, properties);
+  lks_storage_describe(about->storage, sizeof about->storage, data->data, properties);
   return LKS_OK;
+}
+
+/* Where samples of an array are put on their way. */
+typedef struct slab {
+  const array *data;
+  const char *name;
+  hid_t type, space;
+  hsize_t row; /* bytes of a sample */
+  void *values;
+} slab;
+
+static lks_status make_slab(slab *s, const array *data, hsize_t samples, const char *name)
+{
+  *s = (slab){.data = data, .name = name, .row = data->kind->bytes, .space = H5Dget_space(data->data)};
+  s->type = data->kind->class == H5T_FLOAT ? H5T_NATIVE_FLOAT
+            : data->kind->is_signed        ? H5T_NATIVE_INT32
+                                           : H5T_NATIVE_UINT8;
+  for (int i = 1; i < data->kind->rank; i++) s->row *= data->size[i];
+  lks_child_allow(CHUNK_COPIES * data->chunk + samples * s->row);
+  s->values = lks_new(samples, s->row);
+  return s->values ? LKS_OK : LKS_ERR_RANK;
+}
+
+static lks_status send_slab(int output, const slab *s, hsize_t first, hsize_t samples)
+{
+  hsize_t start[RANK_MAX] = {first}, count[RANK_MAX] = {samples};
+  for (int i = 1; i < s->data->kind->rank; i++) count[i] = s->data->size[i];
+  hid_t memory = H5Screate_simple(s->data->kind->rank, count, NULL);
+  H5Sselect_hyperslab(s->space, H5S_SELECT_SET, start, NULL, count, NULL);
+  if (H5Dread(s->data->data, s->type, memory, s->space, H5P_DEFAULT, s->values) < 0)
+    return lks_storage_unreadable(s->name);
+  H5Sclose(memory);
+  return lks_child_send(output, s->values, samples * s->row);
 }
 
 static lks_status send_array(int output, const array *data, const char *name)
 {
-  hid_t type = data->kind->class == H5T_FLOAT ? H5T_NATIVE_FLOAT
-               : data->kind->is_signed        ? H5T_NATIVE_INT32
-                                              : H5T_NATIVE_UINT8;
-  hsize_t row = data->kind->bytes, start[RANK_MAX] = {0}, count[RANK_MAX];
-  for (int i = 1; i < data->kind->rank; i++) row *= count[i] = data->size[i];
-  lks_child_allow(CHUNK_COPIES * data->chunk + data->step * row);
-  void *slab = lks_new(data->step, row);
-  if (!slab) return LKS_ERR_RANK;
-  hid_t space = H5Dget_space(data->data);
-  for (; start[0] < data->size[0]; start[0] += count[0]) {
-    hsize_t left = data->size[0] - start[0];
-    count[0] = left < data->step ? left : data->step;
-    hid_t memory = H5Screate_simple(data->kind->rank, count, NULL);
-    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-    if (H5Dread(data->data, type, memory, space, H5P_DEFAULT, slab) < 0) return lks_storage_unreadable(name);
-    H5Sclose(memory);
-    lks_status status = lks_child_send(output, slab, count[0] * row);
-    if (status) return status;
-  }
-  lks_free(slab);
-  return LKS_OK;
+  slab s;
+  const hsize_t size = data->size[0];
+  lks_status status = make_slab(&s, data, data->step, name);
+  for (hsize_t first = 0; first < size && !status; first += data->step)
+    status = send_slab(output, &s, first, size - first < data->step ? size - first : data->step);
+  lks_free(s.values);
+  return status;
 }
 
 static bool is_float(hid_t file, const char *name)
@@ -184,8 +215,8 @@ static lks_status open_split(array data[2], lks_dataset_array about[2], lks_layo
   snprintf(name[1], sizeof name[1], "%s/labels", group);
   for (int i = 0; i < 2; i++) snprintf(about[i].path, sizeof about[i].path, "/%s", name[i]);
   lks_status status = lks_storage_check_link(file, group);
-  if (!status) status = open_array(&data[0], about[0].storage, 96, file, name[0], wanted);
-  if (!status) status = open_array(&data[1], about[1].storage, 96, file, name[1], &label_kind);
+  if (!status) status = open_array(&data[0], &about[0], file, name[0], wanted);
+  if (!status) status = open_array(&data[1], &about[1], file, name[1], &label_kind);
   if (status) return status;
   layout->count[split] = data[0].size[0];
   if (data[1].size[0] == data[0].size[0]) return LKS_OK;
@@ -314,6 +345,34 @@ lks_status lks_dataset_hdf5_send(int output, const void *request, size_t bytes)
   for (int split = 0; split < LKS_SPLITS && !status; split++)
     if (header.layout.count[split]) status = send_array(output, &data[2 * split], "samples");
   return status;
+}
+
+static lks_status send_chunks(int output, const lks_chunks_request *r, const array *data)
+{
+  slab s;
+  const hsize_t size = data->size[0];
+  lks_status status = make_slab(&s, data, r->chunk < size ? r->chunk : size, "samples");
+  for (size_t i = 0; i < r->chunks && !status; i++) {
+    const hsize_t first = (hsize_t)r->number[i] * r->chunk, left = first < size ? size - first : 0;
+    if (!left)
+      return lks_fail(LKS_ERR_DATA, "was changed while it was used: it has %llu samples",
+                      (unsigned long long)size);
+    status = send_slab(output, &s, first, left < r->chunk ? left : r->chunk);
+  }
+  return status;
+}
+
+lks_status lks_chunks_hdf5_send(int output, const void *request, size_t bytes)
+{
+  (void)bytes;
+  const lks_chunks_request *r = request;
+  const lks_dataset_request *of = (const void *)((const char *)request + r->dataset_at);
+  hid_t file = H5I_INVALID_HID;
+  array data[LKS_SECTIONS] = {0};
+  lks_dataset_header header = {0};
+  lks_status status = open_file(&file, of->path);
+  if (!status) status = open_arrays(data, &header, file);
+  return status ? status : send_chunks(output, r, &data[2 * (int)r->split]);
 }
 
 lks_status lks_kind_hdf5_send(int output, const void *request, size_t bytes)

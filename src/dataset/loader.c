@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/integers.h"
+#include "base/life.h"
 #include "base/random.h"
 #include "dataset/sample_reader.h"
 
@@ -32,8 +34,12 @@ struct lks_loader {
   lks_span full, last;
   uint64_t seed;
   lks_arena *arena;
-  const uint32_t *subset; /* [count] borrowed; NULL: all of the split */
-  uint32_t *order;        /* [count] of the reader's epoch; NULL: as they stand */
+  const uint32_t *subset;    /* [count] borrowed; NULL: all of the split */
+  uint32_t *order;           /* [count] of the reader's epoch; NULL: as they stand */
+  lks_window_reader *window; /* that gives samples and their order; NULL: the source gives them */
+  const uint32_t *listed;    /* [count] the order that it gives */
+  atomic_ullong
+      called_off; /* seeks that came, or UINT64_MAX: what is read for an earlier one is for nothing */
   lks_slot slot[SLOTS];
 
   pthread_t reader;
@@ -53,16 +59,55 @@ static const lks_span *span_of(const lks_loader *loader, size_t step)
   return step + 1 == loader->steps ? &loader->last : &loader->full;
 }
 
-static void gather(lks_loader *loader, size_t step)
+/* The place of this rank's first sample of a mini-batch; behind the last one, that of none. */
+static size_t begin_of(const lks_loader *loader, size_t step)
 {
-  lks_slot *slot = &loader->slot[step % SLOTS];
-  const lks_span *span = span_of(loader, step);
-  const size_t begin = step * loader->batch_size + span->first;
-  for (size_t i = 0; i < span->count; i++) {
+  return step < loader->steps ? step * loader->batch_size + span_of(loader, step)->first : loader->count;
+}
+
+/* For one of the seeks. */
+typedef struct errand {
+  lks_loader *loader;
+  uint64_t seeks;
+} errand;
+
+static bool is_called_off(const void *context)
+{
+  const errand *e = context;
+  return atomic_load(&e->loader->called_off) != e->seeks;
+}
+
+static lks_status gather_of_window(const errand *e, lks_slot *slot, size_t step, size_t count)
+{
+  lks_loader *loader = e->loader;
+  const size_t begin = begin_of(loader, step);
+  for (size_t i = 0; i < count; i++) {
+    slot->sample[i] = loader->listed[begin + i];
+    slot->label[i] = loader->source.samples.label[slot->sample[i]];
+  }
+  const lks_status status =
+      lks_window_reader_get(loader->window, slot->values, begin, count, is_called_off, e);
+  lks_window_reader_need(loader->window, begin_of(loader, step + 1));
+  return status;
+}
+
+static lks_status gather_of_source(const lks_loader *loader, lks_slot *slot, size_t step, size_t count)
+{
+  const size_t begin = begin_of(loader, step);
+  for (size_t i = 0; i < count; i++) {
     uint32_t at = loader->order ? loader->order[begin + i] : (uint32_t)(begin + i);
     slot->sample[i] = loader->subset ? loader->subset[at] : at;
   }
-  slot->status = lks_sample_reader_get(&loader->source, slot->values, slot->label, slot->sample, span->count);
+  return lks_sample_reader_get(&loader->source, slot->values, slot->label, slot->sample, count);
+}
+
+static void gather(const errand *e, size_t step)
+{
+  lks_loader *loader = e->loader;
+  lks_slot *slot = &loader->slot[step % SLOTS];
+  const size_t count = span_of(loader, step)->count;
+  slot->status =
+      loader->window ? gather_of_window(e, slot, step, count) : gather_of_source(loader, slot, step, count);
   if (slot->status) snprintf(slot->message, sizeof slot->message, "%s", lks_message());
 }
 
@@ -70,6 +115,17 @@ static void shuffle(const lks_loader *loader, size_t epoch)
 {
   const lks_random_key key = lks_random_key_make(loader->seed, LKS_RANDOM_SHUFFLE, 0, (uint32_t)epoch, 0);
   if (loader->order) lks_random_permutation(loader->order, loader->count, &key);
+}
+
+/* What a seek changes for the reader thread: *of is the one that it knows of. */
+static void follow(lks_loader *loader, errand *of, size_t *shuffled, uint64_t seeks, size_t epoch,
+                   size_t step)
+{
+  if (!loader->window && *shuffled != epoch) shuffle(loader, epoch);
+  if (loader->window && of->seeks != seeks)
+    loader->listed = lks_window_reader_seek(loader->window, seeks, epoch, begin_of(loader, step));
+  *shuffled = epoch;
+  of->seeks = seeks;
 }
 
 static bool may_fill(const lks_loader *loader)
@@ -82,6 +138,7 @@ static void *read_ahead(void *argument)
 {
   lks_loader *loader = argument;
   size_t shuffled = SIZE_MAX;
+  errand of = {loader, 0};
   pthread_mutex_lock(&loader->lock);
   for (;;) {
     while (!loader->quit && !may_fill(loader)) pthread_cond_wait(&loader->work, &loader->lock);
@@ -89,9 +146,8 @@ static void *read_ahead(void *argument)
     const uint64_t seeks = loader->seeks;
     const size_t epoch = loader->epoch, step = loader->filled;
     pthread_mutex_unlock(&loader->lock);
-    if (shuffled != epoch) shuffle(loader, epoch);
-    shuffled = epoch;
-    gather(loader, step);
+    follow(loader, &of, &shuffled, seeks, epoch, step);
+    gather(&of, step);
     pthread_mutex_lock(&loader->lock);
     if (seeks != loader->seeks) continue;
     loader->filled++;
@@ -130,7 +186,8 @@ static lks_status reserve(lks_loader *loader, size_t shard, bool shuffled)
     lks_arena_reserve(loader->arena, &loader->slot[i].label, shard, sizeof(int32_t));
     lks_arena_reserve(loader->arena, &loader->slot[i].sample, shard, sizeof(uint32_t));
   }
-  if (shuffled) lks_arena_reserve(loader->arena, &loader->order, loader->count, sizeof(uint32_t));
+  if (shuffled && !loader->window)
+    lks_arena_reserve(loader->arena, &loader->order, loader->count, sizeof(uint32_t));
   return LKS_OK;
 }
 
@@ -167,6 +224,13 @@ static lks_status start(lks_loader *loader)
                : LKS_OK;
 }
 
+static lks_status begin_window(lks_loader *loader, const lks_window *window, lks_split split,
+                               const lks_loader_options *options)
+{
+  const lks_window_request request = {loader->count, options->subset, options->shuffled, options->seed};
+  return window ? lks_window_reader_create(&loader->window, window, split, &request) : LKS_OK;
+}
+
 lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lks_split split,
                              const lks_loader_options *options)
 {
@@ -182,6 +246,7 @@ lks_status lks_loader_create(lks_loader **loader, const lks_dataset *dataset, lk
   (*loader)->features = lks_dataset_has_features(dataset);
   (*loader)->sample_bytes = (*loader)->source.sample_bytes;
   (*loader)->count = options->subset ? options->subset_count : (*loader)->source.samples.count;
+  if (!status) status = begin_window(*loader, lks_dataset_window(dataset), split, options);
   if (!status) status = find_shards(*loader, options->shard, options->context);
   if (!status) status = allocate(*loader, options->shuffled);
   if (!status) status = start(*loader);
@@ -195,6 +260,7 @@ void lks_loader_destroy(lks_loader **loader)
   if ((*loader)->has_reader) {
     pthread_mutex_lock(&(*loader)->lock);
     (*loader)->quit = true;
+    atomic_store(&(*loader)->called_off, UINT64_MAX);
     pthread_cond_signal(&(*loader)->work);
     pthread_mutex_unlock(&(*loader)->lock);
     pthread_join((*loader)->reader, NULL);
@@ -202,6 +268,7 @@ void lks_loader_destroy(lks_loader **loader)
   if ((*loader)->has_ready) pthread_cond_destroy(&(*loader)->ready);
   if ((*loader)->has_work) pthread_cond_destroy(&(*loader)->work);
   if ((*loader)->has_lock) pthread_mutex_destroy(&(*loader)->lock);
+  lks_window_reader_destroy(&(*loader)->window);
   lks_arena_destroy(&(*loader)->arena);
   lks_sample_reader_end(&(*loader)->source);
   lks_free(*loader);
@@ -222,10 +289,20 @@ void lks_loader_seek(lks_loader *loader, size_t epoch, size_t step)
 {
   pthread_mutex_lock(&loader->lock);
   loader->seeks++;
+  atomic_store(&loader->called_off, loader->seeks);
   loader->epoch = epoch;
   loader->filled = loader->handed = loader->kept = step;
   pthread_cond_signal(&loader->work);
   pthread_mutex_unlock(&loader->lock);
+}
+
+/* Under the lock. What another rank of the node reads is waited for like anything else that one does. */
+static void await(lks_loader *loader, size_t step)
+{
+  const bool served = loader->window && lks_window_reader_is_served(loader->window) && loader->filled <= step;
+  if (served) lks_life_wait(LKS_WAIT_WINDOW);
+  while (loader->filled <= step) pthread_cond_wait(&loader->ready, &loader->lock);
+  if (served) lks_life_go();
 }
 
 bool lks_loader_next(lks_loader *loader, lks_batch *batch)
@@ -236,7 +313,7 @@ bool lks_loader_next(lks_loader *loader, lks_batch *batch)
   loader->kept = step;
   pthread_cond_signal(&loader->work);
   if (more) {
-    while (loader->filled <= step) pthread_cond_wait(&loader->ready, &loader->lock);
+    await(loader, step);
     loader->handed++;
   }
   pthread_mutex_unlock(&loader->lock);

@@ -58,6 +58,11 @@ lks_status lks_sample_reader_get(const lks_sample_reader *reader, void *values, 
 {
   for (size_t i = 0; i < count; i++) label[i] = reader->samples.label[sample[i]];
   if (reader->cache) return read_blocks(reader, values, sample, count);
+  if (!reader->samples.pixels && !reader->samples.features) {
+    memset(values, 0, count * reader->sample_bytes);
+    return lks_fail(LKS_ERR_USAGE,
+                    "single samples cannot be had while a window is read: give --cache instead of --window");
+  }
   copy(reader, values, sample, count);
   return LKS_OK;
 }

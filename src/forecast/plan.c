@@ -7,6 +7,7 @@
 #include "base/integers.h"
 #include "bench/process_memory.h"
 #include "dataset/dataset_file.h"
+#include "dataset/window_reader.h"
 #include "forecast/link_probe.h"
 #include "forecast/plan_probe.h"
 #include "forecast/solo.h"
@@ -137,16 +138,22 @@ static lks_status find_largest_batch(lks_plan_memory *memory, const planning *p,
   return LKS_OK;
 }
 
+static size_t dataset_bytes(const lks_config *config, const lks_layout *layout)
+{
+  lks_section section[LKS_SECTIONS];
+  if (config->window) return lks_window_footprint(layout, config->window);
+  return config->cache[0] ? 0 : lks_layout_sections(section, layout);
+}
+
 static lks_status plan_memory(planning *p)
 {
   lks_plan_memory *m = &p->plan->memory;
-  lks_section section[LKS_SECTIONS];
   const lks_plan_options *o = &p->plan->options;
   const size_t on_host = lks_divide_up(o->ranks, o->hosts), available = m->available;
   *m = (lks_plan_memory){.optimizer = (size_t)p->probe.optimizer,
                          .own = (size_t)p->probe.own,
                          .program = (size_t)p->probe.program,
-                         .dataset = o->config.cache[0] ? 0 : lks_layout_sections(section, &p->layout),
+                         .dataset = dataset_bytes(&o->config, &p->layout),
                          .snapshot = (size_t)p->probe.snapshot,
                          .writing = (size_t)p->probe.writing,
                          .available = available};

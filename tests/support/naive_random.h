@@ -8,7 +8,14 @@
 /* Random draws from the published algorithms alone: what seed, step and sample have to give. All are local.
  */
 
-enum { NAIVE_SHUFFLE = 1, NAIVE_AUGMENT = 2, NAIVE_DROPOUT = 3, NAIVE_DISTURB = 6, NAIVE_PROBE = 7 };
+enum {
+  NAIVE_SHUFFLE = 1,
+  NAIVE_AUGMENT = 2,
+  NAIVE_DROPOUT = 3,
+  NAIVE_DISTURB = 6,
+  NAIVE_PROBE = 7,
+  NAIVE_WINDOW = 8
+};
 
 typedef struct naive_key {
   uint64_t seed;

@@ -96,6 +96,7 @@ static void every_setting_survives_printing(void **state)
       {"test-samples", "/X_test"},
       {"test-labels", "/y_test"},
       {"layout", "nchw"},
+      {"window", "50000"},
       {"model", "my models/net.model"},
       {"train-samples", "1000"},
       {"holdout", "100"},

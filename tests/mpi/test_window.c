@@ -1,0 +1,290 @@
+#include <fcntl.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "dataset/generate.h"
+#include "dataset/sample_reader.h"
+#include "dataset/window_order.h"
+#include "lockstep/dataset.h"
+#include "sums/partition.h"
+#include "support/mpi_test.h"
+
+/* Loaders of a dataset that stays in its file, held against the same dataset in memory. Files have chunks of
+ * several samples, none of which divides anything. */
+enum { SAMPLES = 1033, TEST = 217, BATCH = 16, MICROBATCH = 3, SEED = 9, WINDOW = 100 };
+
+static const lks_generate_options options = {
+    .shape = {40, 33, 3}, .classes = 3, .train = SAMPLES, .test = TEST, .noise = 128, .seed = 5};
+
+static char path[64];
+static lks_dataset *in_memory, *windowed;
+
+static void make_file(lks_comm *comm, bool features)
+{
+  int number = (int)getpid();
+  lks_generate_options of = options;
+  if (features) of.features = true, of.shape = (lks_shape){1, 1, 777};
+  MPI_Bcast(&number, 1, MPI_INT, 0, lks_comm_handle(comm));
+  snprintf(path, sizeof path, "/tmp/lockstep-test-%d-window.h5", number);
+  lks_assert_ok_all(comm, lks_comm_rank(comm) == 0 ? lks_generate(path, &of, true) : LKS_OK);
+}
+
+static void open_all(lks_comm *comm, bool features, size_t window)
+{
+  make_file(comm, features);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&in_memory, comm, path, NULL));
+  lks_assert_ok_all(comm,
+                    lks_dataset_open_all(&windowed, comm, path, &(lks_dataset_options){.window = window}));
+}
+
+static void close_all(lks_comm *comm)
+{
+  lks_dataset_close_all(&windowed);
+  lks_dataset_close_all(&in_memory);
+  MPI_Barrier(lks_comm_handle(comm));
+  if (lks_comm_rank(comm) == 0) unlink(path);
+}
+
+typedef struct part {
+  size_t size, rank;
+} part;
+
+static void shard_of(const void *context, size_t total, size_t *first, size_t *count)
+{
+  const part *of = context;
+  const size_t microbatches = (total + MICROBATCH - 1) / MICROBATCH;
+  const size_t begin = lks_partition_begin(microbatches, of->size, of->rank) * MICROBATCH,
+               end = lks_partition_begin(microbatches, of->size, of->rank + 1) * MICROBATCH;
+  *first = begin < total ? begin : total;
+  *count = (end < total ? end : total) - *first;
+}
+
+static part own;
+
+/* This rank's shards. */
+static lks_loader_options asked_for(lks_comm *comm, bool shuffled, const uint32_t *subset, size_t count)
+{
+  own = (part){(size_t)lks_comm_size(comm), (size_t)lks_comm_rank(comm)};
+  return (lks_loader_options){BATCH, shuffled, SEED, subset, count, shard_of, &own};
+}
+
+static bool same_sample(const lks_batch *batch, size_t i, lks_split split)
+{
+  const lks_samples of = lks_dataset_split(in_memory, split);
+  const lks_shape s = lks_dataset_shape(in_memory);
+  const size_t width = s.height * s.width * s.channels, number = batch->sample[i];
+  if (number >= of.count || batch->label[i] != of.label[number]) return false;
+  if (of.pixels) return memcmp(batch->pixels + i * width, of.pixels + number * width, width) == 0;
+  return memcmp(batch->features + i * width, of.features + number * width, width * sizeof(float)) == 0;
+}
+
+/* From a step of an epoch on: the samples of an order that was made alone, and their values. Stops after `steps`. */
+static bool as_ordered(lks_loader *loader, const uint32_t *order, size_t epoch, size_t begin, size_t steps,
+                       lks_split split)
+{
+  lks_batch batch;
+  lks_loader_seek(loader, epoch, begin);
+  size_t at = begin;
+  for (; at < begin + steps && lks_loader_next(loader, &batch); at++) {
+    size_t first, count;
+    shard_of(&own, batch.total, &first, &count);
+    if (batch.status || count != batch.samples) return false;
+    for (size_t i = 0; i < count; i++)
+      if (batch.sample[i] != order[at * BATCH + first + i] || !same_sample(&batch, i, split)) return false;
+  }
+  return at == begin + steps || at == lks_loader_steps(loader);
+}
+
+static const uint32_t *order_of(lks_window_planner *planner, size_t epoch)
+{
+  return lks_window_planner_order(planner, epoch).sample;
+}
+
+static lks_window_planner *planner_of(const uint32_t *subset, size_t count, size_t window)
+{
+  lks_window_planner *planner = NULL;
+  const lks_window_options o = {.count = count,
+                                .subset = subset,
+                                .chunk = lks_dataset_window(windowed)->chunk[LKS_SPLIT_TRAIN],
+                                .window = window,
+                                .shuffled = true,
+                                .seed = SEED};
+  return lks_window_planner_create(&planner, &o) ? NULL : planner;
+}
+
+/* Seeks come in any order and leave epochs in their midst; ranks do not wait for each other between them. */
+static bool jump_about(lks_loader *loader, lks_window_planner *planner)
+{
+  bool ok = true;
+  const size_t steps = lks_loader_steps(loader);
+  for (size_t i = 0; i < 40 && ok; i++) {
+    const size_t epoch = i / 3 % 4, begin = i * 11 % (steps + 1);
+    ok = as_ordered(loader, order_of(planner, epoch), epoch, begin, i % 5, LKS_SPLIT_TRAIN);
+  }
+  return ok;
+}
+
+static void train_loader(lks_comm *comm, bool features, size_t window, const uint32_t *subset, size_t count)
+{
+  lks_loader *loader = NULL;
+  open_all(comm, features, window);
+  const lks_loader_options o = asked_for(comm, true, subset, subset ? count : 0);
+  lks_window_planner *planner = planner_of(subset, count, window);
+  lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
+  bool ok = planner && lks_window_planner_order(planner, 0).windows > 1;
+  for (size_t epoch = 0; epoch < 3 && ok; epoch++)
+    ok = as_ordered(loader, order_of(planner, epoch), epoch, 0, SAMPLES, LKS_SPLIT_TRAIN);
+  ok = ok && jump_about(loader, planner);
+  lks_assert_all(comm, ok);
+  lks_loader_destroy(&loader);
+  lks_window_planner_destroy(&planner);
+  close_all(comm);
+}
+
+static void test_training_order(lks_comm *comm)
+{
+  train_loader(comm, false, WINDOW, NULL, SAMPLES);
+  train_loader(comm, true, WINDOW, NULL, SAMPLES);
+  train_loader(comm, false, 7, NULL, SAMPLES); /* smaller than a mini-batch */
+}
+
+static void test_subsets(lks_comm *comm)
+{
+  uint32_t subset[SAMPLES];
+  size_t count = 0;
+  for (uint32_t i = 0; i < SAMPLES; i++)
+    if (i % 7 < 2 || i > 900) subset[count++] = i;
+  train_loader(comm, false, WINDOW, subset, count);
+}
+
+/* In stored order, of either split; lists in any order, with repetitions; several loaders at once. */
+static void test_loaders_that_do_not_shuffle(lks_comm *comm)
+{
+  uint32_t stored[SAMPLES], mixed[2 * TEST], all[SAMPLES];
+  lks_loader *loader[4] = {NULL};
+  open_all(comm, false, WINDOW);
+  for (uint32_t i = 0; i < SAMPLES; i++) all[i] = i;
+  for (uint32_t i = 0; i < SAMPLES; i++) stored[i] = i;
+  for (uint32_t i = 0; i < 2 * TEST; i++) mixed[i] = i / 2 * 37 % TEST;
+  const lks_loader_options whole = asked_for(comm, false, NULL, 0),
+                           part_of = asked_for(comm, false, all + 300, 500),
+                           listed = asked_for(comm, false, mixed, 2 * TEST),
+                           shuffled = asked_for(comm, true, NULL, 0);
+  lks_status status = lks_loader_create(&loader[0], windowed, LKS_SPLIT_TEST, &whole);
+  if (!status) status = lks_loader_create(&loader[1], windowed, LKS_SPLIT_TRAIN, &part_of);
+  if (!status) status = lks_loader_create(&loader[2], windowed, LKS_SPLIT_TEST, &listed);
+  if (!status) status = lks_loader_create(&loader[3], windowed, LKS_SPLIT_TRAIN, &shuffled);
+  lks_assert_ok_all(comm, status);
+  lks_window_planner *planner = planner_of(NULL, SAMPLES, WINDOW);
+  bool ok = planner != NULL;
+  for (size_t turn = 0; turn < 3 && ok; turn++) {
+    ok = as_ordered(loader[3], order_of(planner, turn), turn, 3, 4, LKS_SPLIT_TRAIN);
+    ok = ok && as_ordered(loader[0], stored, turn, 0, SAMPLES, LKS_SPLIT_TEST);
+    ok = ok && as_ordered(loader[1], all + 300, turn, 0, SAMPLES, LKS_SPLIT_TRAIN);
+    ok = ok && as_ordered(loader[2], mixed, turn, turn * 5, SAMPLES, LKS_SPLIT_TEST);
+  }
+  lks_assert_all(comm, ok);
+  for (int i = 0; i < 4; i++) lks_loader_destroy(&loader[i]);
+  lks_window_planner_destroy(&planner);
+  close_all(comm);
+}
+
+/* Once a loader is gone there is room for another one, however often. */
+static void test_many_one_after_another(lks_comm *comm)
+{
+  uint32_t stored[TEST];
+  for (uint32_t i = 0; i < TEST; i++) stored[i] = i;
+  open_all(comm, false, WINDOW);
+  const lks_loader_options whole = asked_for(comm, false, NULL, 0);
+  for (int i = 0; i < 12; i++) {
+    lks_loader *loader = NULL;
+    lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TEST, &whole));
+    const bool ok = as_ordered(loader, stored, 0, 0, i % 3 ? TEST : 2, LKS_SPLIT_TEST);
+    lks_assert_all(comm, ok);
+    lks_loader_destroy(&loader);
+  }
+  close_all(comm);
+}
+
+/* What the file says is the same, and the samples are not there. */
+static void test_what_a_windowed_dataset_tells(lks_comm *comm)
+{
+  open_all(comm, false, WINDOW);
+  const lks_samples has = lks_dataset_split(in_memory, LKS_SPLIT_TEST),
+                    is = lks_dataset_split(windowed, LKS_SPLIT_TEST);
+  lks_assert_all(
+      comm, strcmp(lks_dataset_hash(in_memory), lks_dataset_hash(windowed)) == 0 &&
+                memcmp(lks_dataset_mean(in_memory), lks_dataset_mean(windowed), 3 * sizeof(double)) == 0 &&
+                memcmp(lks_dataset_std(in_memory), lks_dataset_std(windowed), 3 * sizeof(double)) == 0);
+  lks_assert_all(comm, is.count == has.count && !is.pixels && !is.features &&
+                           memcmp(is.label, has.label, TEST * sizeof *is.label) == 0);
+  lks_sample_reader reader;
+  uint8_t values[40 * 33 * 3];
+  int32_t label;
+  lks_assert_ok_all(comm, lks_sample_reader_begin(&reader, windowed, LKS_SPLIT_TEST));
+  const lks_status status = lks_sample_reader_get(&reader, values, &label, &(uint32_t){3}, 1);
+  lks_sample_reader_end(&reader);
+  lks_assert_all(comm, status == LKS_ERR_USAGE && strstr(lks_message(), "--cache"));
+  close_all(comm);
+}
+
+/* Whether an epoch fails on this rank, with such a message; a rank that gets none of the samples may be spared. */
+static bool fails(lks_loader *loader, lks_status status, const char *words)
+{
+  lks_batch batch;
+  size_t samples = 0;
+  lks_loader_seek(loader, 0, 0);
+  while (lks_loader_next(loader, &batch)) {
+    samples += batch.samples;
+    if (batch.status) return batch.status == status && strstr(batch.message, words);
+  }
+  return samples == 0;
+}
+
+static void spoil(lks_comm *comm, bool cut, lks_status wanted, const char *words)
+{
+  lks_loader *loader = NULL;
+  open_all(comm, false, WINDOW);
+  const lks_loader_options o = asked_for(comm, true, NULL, 0);
+  lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
+  bool ok = true;
+  if (lks_comm_rank(comm) == 0) {
+    struct stat about;
+    const int file = open(path, O_RDWR);
+    ok = file >= 0 && fstat(file, &about) == 0;
+    for (off_t at = about.st_size / 8; at < about.st_size / 4 * 3 && ok && !cut; at += 1000)
+      ok = pwrite(file, "damaged", 7, at) == 7;
+    if (cut) ok = ok && ftruncate(file, about.st_size / 2) == 0;
+    if (file >= 0) close(file);
+  }
+  lks_assert_all(comm, ok);
+  lks_assert_all(comm, fails(loader, wanted, words));
+  lks_loader_destroy(&loader);
+  close_all(comm);
+}
+
+/* A file that was changed or cut short since it was checked is told of, and ends nothing. */
+static void test_a_file_that_changes(lks_comm *comm)
+{
+  spoil(comm, false, LKS_ERR_DATA, path);
+  spoil(comm, true, LKS_ERR_DATA, path);
+}
+
+static const lks_mpi_test tests[] = {
+    LKS_MPI_TEST(test_training_order),
+    LKS_MPI_TEST(test_subsets),
+    LKS_MPI_TEST(test_loaders_that_do_not_shuffle),
+    LKS_MPI_TEST(test_many_one_after_another),
+    LKS_MPI_TEST(test_what_a_windowed_dataset_tells),
+    LKS_MPI_TEST(test_a_file_that_changes),
+};
+
+int main(int argc, char **argv)
+{
+  return LKS_MPI_TEST_MAIN(argc, argv, tests);
+}
