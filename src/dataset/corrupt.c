@@ -103,7 +103,7 @@ static lks_status check(const lks_corruption *how, const lks_layout *layout, con
 
 lks_status lks_corrupt(const char *output, const char *input, const lks_corruption *corruption, bool force)
 {
-  lks_contents contents;
+  lks_contents contents = {.layout = {.classes = 0}};
   lks_section section[LKS_SECTIONS];
   void *block = NULL;
   double *deviate = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/life.h"
+#include "dataset/announce.h"
 #include "dataset/dataset_file.h"
 #include "dataset/sample_cache.h"
 #include "dataset/sample_reader.h"
@@ -190,6 +191,7 @@ lks_status lks_dataset_open_all(lks_dataset **dataset, lks_comm *comm, const cha
   if (!status && lks_comm_node_rank(comm) == 0) status = lks_dataset_file_open(&file, path, &o->names);
   status = lks_comm_agree_all(comm, status);
   if (!status && *dataset) status = share_all(*dataset, comm, file, o);
+  if (!status && lks_comm_rank(comm) == 0) lks_dataset_announce(file);
   lks_dataset_file_close(&file);
   if (status) lks_dataset_close_all(dataset);
   lks_life_enter(before);

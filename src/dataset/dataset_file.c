@@ -58,7 +58,9 @@ static lks_status check_size(const lks_dataset_header *header)
 {
   lks_section section[LKS_SECTIONS];
   size_t bytes = lks_layout_sections(section, &header->layout);
-  if (bytes / LKS_DEFLATE_LIMIT <= header->file_bytes) return LKS_OK;
+  bool shrinks = false;
+  for (int i = 0; i < LKS_SECTIONS; i++) shrinks = shrinks || header->array[i].shrinks;
+  if (bytes / (shrinks ? LKS_SCALEOFFSET_LIMIT : LKS_DEFLATE_LIMIT) <= header->file_bytes) return LKS_OK;
   return lks_fail(LKS_ERR_DATA, "damaged: %zu bytes cannot hold samples of %zu bytes; copy or make it again",
                   header->file_bytes, bytes);
 }
@@ -81,6 +83,7 @@ static void end_texts(lks_dataset_header *header)
     array->path[sizeof array->path - 1] = array->what[sizeof array->what - 1] = '\0';
     array->storage[sizeof array->storage - 1] = '\0';
   }
+  header->note[sizeof header->note - 1] = '\0';
 }
 
 lks_status lks_dataset_file_receive_header(lks_dataset_header *header, lks_dataset_file *file)
@@ -175,6 +178,16 @@ lks_status lks_dataset_file_open(lks_dataset_file **file, const char *path, cons
   if (!status) return LKS_OK;
   lks_dataset_file_close(file);
   return lks_fail_in(status, "%s: ", path);
+}
+
+const char *lks_dataset_file_path(const lks_dataset_file *file)
+{
+  return file->path;
+}
+
+size_t lks_dataset_file_rounded(const lks_dataset_file *file)
+{
+  return (size_t)file->rounded;
 }
 
 const lks_dataset_header *lks_dataset_file_header(const lks_dataset_file *file)

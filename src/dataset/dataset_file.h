@@ -9,7 +9,8 @@
 
 enum {
   LKS_DATASET_VERSION = 1,
-  LKS_DEFLATE_LIMIT = 1040, /* gzip shrinks a thousandfold at best */
+  LKS_DEFLATE_LIMIT = 1040,        /* gzip shrinks a thousandfold at best */
+  LKS_SCALEOFFSET_LIMIT = 1 << 24, /* a chunk of equal values is but its head */
   LKS_ARRAY_PATH = 128
 };
 
@@ -20,6 +21,8 @@ typedef struct lks_dataset_array {
   char storage[96];          /* "chunks of 64 x 28 x 28 x 1, deflate, fletcher32, 1234 bytes" */
   size_t chunk;              /* samples of a chunk; 0: there are no chunks */
   size_t pieces;             /* chunks, along all axes */
+  bool shrinks;              /* more than LKS_DEFLATE_LIMIT, by one of its filters */
+  size_t unwritten;          /* chunks that were never written: zeros */
 } lks_dataset_array;
 
 /** What a dataset file says of itself. */
@@ -31,6 +34,8 @@ typedef struct lks_dataset_header {
   size_t file_bytes;
   size_t class_names_bytes; /* 0: there are none */
   bool has_format, has_classes, has_mean, has_std;
+  lks_data_layout layout_taken; /* of images; AUTO: NHWC, though it looks like NCHW */
+  char note[256];               /* what else there is to say, or "" */
 } lks_dataset_header;
 
 /** A file that is being read, by a child process: header, class names, labels and statistics first, then the samples.
@@ -40,6 +45,7 @@ typedef struct lks_dataset_file lks_dataset_file;
 /** Local. Opens it and checks all that stands before the samples. path is borrowed; names: which of its arrays,
  * copied; NULL: all are recognized. LKS_ERR_IO, LKS_ERR_DATA. */
 lks_status lks_dataset_file_open(lks_dataset_file **file, const char *path, const lks_dataset_names *names);
+const char *lks_dataset_file_path(const lks_dataset_file *file);                       /* borrowed */
 const lks_dataset_header *lks_dataset_file_header(const lks_dataset_file *file);       /* borrowed */
 const int32_t *lks_dataset_file_labels(const lks_dataset_file *file, lks_split split); /* borrowed */
 const lks_class_names *lks_dataset_file_class_names(const lks_dataset_file *file);     /* borrowed; or NULL */
@@ -48,6 +54,8 @@ const lks_class_names *lks_dataset_file_class_names(const lks_dataset_file *file
 bool lks_dataset_file_is_complete(const lks_dataset_file *file);
 const double *lks_dataset_file_mean(const lks_dataset_file *file); /* borrowed */
 const double *lks_dataset_file_std(const lks_dataset_file *file);
+/** Local. How many values were rounded to f32; 0 until all samples have been read. */
+size_t lks_dataset_file_rounded(const lks_dataset_file *file);
 
 /** Local. Reads the samples into block[lks_layout_sections bytes], and checks values and hash; what the file does not
  * say is complete then. */

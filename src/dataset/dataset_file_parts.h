@@ -15,6 +15,7 @@ struct lks_dataset_file {
   int32_t *label[LKS_SPLITS]; /* one block of memory */
   double *mean, *std;         /* the same */
   bool complete;              /* what the file does not say was computed */
+  uint64_t rounded;           /* values that lost digits as f32; known when all were read */
   size_t next;                /* samples that were taken from the child, of both splits */
 };
 

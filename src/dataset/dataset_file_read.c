@@ -17,13 +17,20 @@ static size_t sample_bytes(const lks_dataset_file *file)
 }
 
 /* The child's failure at its end tells of samples that were damaged. */
+static lks_status finish(lks_dataset_file *file)
+{
+  lks_status status = lks_child_receive(file->child, &file->rounded, sizeof file->rounded);
+  return status ? status : lks_child_finish(file->child);
+}
+
 static lks_status next(lks_dataset_file *file, void *values, size_t samples)
 {
   const lks_layout *layout = &file->header.layout;
+  if (samples == 0) return LKS_OK;
   lks_status status = lks_child_receive(file->child, values, samples * sample_bytes(file));
   file->next += samples;
   if (!status && file->next == layout->count[LKS_SPLIT_TRAIN] + layout->count[LKS_SPLIT_TEST])
-    status = lks_child_finish(file->child);
+    status = finish(file);
   return status;
 }
 

@@ -18,7 +18,7 @@ typedef struct lks_dataset_request {
  * Messages don't name the path. */
 
 /** Local. Sends the header, class names, labels of train and test, mean and std if the file has them, samples of train
- * and test, none of them checked but for what the library could trip over: types, ranks, links, layouts. */
+ * and test, and then how many of their values were rounded to f32 (uint64_t). None of it is checked but for what the library could trip over: types, ranks, links, layouts. */
 lks_status lks_dataset_hdf5_send(int output, const void *request, size_t bytes);
 
 /** Which chunks of samples are to be read; one block of memory. */
