@@ -1,0 +1,295 @@
+/* Files as users write them come in as their native twins do: the same samples, labels, classes, statistics and hash. */
+#include <hdf5.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "dataset/dataset_file.h"
+#include "support/hdf5_edit.h"
+#include "support/own_file.h"
+
+static char folder[] = "/tmp/lockstep-test-XXXXXX";
+static char own[64];
+static size_t files; /* that came in */
+
+static int set_up(void **state)
+{
+  (void)state;
+  if (!mkdtemp(folder)) return -1;
+  snprintf(own, sizeof own, "%s/own.h5", folder);
+  return 0;
+}
+
+static int tear_down(void **state)
+{
+  (void)state;
+  unlink(own);
+  return rmdir(folder);
+}
+
+static int nothing_is_left(void **state)
+{
+  (void)state;
+  return lks_allocations_open() != 0;
+}
+
+static bool same_samples(const lks_contents *is, const lks_contents *wanted)
+{
+  const lks_layout *layout = &wanted->layout;
+  bool same = memcmp(&is->layout.shape, &layout->shape, sizeof layout->shape) == 0 &&
+              is->layout.features == layout->features && is->layout.classes == layout->classes;
+  for (int s = 0; s < LKS_SPLITS && same; s++) {
+    const lks_samples *a = &is->split[s], *b = &wanted->split[s];
+    const size_t bytes = b->count * lks_layout_width(layout) * lks_layout_value_bytes(layout);
+    same = a->count == b->count && memcmp(a->label, b->label, b->count * sizeof *b->label) == 0 &&
+           memcmp(layout->features ? (const void *)a->features : a->pixels,
+                  layout->features ? (const void *)b->features : b->pixels, bytes) == 0;
+  }
+  return same;
+}
+
+/* A pass in bounded memory finds the same as reading all at once. */
+static void expect_complete(const own_file *file, const char *hash, const double *mean, const double *std,
+                            size_t bytes)
+{
+  lks_dataset_file *opened = NULL;
+  assert_int_equal(lks_dataset_file_open(&opened, own, &file->names), LKS_OK);
+  assert_int_equal(lks_dataset_file_complete(opened), LKS_OK);
+  assert_memory_equal(lks_dataset_file_mean(opened), mean, bytes);
+  assert_memory_equal(lks_dataset_file_std(opened), std, bytes);
+  assert_string_equal(lks_dataset_file_header(opened)->hash, hash);
+  lks_dataset_file_close(&opened);
+}
+
+static void expect_same(lks_dataset_file *is, const own_file *file)
+{
+  static uint64_t block[4096];
+  lks_section section[LKS_SECTIONS];
+  double mean[OWN_WIDTH], std[OWN_WIDTH];
+  char hash[LKS_HASH_TEXT];
+  const lks_contents *wanted = own_file_contents(file);
+  const size_t bytes = lks_layout_statistics(&wanted->layout) * sizeof(double);
+  assert_int_equal(lks_contents_moments(mean, std, wanted), LKS_OK);
+  assert_int_equal(lks_contents_hash(hash, wanted, mean, std), LKS_OK);
+  const lks_layout *layout = &lks_dataset_file_header(is)->layout;
+  assert_true(lks_layout_sections(section, layout) <= sizeof block);
+  if (lks_dataset_file_read(is, block) != LKS_OK) fail_msg("%s: %s", file->name, lks_message());
+  const lks_contents contents = lks_contents_in(layout, block);
+  if (!same_samples(&contents, wanted)) fail_msg("%s: its samples are others", file->name);
+  assert_memory_equal(lks_dataset_file_mean(is), mean, bytes);
+  assert_memory_equal(lks_dataset_file_std(is), std, bytes);
+  assert_string_equal(lks_dataset_file_header(is)->hash, hash);
+  if (files++ % 8 == 0) expect_complete(file, hash, mean, std, bytes);
+}
+
+static void expect_in(const own_file *file)
+{
+  lks_dataset_file *is = NULL;
+  if (!own_file_write(own, file)) fail_msg("%s could not be written", file->name);
+  if (lks_dataset_file_open(&is, own, &file->names) != LKS_OK) fail_msg("%s: %s", file->name, lks_message());
+  expect_same(is, file);
+  lks_dataset_file_close(&is);
+}
+
+enum { NUMBERS = 22 };
+
+static hid_t number(int i)
+{
+  const hid_t type[NUMBERS - 2] = {H5T_STD_I8LE,   H5T_STD_I8BE,   H5T_STD_I16LE,  H5T_STD_I16BE,
+                                   H5T_STD_I32LE,  H5T_STD_I32BE,  H5T_STD_I64LE,  H5T_STD_I64BE,
+                                   H5T_STD_U8LE,   H5T_STD_U8BE,   H5T_STD_U16LE,  H5T_STD_U16BE,
+                                   H5T_STD_U32LE,  H5T_STD_U32BE,  H5T_STD_U64LE,  H5T_STD_U64BE,
+                                   H5T_IEEE_F32LE, H5T_IEEE_F32BE, H5T_IEEE_F64LE, H5T_IEEE_F64BE};
+  return i < NUMBERS - 2 ? type[i] : own_float16(i == NUMBERS - 1);
+}
+
+static void test_types(void **state)
+{
+  (void)state;
+  for (int i = 0; i < NUMBERS; i++) {
+    const hid_t type = number(i);
+    expect_in(&(own_file){.name = "features of a type", .type = type});
+    expect_in(&(own_file){.name = "labels of a type", .label_type = type});
+    expect_in(&(own_file){.name = "images of a type", .axes = OWN_IMAGES, .type = type});
+  }
+}
+
+static void test_shapes(void **state)
+{
+  (void)state;
+  for (own_axes axes = OWN_FEATURES; axes < OWN_NCHW; axes++)
+    expect_in(&(own_file){.name = "axes", .axes = axes});
+  for (own_labels labels = OWN_PLAIN; labels <= OWN_ONE_HOT; labels++) {
+    expect_in(&(own_file){.name = "labels of a shape", .labels = labels});
+    expect_in(&(own_file){.name = "labels of doubles", .labels = labels, .label_type = H5T_IEEE_F64LE});
+  }
+  expect_in(&(own_file){.name = "one-hot of bool", .labels = OWN_ONE_HOT, .label_type = own_bool()});
+  const lks_dataset_names nchw = {.layout = LKS_DATA_LAYOUT_NCHW}, nhwc = {.layout = LKS_DATA_LAYOUT_NHWC};
+  expect_in(&(own_file){.name = "NCHW", .axes = OWN_NCHW, .names = nchw});
+  expect_in(&(own_file){.name = "NCHW of floats", .axes = OWN_NCHW, .type = H5T_IEEE_F64BE, .names = nchw});
+  expect_in(&(own_file){.name = "NCHW, gzip", .axes = OWN_NCHW, .filter = OWN_GZIP, .names = nchw});
+  expect_in(&(own_file){.name = "NHWC", .axes = OWN_IMAGES, .names = nhwc});
+}
+
+static void test_filters(void **state)
+{
+  (void)state;
+  for (own_filter filter = OWN_CONTIGUOUS; filter <= OWN_NBIT; filter++) {
+    if (filter == OWN_SZIP && H5Zfilter_avail(H5Z_FILTER_SZIP) <= 0) {
+      print_message("skipped: szip, which this HDF5 library does not have\n");
+      continue;
+    }
+    expect_in(&(own_file){.name = "images, filter", .axes = OWN_IMAGES, .filter = filter});
+    if (filter != OWN_SCALEOFFSET) expect_in(&(own_file){.name = "floats, filter", .filter = filter});
+    expect_in(&(own_file){.name = "int64, filter", .filter = filter, .type = H5T_STD_I64BE});
+  }
+}
+
+static void test_names(void **state)
+{
+  (void)state;
+  static const char *const path[][4] = {
+      {"X_train", "y_train", "X_test", "y_test"},
+      {"x_train", "y_train", "x_test", "y_test"},
+      {"train_set_x", "train_set_y", "test_set_x", "test_set_y"},
+      {"train_x", "train_y", "test_x", "test_y"},
+      {"train_images", "train_labels", "test_images", "test_labels"},
+      {"trainX", "trainY", "testX", "testY"},
+      {"Xtrain", "ytrain", "Xtest", "ytest"},
+      {"trainData", "trainLabels", "testData", "testLabels"},
+      {"train/x", "train/y", "test/x", "test/y"},
+      {"train/data", "train/label", "test/data", "test/label"},
+      {"root/training/features", "root/training/targets", "root/testing/features", "root/testing/targets"},
+      {"data/train/X", "data/train/y", "data/test/X", "data/test/y"},
+      {"data", "label", NULL, NULL},
+      {"data", "labels", NULL, NULL},
+      {"X", "y", NULL, NULL},
+      {"x", "y", NULL, NULL},
+      {"images", "labels", NULL, NULL},
+      {"features", "targets", NULL, NULL},
+      {"inputs", "targets", NULL, NULL},
+      {"images", "labels", "images_test", "labels_test"},
+      {"train/features", "train/labels", NULL, NULL},
+      {"X_train", "y_train", "X_test", NULL}, /* left out, and said */
+  };
+  for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+    own_file file = {.name = path[i][0]};
+    memcpy(file.path, path[i], sizeof file.path);
+    expect_in(&file);
+    file.axes = OWN_IMAGES;
+    if (!strstr(path[i][0], "/features")) expect_in(&file);
+  }
+}
+
+static void test_given_names(void **state)
+{
+  (void)state;
+  const own_file all = {
+      .name = "all names given",
+      .path = {"a", "b", "c/d", "e"},
+      .names = {.samples = "a", .labels = "/b", .test_samples = "c/d", .test_labels = "/e"}};
+  expect_in(&all);
+  const own_file train = {
+      .name = "training named", .path = {"a", "b", NULL, NULL}, .names = {.samples = "/a", .labels = "/b"}};
+  expect_in(&train);
+  const own_file labels = {
+      .name = "labels named", .path = {"X_train", "fine", "X_test", "y_test"}, .names = {.labels = "fine"}};
+  expect_in(&labels);
+  own_file none = {.name = "test part not wanted",
+                   .path = {"X_train", "y_train", NULL, NULL},
+                   .names = {.test_samples = "none"}};
+  expect_in(&none);
+}
+
+static void soft_links(hid_t file)
+{
+  H5Lcreate_soft("/some/where", file, "X_train", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_soft("some", file, "here", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_soft("/here/else", file, "y_train", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void attributes_of_others(hid_t file)
+{
+  edit_text(file, "author", "somebody", 9);
+  edit_real(file, "version", 1.5);
+  edit_array(file, "history", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){2, 2}, H5P_DEFAULT, (double[]){1, 2, 3, 4});
+  edit_array(file, "nothing", H5T_NATIVE_DOUBLE, -1, NULL, H5P_DEFAULT, NULL);
+  H5Gclose(H5Gcreate2(file, "empty", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  H5Lcreate_external("elsewhere.h5", "/x", file, "outside", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_soft("/nowhere", file, "dangling", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_hard(file, "/", file, "again", H5P_DEFAULT, H5P_DEFAULT); /* a circle */
+}
+
+static void classes_of_int64(hid_t file)
+{
+  edit_numbers(file, "classes", H5T_STD_I64BE, 1, (hsize_t[]){1}, (int64_t[]){(int64_t)4 << 56});
+}
+
+static void classes_of_a_double(hid_t file)
+{
+  edit_real(file, "classes", OWN_CLASSES);
+}
+
+static void format_alone(hid_t file)
+{
+  edit_text(file, "format", "lockstep-dataset", sizeof "lockstep-dataset");
+}
+
+static void creator_of_free_length(hid_t file)
+{
+  edit_free_text(file, "creator", "h5py");
+  edit_whole(file, "format_version", 1);
+}
+
+static void test_of_the_file(void **state)
+{
+  (void)state;
+  expect_in(&(own_file){.name = "user block", .path = {"X", "y", NULL, NULL}, .user_block = true});
+  expect_in(&(own_file){.name = "latest format", .filter = OWN_GZIP, .latest = true});
+  expect_in(&(own_file){.name = "both", .user_block = true, .latest = true, .filter = OWN_CHUNKED});
+  const own_file links = {.name = "soft links",
+                          .path = {"some/where", "some/else", NULL, NULL},
+                          .names = {.samples = "/X_train", .labels = "y_train"},
+                          .more = soft_links};
+  expect_in(&links);
+  const own_file others = {.name = "others' things",
+                           .path = {"X", "y", NULL, NULL},
+                           .names = {.samples = "X", .labels = "y"},
+                           .more = attributes_of_others};
+  expect_in(&others);
+  expect_in(&(own_file){.name = "classes of int64", .more = classes_of_int64});
+  expect_in(&(own_file){.name = "classes of a double", .more = classes_of_a_double});
+  expect_in(&(own_file){.name = "format alone", .more = format_alone});
+  expect_in(&(own_file){.name = "creator", .more = creator_of_free_length});
+}
+
+/* Runs last. */
+static void test_were_many(void **state)
+{
+  (void)state;
+  print_message("%zu files\n", files);
+  assert_true(files > 150);
+}
+
+int main(void)
+{
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(test_types, nothing_is_left),
+      cmocka_unit_test_teardown(test_shapes, nothing_is_left),
+      cmocka_unit_test_teardown(test_filters, nothing_is_left),
+      cmocka_unit_test_teardown(test_names, nothing_is_left),
+      cmocka_unit_test_teardown(test_given_names, nothing_is_left),
+      cmocka_unit_test_teardown(test_of_the_file, nothing_is_left),
+      cmocka_unit_test_teardown(test_were_many, nothing_is_left),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
