@@ -110,6 +110,11 @@ lks_status lks_file_writer_open(lks_file_writer **writer, const char *path)
   return status;
 }
 
+const char *lks_file_writer_temporary(const lks_file_writer *writer)
+{
+  return writer->temporary;
+}
+
 lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes)
 {
   return fail_to_write(writer, lks_file_write_fully(writer->file, data, bytes));

@@ -17,6 +17,8 @@ typedef struct lks_file_writer lks_file_writer;
 /** Local. Begins the temporary file, with a name of this host and process. Errors here and below as
  * lks_file_write. */
 lks_status lks_file_writer_open(lks_file_writer **writer, const char *path);
+/** Local. The temporary file's name, for libraries that open files by themselves; borrowed. */
+const char *lks_file_writer_temporary(const lks_file_writer *writer);
 lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes);
 /** Local. Gives the file its name; nothing may be appended afterwards. */
 lks_status lks_file_writer_commit(lks_file_writer *writer);
