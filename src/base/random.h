@@ -13,7 +13,8 @@ typedef enum lks_random_purpose {
   LKS_RANDOM_GENERATE,
   LKS_RANDOM_DISTURB,
   LKS_RANDOM_PROBE,
-  LKS_RANDOM_WINDOW
+  LKS_RANDOM_WINDOW,
+  LKS_RANDOM_SPLIT
 } lks_random_purpose;
 
 /** Where in a run random bits are drawn: never the rank, never the thread. */

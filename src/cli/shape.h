@@ -7,4 +7,7 @@
  * else. */
 lks_status lks_shape_read(lks_shape *shape, const char *text);
 
+/** Local. Reads a height and a width, "64x48", of the option that is named. LKS_ERR_USAGE for anything else. */
+lks_status lks_size_read(size_t *height, size_t *width, const char *option, const char *text);
+
 #endif

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/plain_text.h"
 #include "import/picture_decode.h"
 
 static const unsigned char png_mark[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
@@ -106,10 +107,13 @@ lks_status lks_picture_read(lks_picture *picture, const char *path, size_t chann
 void lks_picture_say_changes(unsigned *said, const lks_picture *picture, const char *path)
 {
   const unsigned new = picture->changes & ~*said;
+  char name[512];
   *said |= picture->changes;
+  snprintf(name, sizeof name, "%s", path);
+  lks_text_make_plain(name);
   if (new &LKS_PICTURE_GREYED)
-    lks_note("%s: its colours are made grey (0.299 red + 0.587 green + 0.114 blue); said once", path);
+    lks_note("%s: its colours are made grey (0.299 red + 0.587 green + 0.114 blue); said once", name);
   if (new &LKS_PICTURE_COLOURED)
-    lks_note("%s: its grey is taken for red, green and blue alike; said once", path);
-  if (new &LKS_PICTURE_OPAQUE) lks_note("%s: what is transparent is put on black; said once", path);
+    lks_note("%s: its grey is taken for red, green and blue alike; said once", name);
+  if (new &LKS_PICTURE_OPAQUE) lks_note("%s: what is transparent is put on black; said once", name);
 }

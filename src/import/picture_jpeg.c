@@ -6,7 +6,6 @@
 
 #include <jerror.h>
 
-#include "base/plain_text.h"
 #include "import/picture_decode.h"
 
 enum { SCANS_MAX = 200 }; /* each goes over the whole picture, and a small file can have thousands */
@@ -25,7 +24,6 @@ static void leave_with_text(j_common_ptr jpeg)
 {
   decoder *self = jpeg->client_data;
   jpeg->err->format_message(jpeg, self->why);
-  lks_text_make_plain(self->why);
   longjmp(self->leave, 1);
 }
 

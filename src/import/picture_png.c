@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/plain_text.h"
 #include "import/picture_decode.h"
 
 /* libpng's low level: its simplified interface takes 16 bits without a gamma for linear light. All that lives across a jump of
@@ -22,7 +21,6 @@ static void take_error(png_structp png, png_const_charp text)
 {
   decoder *self = png_get_error_ptr(png);
   snprintf(self->why, sizeof self->why, "%s", text);
-  lks_text_make_plain(self->why);
   png_longjmp(png, 1);
 }
 

@@ -8,7 +8,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "dataset/import_idx.h"
+#include "import/import.h"
+#include "import/source_idx.h"
 #include "study/plan.h"
 
 /* Which dataset a study learns from: digits, a file, or a folder with files like MNIST's, which becomes a file. */
@@ -67,7 +68,12 @@ static lks_status import_folder(const char *output, const char *folder)
   if (status) return status;
   const lks_idx_paths paths = {path[0], path[1], path[2], path[3]};
   lks_say("data     %s is made of the files in %s", output, folder);
-  return lks_import_idx(&paths, output, false);
+  const lks_import_options options = {.output = output};
+  lks_source *source = NULL;
+  status = lks_source_idx_open(&source, &paths);
+  if (!status) status = lks_import(NULL, source, &options);
+  lks_source_destroy(&source);
+  return status;
 }
 
 /* Imported once, into the folder of all studies. */

@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dataset/import_idx.h"
 #include "fuzz/fuzz_file.h"
+#include "import/import.h"
+#include "import/source_idx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,6 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   }
   const lks_idx_paths paths = {path[0], path[1], path[2], path[3]};
   snprintf(output, sizeof output, "%s/missing/out.h5", fuzz_folder()); /* all is done but the writing */
-  fuzz_demand(lks_import_idx(&paths, output, false) != LKS_OK, "nothing can be written there");
+  const lks_import_options options = {.output = output};
+  lks_source *source = NULL;
+  lks_status status = lks_source_idx_open(&source, &paths);
+  if (!status) status = lks_import(NULL, source, &options);
+  lks_source_destroy(&source);
+  fuzz_demand(status != LKS_OK, "nothing can be written there");
   return 0;
 }

@@ -14,7 +14,8 @@
 #include "base/file.h"
 #include "dataset/dataset_file.h"
 #include "dataset/describe.h"
-#include "dataset/import_idx.h"
+#include "import/import.h"
+#include "import/source_idx.h"
 
 enum { TRAIN = 5, TEST = 2, HEIGHT = 3, WIDTH = 2, FILES = 4 };
 
@@ -27,6 +28,16 @@ typedef struct image {
   uint8_t bytes[256];
   size_t count;
 } image;
+
+static lks_status import_idx(const lks_idx_paths *from, const char *to, bool force)
+{
+  const lks_import_options options = {.output = to, .force = force};
+  lks_source *source = NULL;
+  lks_status status = lks_source_idx_open(&source, from);
+  if (!status) status = lks_import(NULL, source, &options);
+  lks_source_destroy(&source);
+  return status;
+}
 
 static image make_idx(unsigned dimensions, const uint8_t *size, size_t values, uint8_t seed)
 {
@@ -87,7 +98,7 @@ static void expect_imported(size_t channels)
   uint64_t block[64];
   lks_section section[LKS_SECTIONS];
   lks_dataset_file *file = NULL;
-  assert_int_equal(lks_import_idx(&paths, output, false), LKS_OK);
+  assert_int_equal(import_idx(&paths, output, false), LKS_OK);
   assert_int_equal(lks_dataset_file_open(&file, output, NULL), LKS_OK);
   const lks_layout *layout = &lks_dataset_file_header(file)->layout;
   assert_true(lks_layout_sections(section, layout) <= sizeof block);
@@ -138,7 +149,7 @@ static void test_color(void **state)
 
 static void expect_refused(lks_status status, const char *part, const char *where)
 {
-  lks_status is = lks_import_idx(&paths, output, false);
+  lks_status is = import_idx(&paths, output, false);
   if (is != status || !strstr(lks_message(), part) || (where && !strstr(lks_message(), where)))
     fail_msg("wanted \"%s\": status %d, message \"%s\"", part, is, is ? lks_message() : "");
   assert_false(lks_file_exists(output));
@@ -241,13 +252,13 @@ static void test_missing_and_existing(void **state)
   expect_refused(LKS_ERR_IO, "No such file", path[2]);
   put_good();
   assert_int_equal(lks_file_write(output, "mine", 4), LKS_OK);
-  assert_int_equal(lks_import_idx(&paths, output, false), LKS_ERR_USAGE);
+  assert_int_equal(import_idx(&paths, output, false), LKS_ERR_USAGE);
   char *data;
   size_t bytes;
   assert_int_equal(lks_file_read(&data, &bytes, output), LKS_OK);
   assert_string_equal(data, "mine");
   lks_free(data);
-  assert_int_equal(lks_import_idx(&paths, output, true), LKS_OK);
+  assert_int_equal(import_idx(&paths, output, true), LKS_OK);
 }
 
 static void test_description(void **state)
@@ -256,7 +267,7 @@ static void test_description(void **state)
   char *text = NULL;
   size_t length = 0;
   put_good();
-  assert_int_equal(lks_import_idx(&paths, output, false), LKS_OK);
+  assert_int_equal(import_idx(&paths, output, false), LKS_OK);
   FILE *out = open_memstream(&text, &length);
   assert_int_equal(lks_dataset_describe(out, output), LKS_OK);
   assert_int_equal(lks_dataset_describe(out, path[0]), LKS_ERR_DATA);
