@@ -54,7 +54,8 @@ typedef struct lks_evaluation {
   double loss, accuracy; /* means over the samples */
   size_t samples;        /* of the test split that were classified; a repeated one counts once */
   size_t batches;        /* mini-batches */
-  size_t last_batch;     /* samples of the last one, which has statistics of its own, however small */
+  size_t last_batch;     /* samples of the last one */
+  bool joined; /* with BATCH: a last sample that would have been alone is in the mini-batch before */
 } lks_evaluation;
 
 /** How lks_evaluate_all goes about it; equal on all ranks. All zero but threads, cache and window: as it ever was. */

@@ -74,7 +74,7 @@ const lks_syntax *lks_evaluate_syntax(void)
       "evaluate",
       "CHECKPOINT.h5 DATA.h5",
       "Measures loss and accuracy of a checkpoint on the test split of a dataset.",
-      "The last mini-batch may be smaller than the others; with --statistics batch it has statistics of its own, and its samples count as much as all others.",
+      "The last mini-batch may be smaller than the others; with --statistics batch it has statistics of its own, and its samples count as much as all others. A last one of one sample, which has no variance, is then added to the one before, and said.",
       option,
       sizeof option / sizeof *option,
       2,
@@ -103,13 +103,16 @@ static void print_text(const lks_evaluation *result, const settings *s)
 {
   lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
           result->samples, statistics_names[s->statistics]);
+  if (result->joined)
+    lks_say("the last mini-batch would have one sample: it is in the one before, of %zu then",
+            result->last_batch);
   if (s->repeat)
     lks_say("%zu mini-batches of one sample repeated %zu times", result->batches, s->repeat);
   else if (s->batch_size && s->statistics == LKS_STATISTICS_BATCH && result->last_batch == s->batch_size)
     lks_say("%zu mini-batches of %zu, each with statistics of its own", result->batches, s->batch_size);
   else if (s->batch_size && s->statistics == LKS_STATISTICS_BATCH)
-    lks_say("%zu mini-batches of up to %zu, the last one of %zu, each with statistics of its own",
-            result->batches, s->batch_size, result->last_batch);
+    lks_say("%zu mini-batches of %zu, the last one of %zu, each with statistics of its own", result->batches,
+            s->batch_size, result->last_batch);
 }
 
 static bool print_predictions(FILE *stream, const int32_t *predictions, const lks_samples *test)

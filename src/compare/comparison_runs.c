@@ -14,6 +14,7 @@
 #include "lockstep/profile.h"
 #include "lockstep/trainer.h"
 #include "train/job.h"
+#include "train/lone_sample.h"
 #include "train/progress.h"
 #include "train/setup.h"
 
@@ -352,6 +353,10 @@ static void announce(const driver *d)
   lks_say("compare  %zu arms x %zu seeds of %s on %s: %s epochs, batch size %s", c->arms, c->seeds, model,
           data, epochs, batch);
   lks_say("in       %s; what is finished there is not run again", c->directory);
+  for (size_t arm = 0; arm < c->arms; arm++)
+    if (lks_arm_data_of(&d->data, arm))
+      lks_lone_groups_say(c->arm[arm].name, &c->arm[arm].config,
+                          lks_samples_learned_from(lks_arm_data_of(&d->data, arm), &c->arm[arm].config), 1);
 }
 
 /* The datasets of the arms that this job runs; of all, when a tenth of the samples is to be held out. */

@@ -33,7 +33,7 @@ static const lks_option table[] = {
      "subtract the dataset's mean and divide by its standard deviation"},
 
     {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_NORM, AT(bn), "sync", NULL, 0, 0, "Batch norm",
-     "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at any rank count (rank:R), groups of K samples (K), no batch norm at all (none)"},
+     "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at any rank count (rank:R), groups of K samples (K), no batch norm at all (none); one sample left over at the end joins the group before it"},
     {"bn-epsilon", "X", LKS_OPTION_REAL, AT(bn_epsilon), "1e-05", NULL, 1e-12, 1, "Batch norm",
      "number added to the variance inside the square root of batch norm"},
     {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",

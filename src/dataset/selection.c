@@ -41,6 +41,11 @@ static lks_status check_counts(size_t all, size_t train_samples, size_t holdout)
                     "the dataset has %zu training samples, not the %zu that train-samples asks for", all,
                     train_samples);
   size_t used = train_samples ? train_samples : all;
+  if (!holdout && used < 2)
+    return lks_fail(
+        LKS_ERR_DATA,
+        "the dataset has %zu training sample%s, and training takes at least 2: a variance is made of them",
+        used, used == 1 ? "" : "s");
   if (holdout + 2 > used)
     return lks_fail(LKS_ERR_DATA,
                     "holding out %zu of %zu training samples leaves none to train on: lower holdout", holdout,

@@ -39,7 +39,7 @@ static lks_status check_groups(const lks_network *network, const lks_batch_plan 
     if (smallest * unit->pixels == 1)
       return lks_fail(
           LKS_ERR_USAGE,
-          "%s would normalize one value a channel: --bn %s leaves a normalization batch of one sample in a mini-batch of %zu; choose another --batch-size or --bn",
+          "%s would normalize one value a channel: with --bn %s, normalization batches of a mini-batch of %zu have one sample; choose another --batch-size or --bn",
           unit->op->layer->name, lks_norm_text(network->options.norm).text, plan->samples);
   }
   return LKS_OK;

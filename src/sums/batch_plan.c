@@ -43,6 +43,15 @@ static void place_groups(lks_batch_plan *plan, lks_norm norm)
   plan->group_begin[plan->groups] = plan->groups > 0 ? plan->samples : 0;
 }
 
+/* One sample would be normalized to a constant. Groups that are all of one sample are meant to be, and stay. */
+static void join_lone_sample(lks_batch_plan *plan)
+{
+  const size_t g = plan->groups, *begin = plan->group_begin;
+  if (g < 2 || begin[g] - begin[g - 1] > 1 || begin[g - 1] - begin[g - 2] == 1) return;
+  plan->group_begin[--plan->groups] = plan->samples;
+  plan->joined = true;
+}
+
 static size_t rank_of_sample(const lks_batch_plan *plan, size_t sample, size_t size)
 {
   return lks_partition_owner(plan->microbatches, size, sample / plan->microbatch);
@@ -124,6 +133,7 @@ lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t m
     return status;
   }
   place_groups(made, norm);
+  join_lone_sample(made);
   list_spanning(made, (size_t)size);
   list_local(made);
   cut_segments(made);

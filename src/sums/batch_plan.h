@@ -23,6 +23,7 @@ typedef struct lks_batch_plan {
   size_t microbatches; /* of the mini-batch */
   size_t first, count; /* this rank's shard, in microbatches; count may be 0 */
   size_t groups;       /* of the mini-batch; 0 with LKS_NORM_NONE */
+  bool joined;         /* a remainder of one sample, which has no variance, belongs to the group before it */
   size_t *group_begin; /* [groups+1], in samples of the mini-batch; every group has at least one */
   size_t first_group, local_groups; /* the groups that this rank's shard touches are consecutive */
   size_t *local_spans;              /* [local_groups] slot among the spanning groups, or SIZE_MAX */

@@ -1,6 +1,7 @@
 #include "train/evaluation.h"
 
 #include "lockstep/exact_sum.h"
+#include "train/lone_sample.h"
 
 #include <math.h>
 
@@ -15,6 +16,7 @@ lks_status lks_prepare_for_loader(lks_network *network, const lks_loader *loader
   size_t samples = lks_loader_samples(loader), rest = samples % batch_size;
   lks_status status = samples >= batch_size ? lks_network_prepare(network, batch_size, training) : LKS_OK;
   if (!status && rest) status = lks_network_prepare(network, rest, training);
+  if (status == LKS_ERR_USAGE && training && rest == 1) status = lks_lone_sample_refuse(samples, batch_size);
   return status;
 }
 

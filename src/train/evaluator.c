@@ -4,11 +4,12 @@
 #include "train/evaluation.h"
 #include "train/test_order.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A trained network at rest. The network as trained recomputes statistics and answers by default; another one
- * with the same weights, whose normalization batch is the whole mini-batch, takes test mini-batches of other
- * sizes. Both have the microbatch of training, so that kernels have the same shape and a sample's bits don't
+ * with the same weights takes test mini-batches of other sizes, which are normalization batches as a whole, and a last one that
+ * a lone sample was added to. Both have the microbatch of training, so that kernels have the same shape and a sample's bits don't
  * depend on the mini-batch it is in. */
 struct lks_evaluator {
   lks_comm *comm;
@@ -19,6 +20,7 @@ struct lks_evaluator {
   lks_config config;                   /* its settings, as far as the options leave them */
   bool features;                       /* that the networks below take features, not pixels */
   lks_setup *trained, *resized;
+  bool resized_whole;   /* whether the normalization batch of `resized` is the mini-batch, or as trained */
   size_t resized_batch; /* samples that a mini-batch of `resized` may have */
   float *running;       /* the statistics of training, which evaluations overwrite */
   double *mean, *scale;
@@ -146,14 +148,14 @@ static lks_status ready_trained_all(lks_evaluator *e, bool features)
   return status;
 }
 
-static lks_status ready_resized_all(lks_evaluator *e, size_t batch)
+static lks_status ready_resized_all(lks_evaluator *e, size_t batch, bool whole)
 {
   lks_config config = e->config;
   const size_t needed = lks_max(batch, config.microbatch);
-  if (e->resized && needed <= e->resized_batch) return LKS_OK;
+  if (e->resized && e->resized_whole == whole && needed <= e->resized_batch) return LKS_OK;
   lks_setup_destroy_all(&e->resized);
   config.batch_size = needed;
-  if (config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
+  if (whole && config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
   const lks_setup_input input = input_of(e, e->header->mean, e->header->std);
   lks_status status = lks_setup_create_all(&e->resized, e->comm, &config, &input);
   if (status) return status;
@@ -161,6 +163,7 @@ static lks_status ready_resized_all(lks_evaluator *e, size_t batch)
   memcpy(lks_network_parameters(to), lks_network_parameters(from),
          lks_network_parameter_count(from) * sizeof(float));
   e->resized_batch = needed;
+  e->resized_whole = whole;
   return LKS_OK;
 }
 
@@ -248,35 +251,90 @@ static lks_status recompute_all(lks_evaluator *e, const job *j)
   return status;
 }
 
+/* The mini-batches that test samples are cut into. */
+typedef struct cut {
+  size_t asked; /* samples of each; 0: as in training */
+  size_t batch; /* the same as a number */
+  bool joined;  /* the last sample would be alone, and is in the mini-batch before */
+} cut;
+
+/* With statistics of its own, a lone sample would be made 0 by batch norm. */
+static lks_status cut_samples(cut *c, const lks_evaluator *e, const lks_evaluate_options *o, size_t count)
+{
+  c->asked = o->repeat ? o->repeat : o->batch_size;
+  c->batch = c->asked ? lks_min(c->asked, count) : e->config.batch_size;
+  const bool meant = c->asked == 1 || (!c->asked && c->batch == 1),
+             own = o->statistics == LKS_STATISTICS_BATCH;
+  if (own && !meant && count == 1)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "there is one test sample, which batch norm makes 0 by its own statistics; take statistics = running, or a batch-size of 1 if that is meant");
+  c->joined = own && !meant && count % c->batch == 1;
+  return LKS_OK;
+}
+
+static lks_status choose_setup_all(lks_setup **setup, lks_evaluator *e, const cut *c)
+{
+  *setup = e->trained;
+  if (!c->asked && !c->joined) return LKS_OK;
+  lks_status status = ready_resized_all(e, c->batch + c->joined, c->asked > 0);
+  *setup = e->resized;
+  if (status) return status;
+  set_running(*setup, lks_network_running(e->trained->network));
+  (*setup)->scaling = e->trained->scaling;
+  return LKS_OK;
+}
+
+/* The mean of both, weighted by their samples. */
+static void add_evaluation(lks_evaluation *sum, const lks_evaluation *part)
+{
+  const double samples = (double)(sum->samples + part->samples), share = (double)part->samples / samples;
+  sum->loss = sum->samples ? sum->loss * (1 - share) + part->loss * share : part->loss;
+  sum->accuracy = sum->samples ? sum->accuracy * (1 - share) + part->accuracy * share : part->accuracy;
+  sum->samples += part->samples;
+  sum->batches += part->batches;
+  sum->last_batch = part->last_batch;
+}
+
+/* Adds list[count], in mini-batches of `batch`. */
+static lks_status classify_part_all(lks_evaluation *evaluation, lks_evaluator *e, const job *j,
+                                    lks_setup *setup, const uint32_t *list, size_t count, size_t batch)
+{
+  const bool own = j->options->statistics == LKS_STATISTICS_BATCH;
+  lks_evaluation part = {.samples = 0};
+  lks_loader *loader = NULL;
+  lks_status status = agree_on_loader_all(
+      e, setup, create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
+  if (!status)
+    status = lks_evaluate_predicting_all(&part, j->options->predictions, setup, loader,
+                                         own ? LKS_PASS_BATCH : LKS_PASS_RUNNING);
+  if (!status) add_evaluation(evaluation, &part);
+  lks_loader_destroy(&loader);
+  return status;
+}
+
 static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, const job *j)
 {
   const lks_evaluate_options *o = j->options;
   const lks_samples samples = lks_dataset_split(j->data, LKS_SPLIT_TEST);
-  const size_t asked = o->repeat ? o->repeat : o->batch_size;
-  lks_loader *loader = NULL;
+  lks_setup *setup = NULL;
   uint32_t *list = NULL;
   size_t count = 0;
+  cut c = {.asked = 0};
   lks_status status = lks_test_order_create(&list, &count, &samples, e->header->classes, o);
+  if (!status) status = cut_samples(&c, e, o, count);
   status = lks_comm_agree_all(e->comm, status);
-  const size_t batch = asked ? lks_min(asked, count) : e->config.batch_size;
-  lks_setup *setup = e->trained;
-  if (!status && asked) {
-    status = ready_resized_all(e, batch);
-    setup = e->resized;
-    if (!status) set_running(setup, lks_network_running(e->trained->network));
-    if (!status) setup->scaling = e->trained->scaling;
-  }
-  if (!status)
-    status = agree_on_loader_all(e, setup,
-                                 create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
+  if (!status) status = choose_setup_all(&setup, e, &c);
   for (size_t i = 0; i < samples.count && o->predictions; i++) o->predictions[i] = -1;
-  const lks_pass pass = o->statistics == LKS_STATISTICS_BATCH ? LKS_PASS_BATCH : LKS_PASS_RUNNING;
-  if (!status) status = lks_evaluate_predicting_all(evaluation, o->predictions, setup, loader, pass);
+  *evaluation = (lks_evaluation){.loss = NAN, .accuracy = NAN, .joined = c.joined};
+  const size_t last = c.joined ? c.batch + 1 : 0;
+  if (!status && count > last)
+    status = classify_part_all(evaluation, e, j, setup, list, count - last, c.batch);
+  if (!status && last) status = classify_part_all(evaluation, e, j, setup, list + (count - last), last, last);
   if (!status && o->predictions)
     status =
         lks_comm_max_all(e->comm, o->predictions, samples.count, MPI_INT32_T); /* -1: known to another rank */
   if (!status && o->repeat) evaluation->samples /= o->repeat;
-  lks_loader_destroy(&loader);
   lks_free(list);
   return status;
 }

@@ -6,6 +6,7 @@
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
 #include "train/job.h"
+#include "train/lone_sample.h"
 #include "train/resume_changes.h"
 
 #include <math.h>
@@ -162,6 +163,7 @@ void lks_trainer_announce(const lks_trainer *t)
           lks_network_parameter_count(t->setup->network), lks_norm_text(c->bn).text);
   lks_say("batch    %zu samples in microbatches of %zu; %zu steps an epoch, %zu epochs", c->batch_size,
           c->microbatch, lks_loader_steps(t->train), c->epochs);
+  lks_lone_groups_say(NULL, c, lks_loader_samples(t->train), ranks);
   lks_say("run      %d rank%s on %d host%s, %d thread%s each; %.0f MB a rank; isa %s; %s", ranks,
           ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
           1e-6 * (double)lks_network_bytes(t->setup->network), t->state.isa, c->output);

@@ -140,7 +140,8 @@ static void naive_batch(bench *b, const lks_dataset *from, lks_split split, cons
     mean[c] = 255 * lks_dataset_mean(moments)[c];
     scale[c] = 1 / (255 * lks_dataset_std(moments)[c]);
   }
-  for (size_t begin = 0; group && begin < count; begin += group) bound[groups++] = begin;
+  for (size_t begin = 0; group && begin < count; begin += group)
+    if (group == 1 || begin == 0 || count - begin > 1) bound[groups++] = begin;
   bound[groups] = count;
   const lks_batch batch = {count, count, pixels, NULL, label, list, LKS_OK, NULL};
   const lks_input_scaling scaling = {mean, scale};
@@ -162,8 +163,9 @@ static answer expected(bench *b, const uint32_t *list, size_t count, size_t batc
   answer want = {.evaluation = {.samples = count}};
   const size_t step = batch ? batch : TEST;
   memset(want.predictions, 0xff, sizeof want.predictions);
-  for (size_t begin = 0; begin < count; begin += step) {
-    const size_t size = lks_min(step, count - begin);
+  for (size_t begin = 0, size; begin < count; begin += size) {
+    const bool lone = batch > 1 && count - begin == step + 1;
+    size = lks_min(step + lone, count - begin);
     naive_batch(b, b->data, LKS_SPLIT_TEST, list + begin, size, batch ? size : 0, moments);
     want.evaluation.loss += b->naive->loss / (double)count;
     want.evaluation.accuracy += (double)b->naive->correct / (double)count;
@@ -278,6 +280,39 @@ static void test_statistics_of_any_mini_batch(lks_comm *comm)
   bench_destroy(&b, comm);
   lks_assert_ok_all(comm, status);
   lks_assert_all(comm, ok);
+}
+
+/* 33 samples, as trained: mini-batches of 16 and 17, in groups of 5 of which the last one of 16 has 6. */
+static void test_a_lone_last_sample(lks_comm *comm)
+{
+  bench b;
+  uint32_t list[TEST];
+  answer got, two, running;
+  bench_create(&b, comm);
+  stored(list, TEST);
+  lks_status status =
+      found(&got, &b, (lks_evaluate_options){.statistics = LKS_STATISTICS_BATCH, .samples = 33});
+  double loss = 0;
+  for (size_t i = 0; i < 2; i++) {
+    const size_t size = 16 + i;
+    naive_batch(&b, b.data, LKS_SPLIT_TEST, list + 16 * i, size, GROUP, b.data);
+    loss += b.naive->loss / 33; /* a sum */
+  }
+  const lks_evaluation *e = &got.evaluation;
+  bool ok = near(e->loss, loss) && e->joined && e->batches == 2 && e->last_batch == 17 && e->samples == 33;
+  if (!status)
+    status = found(&two, &b, (lks_evaluate_options){.statistics = LKS_STATISTICS_BATCH, .samples = 32});
+  ok = ok && !two.evaluation.joined && two.evaluation.last_batch == 16 && !near(two.evaluation.loss, e->loss);
+  if (!status) status = found(&running, &b, (lks_evaluate_options){.samples = 33});
+  ok = ok && !running.evaluation.joined && running.evaluation.last_batch == 1;
+  lks_evaluate_options alone = {.statistics = LKS_STATISTICS_BATCH, .samples = 1};
+  const bool refused = found(&two, &b, alone) == LKS_ERR_USAGE && strstr(lks_message(), "one test sample");
+  alone.batch_size = 1;
+  if (!status) status = found(&two, &b, alone);
+  bench_destroy(&b, comm);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, ok);
+  lks_assert_all(comm, refused || lks_comm_rank(comm) > 0);
 }
 
 /* A sample in company of its own copies: as alone, but for the order of sums; not as with running statistics.
@@ -446,6 +481,7 @@ int main(int argc, char **argv)
   static const lks_mpi_test tests[] = {
       LKS_MPI_TEST(test_company_is_no_matter),
       LKS_MPI_TEST(test_statistics_of_any_mini_batch),
+      LKS_MPI_TEST(test_a_lone_last_sample),
       LKS_MPI_TEST(test_copies_of_one_sample),
       LKS_MPI_TEST(test_statistics_of_other_samples),
       LKS_MPI_TEST(test_inputs_scaled_by_others),

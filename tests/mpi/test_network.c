@@ -282,15 +282,28 @@ static void test_one_value_a_channel_is_refused(lks_comm *comm)
       "conv 4 3x3\nbatchnorm\nrelu\ndense 9\nbatchnorm\ndense classes\n", before_text};
   for (size_t t = 0; t < 4; t++) {
     subject s;
-    lks_network_options o = options("4", 1); /* 37 samples: the last group has one */
+    lks_network_options o = options("1", 1);
     lks_assert_ok_all(comm, subject_create(&s, comm, texts[t], &o));
     lks_status status = lks_network_prepare(s.network, BATCH, true);
     const bool told = status && strstr(lks_message(), "one value a channel"),
-               others =
-                   !lks_network_prepare(s.network, BATCH, false) && !lks_network_prepare(s.network, 36, true);
+               others = !lks_network_prepare(s.network, BATCH, false);
     subject_destroy(&s);
     lks_assert_all(comm, others && (t == 3 ? status == LKS_OK : status == LKS_ERR_USAGE && told));
   }
+}
+
+/* 37 samples: the last group would have one, and has five with that before it. */
+static void test_a_lone_last_sample_joins_a_group(lks_comm *comm)
+{
+  subject s;
+  lks_network_options o = options("4", 1);
+  lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+  lks_status status = lks_network_prepare(s.network, BATCH, true);
+  if (!status) status = lks_network_prepare(s.network, 36, true);
+  const bool refused = lks_network_prepare(s.network, 1, true) == LKS_ERR_USAGE;
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, refused);
 }
 
 static void test_crop_out_of_sight_is_refused(lks_comm *comm)
@@ -410,6 +423,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_a_gradient_out_of_range_is_agreed),
       LKS_MPI_TEST(test_requests_to_stop_are_counted),
       LKS_MPI_TEST(test_one_value_a_channel_is_refused),
+      LKS_MPI_TEST(test_a_lone_last_sample_joins_a_group),
       LKS_MPI_TEST(test_crop_out_of_sight_is_refused),
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
       LKS_MPI_TEST(test_footprint),

@@ -15,6 +15,7 @@ enum { MOST_SAMPLES = 33, MOST_RANKS = 9, NOBODY = 1000 };
 /* The naive twin: what each sample of the mini-batch belongs to. */
 typedef struct twin {
   size_t samples, groups;
+  bool joined; /* the last sample, to the group before it */
   size_t microbatch_of[MOST_SAMPLES], rank_of[MOST_SAMPLES], group_of[MOST_SAMPLES];
 } twin;
 
@@ -46,6 +47,10 @@ static void draw_twin(twin *t, size_t samples, size_t microbatch, lks_norm norm,
     }
     if (norm.kind != LKS_NORM_NONE) t->groups = t->group_of[s] + 1;
   }
+  /* alone, behind two that are together */
+  const size_t *group = t->group_of + samples;
+  t->joined = samples > 2 && norm.kind != LKS_NORM_NONE && group[-1] != group[-2] && group[-2] == group[-3];
+  if (t->joined) t->group_of[samples - 1] = --t->groups - 1;
 }
 
 static size_t count_spanning(const twin *t, size_t group)
@@ -63,6 +68,7 @@ static void check_groups(const lks_batch_plan *plan, const twin *t)
 {
   size_t slot = 0, smallest = t->groups > 0 ? t->samples : 0;
   assert_int_equal(plan->groups, t->groups);
+  assert_int_equal(plan->joined, t->joined);
   for (size_t g = 0; g < t->groups; g++) {
     size_t begin = plan->group_begin[g], end = plan->group_begin[g + 1];
     assert_true(begin < end && end <= t->samples);
@@ -182,6 +188,28 @@ static void test_only_rank_depends_on_the_rank_count(void **state)
   }
 }
 
+/* In every mode; not where each group is of one sample by intention. */
+static void test_a_lone_last_sample_joins(void **state)
+{
+  (void)state;
+  static const struct {
+    lks_norm norm;
+    int ranks;
+    size_t groups;
+  } cases[] = {{{LKS_NORM_SIZE, 4}, 1, 7}, {{LKS_NORM_SIZE, 28}, 3, 1}, {{LKS_NORM_RANKS, 4}, 2, 3},
+               {{LKS_NORM_RANK, 0}, 4, 3}, {{LKS_NORM_SYNC, 0}, 4, 1},  {{LKS_NORM_SIZE, 1}, 2, 29},
+               {{LKS_NORM_SIZE, 5}, 2, 6}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    lks_batch_plan *plan;
+    const size_t microbatch = cases[i].norm.kind == LKS_NORM_SIZE ? 8 : 7; /* 3 of 7 and one of 1 sample */
+    assert_int_equal(
+        lks_batch_plan_create(&plan, microbatch == 7 ? 22 : 29, microbatch, cases[i].norm, cases[i].ranks, 0),
+        LKS_OK);
+    assert_int_equal(plan->groups, cases[i].groups);
+    lks_batch_plan_destroy(&plan);
+  }
+}
+
 static void test_partition(void **state)
 {
   (void)state;
@@ -221,6 +249,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plan_equals_its_twin),
       cmocka_unit_test(test_only_rank_depends_on_the_rank_count),
+      cmocka_unit_test(test_a_lone_last_sample_joins),
       cmocka_unit_test(test_partition),
       cmocka_unit_test(test_bad_sizes_are_refused),
       cmocka_unit_test(test_nothing_is_left),
