@@ -72,8 +72,8 @@ static void set(lks_network *network, const weights *w)
 static lks_status pass_all(subject *s, int here, bool all)
 {
   static const uint8_t pixels[BATCH * 2];
-  static const float scale[2] = {1, 1}, offset[2] = {0, 0};
-  const lks_input_scaling scaling = {scale, offset};
+  static const double mean[2] = {0, 0}, scale[2] = {1, 1};
+  const lks_input_scaling scaling = {mean, scale};
   int32_t label[BATCH];
   uint32_t sample[BATCH];
   size_t begin, count;
