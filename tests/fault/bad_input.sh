@@ -134,7 +134,7 @@ bad_training 3 "deep.model:5:" data.h5 --model deep.model
 bad_training 3 "cnn:2:" features.h5 --model cnn
 bad_training 2 "microbatch = 32: larger than the mini-batch of 16" data.h5 --batch-size 16 --microbatch 32
 bad_training 2 "one value" data.h5 --model mlp --bn 1
-bad_training 2 "one value" data.h5 --model mlp --batch-size 101
+bad_training 2 "--train-samples 202" data.h5 --model mlp --batch-size 101
 refused 4 "data.h5/below" train --epochs 1 data.h5 --output data.h5/below
 
 bad_training 2 "did you mean 'resnet8'" data.h5 --resume --model resnet9

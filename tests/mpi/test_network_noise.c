@@ -90,6 +90,7 @@ static bool run(lks_comm *comm, const char *norm, bool moved)
   for (uint32_t step = 0; step < NOISE_STEPS; step++) {
     size_t bound[BATCH + 1], groups = 0, size = (size_t)atoi(norm);
     for (size_t at = 0; at < total[step]; at += size) bound[groups++] = at;
+    if (groups > 1 && total[step] - bound[groups - 1] == 1 && size > 1) groups--; /* joins */
     bound[groups] = total[step];
     const naive_settings set = {.bound = bound,
                                 .groups = groups,
