@@ -30,15 +30,23 @@ static void moments(double *mean, double *variance, const double *x, size_t begi
     *variance += (x[row * channels] - *mean) * (x[row * channels] - *mean) / n;
 }
 
+/* Groups of `size` samples, the last one of which takes a lone sample along. */
+static size_t groups_of(size_t total, size_t size)
+{
+  const size_t rest = total % size;
+  return total / size + (rest > 1 || (rest == 1 && total < size));
+}
+
 /* Adds a mini-batch of `total` samples in groups of `size`. */
 static void add_noise(naive_noise *noise, const naive_layer *l, size_t total, size_t size)
 {
+  const size_t groups = groups_of(total, size);
   const double *x = (l - 1)->y, samples = (double)total, channels = (double)l->out;
   for (size_t c = 0; c < l->out; c++) {
     double mean, variance;
     moments(&mean, &variance, x + c, 0, total * l->pixels, l->out);
-    for (size_t begin = 0; begin < total; begin += size) {
-      const size_t end = begin + size < total ? begin + size : total;
+    for (size_t g = 0; g < groups; g++) {
+      const size_t begin = g * size, end = g + 1 < groups ? begin + size : total;
       const double share = (double)(end - begin) / samples;
       double group_mean, group_variance;
       moments(&group_mean, &group_variance, x + c, begin * l->pixels, end * l->pixels, l->out);
@@ -46,9 +54,8 @@ static void add_noise(naive_noise *noise, const naive_layer *l, size_t total, si
       noise->variance += share * pow(group_variance / variance - 1, 2) / channels;
     }
   }
-  const double groups = ceil((double)total / (double)size);
-  noise->theory += (groups - 1) / (samples - 1);
-  noise->group += samples / groups;
+  noise->theory += (double)(groups - 1) / (samples - 1);
+  noise->group += samples / (double)groups;
 }
 
 static bool near(double got, double want)
@@ -88,9 +95,9 @@ static bool run(lks_comm *comm, const char *norm, bool moved)
       lks_network_noise(s.network, 0).steps == 0 && lks_network_noise(s.network, 0).variance_of_mean == 0;
   subject *use = &s;
   for (uint32_t step = 0; step < NOISE_STEPS; step++) {
-    size_t bound[BATCH + 1], groups = 0, size = (size_t)atoi(norm);
-    for (size_t at = 0; at < total[step]; at += size) bound[groups++] = at;
-    if (groups > 1 && total[step] - bound[groups - 1] == 1 && size > 1) groups--; /* joins */
+    const size_t size = (size_t)atoi(norm), groups = groups_of(total[step], size);
+    size_t bound[BATCH + 1];
+    for (size_t g = 0; g < groups; g++) bound[g] = g * size;
     bound[groups] = total[step];
     const naive_settings set = {.bound = bound,
                                 .groups = groups,
