@@ -51,10 +51,11 @@ typedef enum lks_statistics {
 typedef enum lks_sample_order { LKS_ORDER_STORED, LKS_ORDER_CLASS, LKS_ORDER_SHUFFLED } lks_sample_order;
 
 typedef struct lks_evaluation {
-  double loss, accuracy; /* means over the samples */
-  size_t samples;        /* of the test split that were classified; a repeated one counts once */
-  size_t batches;        /* mini-batches */
-  size_t last_batch;     /* samples of the last one */
+  double loss, accuracy;     /* means over the samples */
+  size_t samples;            /* of the test split that were classified; a repeated one counts once */
+  size_t batches;            /* mini-batches */
+  size_t last_batch;         /* samples of the last one */
+  size_t statistics_samples; /* with PRECISE: that the statistics were recomputed over */
   bool joined; /* with BATCH: a last sample that would have been alone is in the mini-batch before */
 } lks_evaluation;
 

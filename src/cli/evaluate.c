@@ -2,12 +2,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/confusion.h"
+#include "cli/statistics_source.h"
 #include "lockstep/trainer.h"
 
 typedef struct settings {
@@ -18,7 +21,7 @@ typedef struct settings {
   size_t batch_size, samples, repeat;
   lks_sample_order order;
   uint64_t order_seed;
-  char input_from[LKS_TEXT_MAX], predictions[LKS_TEXT_MAX];
+  char input_from[LKS_TEXT_MAX], predictions[LKS_TEXT_MAX], confusion[LKS_TEXT_MAX];
   lks_precision_choice precision;
   lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
@@ -35,9 +38,9 @@ const lks_syntax *lks_evaluate_syntax(void)
   static const lks_option option[] = {
       {"statistics", "running|precise|batch", LKS_OPTION_CHOICE, AT(statistics), "running",
        "running|precise|batch", 0, 0, NULL,
-       "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed over the training data with the weights as they are (precise), or those of each test mini-batch (batch)"},
-      {"statistics-from", "FILE", LKS_OPTION_TEXT, AT(statistics_from), "", NULL, 0, 0, NULL,
-       "dataset whose samples precise statistics are recomputed over, without its labels; default: the samples of DATA.h5 that training learned from"},
+       "statistics that batch norm uses: the weighted averages of training (running), statistics recomputed with the weights as they are over the samples that --statistics-from names (precise), or those of each test mini-batch (batch)"},
+      {"statistics-from", "FILE[:PART[:N]]", LKS_OPTION_TEXT, AT(statistics_from), "", NULL, 0, 0, NULL,
+       "samples that precise statistics are recomputed over, without their labels: the first N (all) of PART (train, the default, or test) of a dataset; not given: of the training samples of DATA.h5, those that the run's train-samples and holdout left it to learn from"},
       {"statistics-split", "train|test", LKS_OPTION_CHOICE, AT(statistics_split), "train", "train|test", 0, 0,
        NULL, "split of that dataset, or of DATA.h5, which precise statistics are recomputed over"},
       {"statistics-samples", "N", LKS_OPTION_SIZE, AT(statistics_samples), "0", NULL, 0, UINT32_MAX, NULL,
@@ -56,6 +59,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        "dataset whose mean and standard deviation scale the inputs instead of those of training"},
       {"predictions", "FILE.csv", LKS_OPTION_TEXT, AT(predictions), "", NULL, 0, 0, NULL,
        "file to be written: index, label and predicted class of every test sample; replaced if it is there"},
+      {"confusion", "FILE.csv", LKS_OPTION_TEXT, AT(confusion), "", NULL, 0, 0, NULL,
+       "print how often which class was taken for which, with precision and recall of each, and write it to a file, which is replaced if it is there; -: print it only"},
       {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, NULL,
        "threads of each rank; 0: as in the checkpoint"},
       {"precision", "checkpoint|fp32|bf16", LKS_OPTION_CHOICE, AT(precision), "checkpoint",
@@ -86,23 +91,30 @@ static const char *const statistics_names[] = {[LKS_STATISTICS_RUNNING] = "runni
                                                [LKS_STATISTICS_PRECISE] = "precise",
                                                [LKS_STATISTICS_BATCH] = "batch"};
 
-static void print_json(const lks_evaluation *result, const settings *s)
+static void print_json(const lks_evaluation *result, const settings *s, const char *data)
 {
+  (void)data;
   lks_json json = {.out = stdout, .one_line = true};
   lks_json_open(&json, NULL, '{');
   lks_json_print(&json, "loss", "%.17g", result->loss);
   lks_json_print(&json, "accuracy", "%.17g", result->accuracy);
   lks_json_print(&json, "samples", "%zu", result->samples);
   lks_json_text(&json, "statistics", statistics_names[s->statistics]);
+  if (s->statistics == LKS_STATISTICS_PRECISE)
+    lks_json_print(&json, "statistics_samples", "%zu", result->statistics_samples);
   lks_json_print(&json, "batches", "%zu", result->batches);
   lks_json_print(&json, "last_batch", "%zu", result->last_batch);
   lks_json_close(&json);
 }
 
-static void print_text(const lks_evaluation *result, const settings *s)
+static void print_text(const lks_evaluation *result, const settings *s, const char *data)
 {
   lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
           result->samples, statistics_names[s->statistics]);
+  if (s->statistics == LKS_STATISTICS_PRECISE)
+    lks_say("statistics recomputed over %zu %s samples of %s", result->statistics_samples,
+            s->statistics_split == LKS_SPLIT_TRAIN ? "training" : "test",
+            s->statistics_from[0] ? s->statistics_from : data);
   if (result->joined)
     lks_say("the last mini-batch would have one sample: it is in the one before, of %zu then",
             result->last_batch);
@@ -141,20 +153,60 @@ static const char *given(const char *path)
   return path[0] == '\0' ? NULL : path;
 }
 
+static lks_status tell_confusion(const lks_dataset *data, const int32_t *predictions, const settings *s)
+{
+  lks_confusion *confusion = NULL;
+  lks_status status = lks_confusion_create(&confusion, data, predictions);
+  if (!status && !s->json) lks_confusion_print(stdout, confusion);
+  if (!status && strcmp(s->confusion, "-") != 0) status = lks_confusion_write(s->confusion, confusion);
+  lks_confusion_destroy(&confusion);
+  return status;
+}
+
+/* On rank 0. */
+static lks_status tell(const lks_evaluation *result, const lks_dataset *data, const int32_t *predictions,
+                       const settings *s)
+{
+  const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
+  lks_status status = LKS_OK;
+  if (s->predictions[0] != '\0') status = write_predictions(s->predictions, predictions, &test);
+  if (status) return status;
+  (s->json ? print_json : print_text)(result, s, lks_dataset_path(data));
+  return s->confusion[0] != '\0' ? tell_confusion(data, predictions, s) : LKS_OK;
+}
+
 static lks_status evaluate_all(lks_evaluation *result, lks_comm *comm, lks_evaluator *evaluator,
                                const lks_dataset *data, const settings *s, lks_evaluate_options *options)
 {
   const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
   lks_status status = LKS_OK;
-  if (s->predictions[0] != '\0') {
+  if (s->predictions[0] != '\0' || s->confusion[0] != '\0') {
     options->predictions = lks_new(test.count, sizeof *options->predictions);
     status = lks_comm_agree_all(comm, options->predictions ? LKS_OK : LKS_ERR_RANK);
   }
   if (!status) status = lks_evaluator_run_all(result, evaluator, data, options);
-  if (!status && options->predictions && lks_comm_rank(comm) == 0)
-    status = write_predictions(s->predictions, options->predictions, &test);
+  if (!status && lks_comm_rank(comm) == 0) status = tell(result, data, options->predictions, s);
   lks_free(options->predictions);
   return lks_comm_agree_all(comm, status);
+}
+
+/* What stands behind the name of --statistics-from. */
+static lks_status take_source(settings *s)
+{
+  lks_statistics_source source;
+  if (s->statistics_from[0] == '\0') return LKS_OK;
+  lks_status status = lks_statistics_source_read(&source, s->statistics_from);
+  if (status) return status;
+  if ((source.part_given && s->statistics_split != LKS_SPLIT_TRAIN) ||
+      (source.samples && s->statistics_samples))
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "statistics-from = %s names part or count of the samples, and statistics-split or statistics-samples does too: give one",
+        s->statistics_from);
+  memcpy(s->statistics_from, source.file, sizeof s->statistics_from);
+  if (source.part_given) s->statistics_split = source.part;
+  if (source.samples) s->statistics_samples = source.samples;
+  return LKS_OK;
 }
 
 lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
@@ -163,6 +215,8 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status || arguments.help) return status;
+  status = lks_comm_agree_all(comm, take_source(&s));
+  if (status) return status;
   lks_evaluate_options options = {.statistics = s.statistics,
                                   .precision = s.precision,
                                   .isa = s.isa,
@@ -188,10 +242,5 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   if (!status) status = evaluate_all(&result, comm, evaluator, data, &s, &options);
   lks_dataset_close_all(&data);
   lks_evaluator_destroy_all(&evaluator);
-  if (status) return status;
-  if (!s.json)
-    print_text(&result, &s);
-  else if (lks_comm_rank(comm) == 0)
-    print_json(&result, &s);
-  return LKS_OK;
+  return status;
 }

@@ -239,12 +239,13 @@ static lks_status choose_statistics_samples(lks_loader **loader, lks_selection *
   return status;
 }
 
-static lks_status recompute_all(lks_evaluator *e, const job *j)
+static lks_status recompute_all(size_t *samples, lks_evaluator *e, const job *j)
 {
   lks_loader *loader = NULL;
   lks_selection *selection = NULL;
   lks_status status =
       agree_on_loader_all(e, e->trained, choose_statistics_samples(&loader, &selection, e, j));
+  if (!status) *samples = lks_loader_samples(loader);
   if (!status) status = lks_precise_statistics_all(e->trained, loader);
   lks_loader_destroy(&loader);
   lks_selection_destroy(&selection);
@@ -354,6 +355,7 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, c
                                  const lks_evaluate_options *options)
 {
   static const lks_evaluate_options standard;
+  size_t statistics_samples = 0;
   job j = {.options = options ? options : &standard, .data = data};
   const lks_evaluate_options *o = j.options;
   lks_status status = check_options(e, o);
@@ -370,9 +372,10 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, c
   if (!status) {
     set_running(e->trained, e->running);
     choose_scaling(e, j.input);
-    if (o->statistics == LKS_STATISTICS_PRECISE) status = recompute_all(e, &j);
+    if (o->statistics == LKS_STATISTICS_PRECISE) status = recompute_all(&statistics_samples, e, &j);
   }
   if (!status) status = classify_all(evaluation, e, &j);
+  evaluation->statistics_samples = statistics_samples;
   lks_dataset_close_all(&j.opened[0]);
   lks_dataset_close_all(&j.opened[1]);
   return status;

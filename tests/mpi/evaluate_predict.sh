@@ -43,6 +43,30 @@ predicts() {
   [ "$right" = "$(number_of accuracy "$1-running-1.out")" ] || complain "$1: predict gets $right right" "$1-running-1.out"
 }
 
+# confuses MODEL: the confusion matrix, counted once more from the predictions, on ranks that hold parts of them.
+confuses() {
+  run "$1-confused" 3 evaluate "$1/last.h5" data.h5 --confusion "$1.csv" --predictions "$1-answers.csv"
+  ended "$1-confused" 0
+  says "$1-confused" "^class .*precision"
+  awk -F, 'FNR == NR { if (FNR > 1) { n[$2, $3]++; is[$2]++; said[$3]++ } next }
+    FNR > 1 { k = $1; line = k ",\"\""; for (p = 0; p < NF - 6; p++) line = line "," (n[k, p] + 0)
+      right = n[k, k] + 0
+      line = line "," (is[k] + 0) "," (said[k] + 0) "," (said[k] ? sprintf("%.4f", right / said[k]) : "")
+      print line "," (is[k] ? sprintf("%.4f", right / is[k]) : "") }' "$1-answers.csv" "$1.csv" >expected
+  tail -n +2 "$1.csv" | diff expected - >difference || complain "$1: another confusion matrix" difference
+  [ "$(wc -l <expected)" -eq 10 ] || complain "$1: not a line a class" expected
+}
+
+# same_source A B: two ways to name the samples that statistics are recomputed over. Words are split on purpose.
+same_source() {
+  # shellcheck disable=SC2086
+  run source-a 2 evaluate resnet8/last.h5 data.h5 --json --statistics precise $1
+  # shellcheck disable=SC2086
+  run source-b 1 evaluate resnet8/last.h5 data.h5 --json --statistics precise $2
+  ended source-a 0
+  diff source-a.out source-b.out >difference || complain "other statistics: $1, $2" difference
+}
+
 models=(cnn resnet8 mlp)
 if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then models=(resnet8); fi
 for model in "${models[@]}"; do
@@ -51,8 +75,19 @@ for model in "${models[@]}"; do
   for statistics in running precise batch; do evaluates "$model" "$statistics"; done
   agrees_with_training "$model"
   predicts "$model"
+  confuses "$model"
   cut -d, -f1 "$model"-{running,precise,batch}-1.out | sort | uniq -d >equal
   [ ! -s equal ] || complain "$model: two kinds of statistics give the same loss" equal
+done
+
+same_source "--statistics-from data.h5:train:50" "--statistics-samples 50"
+same_source "--statistics-from data.h5:test" "--statistics-split test"
+run sources 2 evaluate resnet8/last.h5 data.h5 --statistics precise --statistics-from data.h5:test:20
+says sources "^statistics recomputed over 20 test samples of data.h5$"
+for bad in data.h5:train:x data.h5:train:1 data.h5:test:99999999999; do
+  run sources 2 evaluate resnet8/last.h5 data.h5 --statistics precise --statistics-from "$bad"
+  ended sources 2
+  says sources "is no count of samples"
 done
 
 # bf16 stays what a checkpoint is evaluated in, unless fp32 is asked for; a processor without it is told so.

@@ -1,0 +1,189 @@
+#include "cli/confusion.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/plain_text.h"
+
+enum { FEW = 12, MISTAKES = 10, NAME = 20 };
+
+struct lks_confusion {
+  const lks_dataset *dataset;
+  size_t classes;
+  size_t *count; /* [classes,classes]: true, predicted */
+};
+
+lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset,
+                                const int32_t *predictions)
+{
+  lks_confusion *c = *confusion = lks_new(1, sizeof *c);
+  if (!c) return LKS_ERR_RANK;
+  const lks_samples test = lks_dataset_split(dataset, LKS_SPLIT_TEST);
+  c->dataset = dataset;
+  c->classes = lks_dataset_classes(dataset);
+  c->count = lks_new(c->classes * c->classes, sizeof *c->count);
+  if (!c->count) {
+    lks_confusion_destroy(confusion);
+    return LKS_ERR_RANK;
+  }
+  for (size_t i = 0; i < test.count; i++)
+    if (predictions[i] >= 0) c->count[(size_t)test.label[i] * c->classes + (size_t)predictions[i]]++;
+  return LKS_OK;
+}
+
+void lks_confusion_destroy(lks_confusion **confusion)
+{
+  if (!*confusion) return;
+  lks_free((*confusion)->count);
+  lks_free(*confusion);
+  *confusion = NULL;
+}
+
+static size_t count_of(const lks_confusion *c, size_t label, size_t predicted)
+{
+  return c->count[label * c->classes + predicted];
+}
+
+static size_t samples_of(const lks_confusion *c, size_t label)
+{
+  size_t sum = 0;
+  for (size_t k = 0; k < c->classes; k++) sum += count_of(c, label, k);
+  return sum;
+}
+
+static size_t predicted_of(const lks_confusion *c, size_t predicted)
+{
+  size_t sum = 0;
+  for (size_t k = 0; k < c->classes; k++) sum += count_of(c, k, predicted);
+  return sum;
+}
+
+/* "3" or "3 cat": plain, and cut where it is longer than a column; name [size]. */
+static void print_name(char *name, size_t size, const lks_confusion *c, size_t k)
+{
+  const char *of_file = lks_dataset_class_name(c->dataset, k);
+  char whole[256];
+  snprintf(whole, sizeof whole, "%zu%s%.200s", k, of_file ? " " : "", of_file ? of_file : "");
+  lks_text_make_plain(whole);
+  size_t length = strlen(whole);
+  if (length >= size) length = size - 1;
+  while (((unsigned char)whole[length] & 0xc0) == 0x80) length--; /* not inside of a character */
+  memcpy(name, whole, length);
+  name[length] = '\0';
+}
+
+static void print_matrix(FILE *stream, const lks_confusion *c)
+{
+  char name[NAME];
+  fprintf(stream, "%-*s", NAME, "class \\ taken for");
+  for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %4zu", k);
+  fprintf(stream, "\n");
+  for (size_t label = 0; label < c->classes; label++) {
+    print_name(name, sizeof name, c, label);
+    fprintf(stream, "%-*s", NAME, name);
+    for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %4zu", count_of(c, label, k));
+    fprintf(stream, "\n");
+  }
+}
+
+/* The pair of classes that was mistaken most often below `most` times, or as often and later than `last`. */
+static size_t next_mistake(const lks_confusion *c, size_t most, size_t last)
+{
+  const size_t all = c->classes * c->classes;
+  size_t best = all;
+  for (size_t i = 0; i < all; i++) {
+    const size_t n = c->count[i];
+    if (i / c->classes == i % c->classes || n == 0) continue;
+    if (n > most || (n == most && i <= last)) continue;
+    if (best == all || n > c->count[best]) best = i;
+  }
+  return best;
+}
+
+static void print_mistakes(FILE *stream, const lks_confusion *c)
+{
+  const size_t all = c->classes * c->classes;
+  size_t most = SIZE_MAX, last = 0;
+  for (int i = 0; i < MISTAKES; i++) {
+    char label[NAME], predicted[NAME];
+    const size_t at = next_mistake(c, most, last);
+    if (at == all) return;
+    print_name(label, sizeof label, c, at / c->classes);
+    print_name(predicted, sizeof predicted, c, at % c->classes);
+    fprintf(stream, "%4zu of %s taken for %s\n", c->count[at], label, predicted);
+    most = c->count[at];
+    last = at;
+  }
+}
+
+enum { SHARE = 16 };
+
+/* text [SHARE] out: a share, or `none` where there is nothing to share. Returns text. */
+static const char *share(char *text, size_t part, size_t whole, const char *none)
+{
+  if (whole)
+    snprintf(text, SHARE, "%.4f", (double)part / (double)whole);
+  else
+    snprintf(text, SHARE, "%s", none);
+  return text;
+}
+
+void lks_confusion_print(FILE *stream, const lks_confusion *c)
+{
+  if (c->classes <= FEW)
+    print_matrix(stream, c);
+  else
+    print_mistakes(stream, c);
+  fprintf(stream, "%-*s %9s %9s %9s %9s\n", NAME, "class", "samples", "taken for", "precision", "recall");
+  for (size_t k = 0; k < c->classes; k++) {
+    char name[NAME], precision[SHARE], recall[SHARE];
+    const size_t right = count_of(c, k, k), samples = samples_of(c, k), predicted = predicted_of(c, k);
+    print_name(name, sizeof name, c, k);
+    fprintf(stream, "%-*s %9zu %9zu %9s %9s\n", NAME, name, samples, predicted,
+            share(precision, right, predicted, "-"), share(recall, right, samples, "-"));
+  }
+}
+
+/* In quotes, and quotes within them twice. */
+static void write_word(FILE *stream, const char *word)
+{
+  fputc('"', stream);
+  for (; word && *word; word++) {
+    if (*word == '"') fputc('"', stream);
+    fputc(*word, stream);
+  }
+  fputc('"', stream);
+}
+
+static void write_all(FILE *stream, const lks_confusion *c)
+{
+  fprintf(stream, "label,name");
+  for (size_t k = 0; k < c->classes; k++) fprintf(stream, ",predicted_%zu", k);
+  fprintf(stream, ",samples,predicted,precision,recall\n");
+  for (size_t label = 0; label < c->classes; label++) {
+    const size_t right = count_of(c, label, label), samples = samples_of(c, label),
+                 predicted = predicted_of(c, label);
+    char precision[SHARE], recall[SHARE];
+    fprintf(stream, "%zu,", label);
+    write_word(stream, lks_dataset_class_name(c->dataset, label));
+    for (size_t k = 0; k < c->classes; k++) fprintf(stream, ",%zu", count_of(c, label, k));
+    fprintf(stream, ",%zu,%zu,%s,%s\n", samples, predicted, share(precision, right, predicted, ""),
+            share(recall, right, samples, ""));
+  }
+}
+
+lks_status lks_confusion_write(const char *path, const lks_confusion *c)
+{
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&text, &bytes);
+  if (!stream) return lks_fail(LKS_ERR_RANK, "not enough memory to print the confusion matrix");
+  write_all(stream, c);
+  lks_status status = fclose(stream) == 0
+                          ? lks_file_write(path, text, bytes)
+                          : lks_fail(LKS_ERR_RANK, "not enough memory to print the confusion matrix");
+  free(text);
+  return status;
+}

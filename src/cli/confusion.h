@@ -1,0 +1,26 @@
+#ifndef LKS_CLI_CONFUSION_H
+#define LKS_CLI_CONFUSION_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lockstep/dataset.h"
+
+/** How often a network took which class for which, over the test samples that were classified. */
+typedef struct lks_confusion lks_confusion;
+
+/** Local. predictions: of each test sample of `dataset`, -1 for one left out. dataset is borrowed. LKS_ERR_RANK. */
+lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset,
+                                const int32_t *predictions);
+void lks_confusion_destroy(lks_confusion **confusion);
+
+/** Local. In words, for 80 columns: the matrix, a row a true class, when it has few classes, else the mistakes that were made
+ * most often; and samples, precision and recall of each class. Precision: the part of what was taken for the class that is of
+ * it; recall: the part of the class that was found. */
+void lks_confusion_print(FILE *stream, const lks_confusion *confusion);
+
+/** Local. The same as CSV, with all classes: label, name, a column for each predicted class, samples, predicted, precision,
+ * recall (empty where they are not defined). */
+lks_status lks_confusion_write(const char *path, const lks_confusion *confusion);
+
+#endif
