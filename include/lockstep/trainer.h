@@ -59,14 +59,15 @@ typedef struct lks_evaluation {
   bool joined; /* with BATCH: a last sample that would have been alone is in the mini-batch before */
 } lks_evaluation;
 
-/** How lks_evaluate_all goes about it; equal on all ranks. All zero but threads, cache and window: as it ever was. */
+/** How lks_evaluate_all goes about it; equal on all ranks. All zero but threads, cache, window and names: as it ever was. */
 typedef struct lks_evaluate_options {
   lks_statistics statistics; /* PRECISE: recomputed first, over the run's training samples */
   lks_precision_choice precision;
   lks_isa_choice isa;
-  size_t threads;    /* of a rank; 0: as in the checkpoint */
-  const char *cache; /* as lks_dataset_open_all has it; NULL: "" */
-  size_t window;     /* the same */
+  size_t threads;                 /* of a rank; 0: as in the checkpoint */
+  const char *cache;              /* as lks_dataset_open_all has it; NULL: "" */
+  size_t window;                  /* the same */
+  const lks_dataset_names *names; /* of the arrays in all dataset files; borrowed, or NULL */
 
   /* PRECISE: the samples that statistics are recomputed over; their labels are not used. statistics_from: a
    * dataset file, of which statistics_split is taken as it is stored; NULL: the samples of the evaluated
@@ -101,7 +102,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
 /** A checkpoint that was read once, for many evaluations. */
 typedef struct lks_evaluator lks_evaluator;
 
-/** Collective. Of the options, precision, isa, threads, cache and window count, for all evaluations; options may be
+/** Collective. Of the options, precision, isa, threads, cache, window and names count, for all evaluations; options may be
  * NULL. comm is borrowed. Errors as lks_checkpoint_header_all. */
 lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, const char *checkpoint,
                                     const lks_evaluate_options *options);

@@ -49,8 +49,9 @@ static const lks_option own_options[] = {
     {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, "Output",
      "print one JSON object, layers included"},
 };
-static const char *const train_options[] = {"model", "batch-size", "microbatch", "optimizer", "crop",
-                                            "flip",  "threads",    "cache",      "isa",       "stall-limit"};
+static const char *const train_options[] = {
+    "model", "batch-size",  "microbatch", "optimizer", "crop",         "flip",        "threads", "cache",
+    "isa",   "stall-limit", "samples",    "labels",    "test-samples", "test-labels", "layout"};
 enum { OWN = sizeof own_options / sizeof *own_options, TRAIN = sizeof train_options / sizeof *train_options };
 
 static void take_train_options(lks_option *option)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/dataset_rows.h"
 #include "dataset/dataset_file.h"
 
 typedef enum splits { SPLITS_TEST, SPLITS_TRAIN, SPLITS_ALL } splits;
@@ -17,9 +18,22 @@ typedef struct settings {
   bool invert, force;
   splits split;
   uint64_t seed;
+  lks_dataset_names names;
 } settings;
 
-enum { OUTPUT, FORCE, AFFINE, CONTRAST, NOISE, INVERT, RELABEL, SPLIT, SEED, OPTIONS };
+enum {
+  OUTPUT,
+  FORCE,
+  AFFINE,
+  CONTRAST,
+  NOISE,
+  INVERT,
+  RELABEL,
+  SPLIT,
+  SEED,
+  NAMES,
+  OPTIONS = NAMES + LKS_DATASET_ROW_COUNT
+};
 
 #define AT(field) offsetof(settings, field)
 
@@ -40,6 +54,7 @@ static const lks_option option[] = {
     [SPLIT] = {"split", "test|train|all", LKS_OPTION_CHOICE, AT(split), "test", "test|train|all", 0, 0, NULL,
                "what is changed; the rest is copied as it is"},
     [SEED] = {"seed", "N", LKS_OPTION_SEED, AT(seed), "1", NULL, 0, 0, NULL, "seed of the noise"},
+    [NAMES] = LKS_DATASET_ROWS(settings, names),
 };
 
 const lks_syntax *lks_corrupt_syntax(void)
@@ -121,10 +136,10 @@ static bool read_pairs(int32_t *label, size_t classes, const char *text)
   }
 }
 
-static lks_status count_classes(size_t *classes, const char *path)
+static lks_status count_classes(size_t *classes, const char *path, const lks_dataset_names *names)
 {
   lks_dataset_file *file = NULL;
-  lks_status status = lks_dataset_file_open(&file, path, NULL);
+  lks_status status = lks_dataset_file_open(&file, path, names);
   if (!status) *classes = lks_dataset_file_header(file)->layout.classes;
   lks_dataset_file_close(&file);
   return status;
@@ -153,13 +168,14 @@ lks_status lks_corrupt_run_all(lks_comm *comm, int argc, char **argv)
   if (status || arguments.help) return status;
   if (s.output[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "no output given; usage: lockstep corrupt DATA.h5 -o OUT.h5");
-  lks_corruption corruption = {.seed = s.seed, .split = {s.split != SPLITS_TEST, s.split != SPLITS_TRAIN}};
+  lks_corruption corruption = {
+      .seed = s.seed, .names = &s.names, .split = {s.split != SPLITS_TEST, s.split != SPLITS_TRAIN}};
   int32_t *label = NULL;
   size_t classes = 0;
   const char *input = arguments.argument[0];
   status = choose_kind(&corruption, &arguments, &s);
   if (!status) status = read_affine(&corruption, s.affine);
-  if (!status && s.relabel[0] != '\0') status = count_classes(&classes, input);
+  if (!status && s.relabel[0] != '\0') status = count_classes(&classes, input, &s.names);
   if (!status) status = read_relabelling(&corruption, &label, s.relabel, classes);
   if (!status) status = lks_corrupt(s.output, input, &corruption, s.force);
   if (!status) lks_say("%s: written; `lockstep info %s` describes it", s.output, s.output);

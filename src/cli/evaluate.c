@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/confusion.h"
+#include "cli/dataset_rows.h"
 #include "cli/statistics_source.h"
 #include "lockstep/trainer.h"
 
@@ -26,6 +27,7 @@ typedef struct settings {
   lks_isa_choice isa;
   char cache[LKS_TEXT_MAX];
   size_t window;
+  lks_dataset_names names;
   size_t threads;
   double stall_limit; /* heeded before MPI starts: cli/main.c */
   bool json;
@@ -73,6 +75,7 @@ const lks_syntax *lks_evaluate_syntax(void)
        "leave the samples in the file and read up to SAMPLES of them at a time, which changes no result; 0: all samples are in memory"},
       {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
+      LKS_DATASET_ROWS(settings, names),
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {
@@ -223,6 +226,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                   .threads = s.threads,
                                   .cache = s.cache,
                                   .window = s.window,
+                                  .names = &s.names,
                                   .statistics_from = given(s.statistics_from),
                                   .statistics_split = s.statistics_split,
                                   .statistics_samples = s.statistics_samples,
@@ -237,8 +241,9 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_dataset *data = NULL;
   status = lks_evaluator_create_all(&evaluator, comm, arguments.argument[0], &options);
   if (!status)
-    status = lks_dataset_open_all(&data, comm, arguments.argument[1],
-                                  &(lks_dataset_options){.cache = s.cache, .window = s.window});
+    status =
+        lks_dataset_open_all(&data, comm, arguments.argument[1],
+                             &(lks_dataset_options){.cache = s.cache, .window = s.window, .names = s.names});
   if (!status) status = evaluate_all(&result, comm, evaluator, data, &s, &options);
   lks_dataset_close_all(&data);
   lks_evaluator_destroy_all(&evaluator);

@@ -118,6 +118,7 @@ lks_status lks_generate_run_all(lks_comm *comm, int argc, char **argv)
   if (!status)
     lks_say("%s: %zu training and %zu test samples of %zu classes", s.output, s.train, s.test,
             cats ? (size_t)2 : s.classes);
-  if (!status && s.sheet[0] != '\0') status = lks_contact_sheet_of_file(s.sheet, s.output, LKS_SPLIT_TRAIN);
+  if (!status && s.sheet[0] != '\0')
+    status = lks_contact_sheet_of_file(s.sheet, s.output, NULL, LKS_SPLIT_TRAIN);
   return status;
 }

@@ -2,14 +2,16 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/dataset_rows.h"
 #include "dataset/contact_sheet.h"
 #include "dataset/dataset_file.h"
 #include "dataset/describe.h"
 #include "lockstep/checkpoint.h"
 
 typedef struct settings {
-  char sheet[LKS_TEXT_MAX];
+  char sheet[LKS_TEXT_MAX], contact_sheet[LKS_TEXT_MAX];
   lks_split split;
+  lks_dataset_names names;
 } settings;
 
 const lks_syntax *lks_info_syntax(void)
@@ -19,6 +21,9 @@ const lks_syntax *lks_info_syntax(void)
        "contact sheet to be written: the first pictures of each class of a dataset of images; replaced if it is there"},
       {"split", "train|test", LKS_OPTION_CHOICE, offsetof(settings, split), "train", "train|test", 0, 0, NULL,
        "split whose pictures these are"},
+      {"contact-sheet", "FILE.png", LKS_OPTION_TEXT, offsetof(settings, contact_sheet), "", NULL, 0, 0, NULL,
+       "another name of --sheet"},
+      LKS_DATASET_ROWS(settings, names),
   };
   static const lks_syntax syntax = {"info", "FILE.h5", "Says in words what a dataset or a checkpoint holds.",
                                     NULL,   option,    sizeof option / sizeof *option,
@@ -26,23 +31,34 @@ const lks_syntax *lks_info_syntax(void)
   return &syntax;
 }
 
+static lks_status describe_dataset(const char *path, const settings *s)
+{
+  const char *sheet = s->sheet[0] != '\0' ? s->sheet : s->contact_sheet;
+  lks_status status = lks_dataset_describe(stdout, path, &s->names);
+  return status || sheet[0] == '\0' ? status : lks_contact_sheet_of_file(sheet, path, &s->names, s->split);
+}
+
+static lks_status describe(const char *path, const settings *s)
+{
+  char kind[64];
+  lks_status status = lks_file_kind(kind, path);
+  if (status) return status;
+  if (kind[0] == '\0' || strcmp(kind, "lockstep-dataset") == 0) return describe_dataset(path, s);
+  if (s->sheet[0] != '\0' || s->contact_sheet[0] != '\0')
+    return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets of images", path);
+  if (strcmp(kind, "lockstep-checkpoint") == 0) return lks_checkpoint_describe(stdout, path);
+  return lks_fail(
+      LKS_ERR_DATA,
+      "%s: its format is '%s'; this program reads lockstep-dataset and lockstep-checkpoint, and datasets without the attribute `format`",
+      path, kind);
+}
+
+/* Rank 0 works, and the others wait for what comes of it. */
 lks_status lks_info_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_info_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  const char *path = arguments.argument[0];
-  char kind[64];
-  status = lks_file_kind(kind, path);
-  if (status) return status;
-  if (kind[0] == '\0' || strcmp(kind, "lockstep-dataset") == 0) {
-    status = lks_dataset_describe(stdout, path);
-    return status || s.sheet[0] == '\0' ? status : lks_contact_sheet_of_file(s.sheet, path, s.split);
-  }
-  if (s.sheet[0] != '\0') return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets of images", path);
-  if (strcmp(kind, "lockstep-checkpoint") == 0) return lks_checkpoint_describe(stdout, path);
-  return lks_fail(LKS_ERR_DATA,
-                  "%s: its format is '%s'; this program reads lockstep-dataset and lockstep-checkpoint", path,
-                  kind);
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? describe(arguments.argument[0], &s) : LKS_OK);
 }

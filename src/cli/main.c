@@ -23,7 +23,7 @@ typedef struct command {
   const char *name;
   const lks_syntax *(*syntax)(void);
   lks_status (*run_all)(lks_comm *comm, int argc, char **argv);
-  bool parallel;  /* runs under mpirun */
+  bool parallel;  /* runs under mpirun, and all ranks work */
   bool stoppable; /* keeps what is done when a signal comes: all others, with nothing to keep, die of it */
 } command;
 
@@ -171,7 +171,8 @@ static lks_status run_all(lks_comm *comm, const command *chosen, const lks_launc
   if (status) return status;
   if (argc < 2) return lks_fail(LKS_ERR_USAGE, "no command given; `lockstep --help` lists them");
   if (chosen == NULL) return unknown(strcmp(argv[1], "help") == 0 && argc == 3 ? argv[2] : argv[1]);
-  if (!chosen->parallel && lks_comm_size(comm) > 1)
+  const bool rank_0_works = chosen->run_all == lks_info_run_all;
+  if (!chosen->parallel && !rank_0_works && lks_comm_size(comm) > 1)
     return lks_fail(LKS_ERR_USAGE, "`lockstep %s` runs as one process; start it without mpirun",
                     chosen->name);
   return chosen->run_all(comm, argc - 1, argv + 1);

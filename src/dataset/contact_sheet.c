@@ -1,5 +1,6 @@
 #include "dataset/contact_sheet.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -56,13 +57,37 @@ lks_status lks_contact_sheet_write(const char *path, const lks_contact_sheet *sh
   return status;
 }
 
-lks_status lks_contact_sheet_of_classes(const char *path, const lks_contents *contents, lks_split split)
+/* What is shown as black and as white. */
+static void find_range(double range[2], const float *value, size_t count)
+{
+  double least = INFINITY, most = -INFINITY;
+  for (size_t i = 0; i < count; i++) {
+    least = fmin(least, (double)value[i]);
+    most = fmax(most, (double)value[i]);
+  }
+  const bool natural = least >= 0 && most <= 255;
+  range[0] = natural ? 0 : least;
+  range[1] = natural ? (most <= 1 ? 1 : 255) : most;
+}
+
+static uint8_t *bytes_of(const float *value, size_t count)
+{
+  double range[2];
+  uint8_t *bytes = lks_new(count, 1);
+  find_range(range, value, count);
+  const double scale = range[1] > range[0] ? 255 / (range[1] - range[0]) : 0;
+  for (size_t i = 0; bytes && i < count; i++)
+    bytes[i] = (uint8_t)(scale * ((double)value[i] - range[0]) + 0.5);
+  return bytes;
+}
+
+static lks_status write_classes(const char *path, const uint8_t *pixels, const lks_contents *contents,
+                                lks_split split)
 {
   const lks_samples *samples = &contents->split[split];
   const size_t classes = lks_min(contents->layout.classes, CLASSES_MAX);
   const size_t places = lks_divide_up(ROWS, classes) * COLUMNS; /* of a class */
   size_t taken[CLASSES_MAX] = {0};
-  if (!samples->pixels) return lks_fail(LKS_ERR_USAGE, "%s: features cannot be shown as pictures", path);
   uint32_t *sample = lks_new(classes * places, sizeof *sample);
   if (!sample) return LKS_ERR_RANK;
   for (size_t i = 0; i < classes * places; i++) sample[i] = UINT32_MAX;
@@ -70,18 +95,35 @@ lks_status lks_contact_sheet_of_classes(const char *path, const lks_contents *co
     const size_t label = (size_t)samples->label[i];
     if (label < classes && taken[label] < places) sample[label * places + taken[label]++] = (uint32_t)i;
   }
-  const lks_contact_sheet sheet = {
-      samples->pixels, contents->layout.shape, sample, classes * places, COLUMNS, NULL};
+  const lks_contact_sheet sheet = {pixels, contents->layout.shape, sample, classes * places, COLUMNS, NULL};
   lks_status status = lks_contact_sheet_write(path, &sheet);
   lks_free(sample);
   return status;
 }
 
-lks_status lks_contact_sheet_of_file(const char *path, const char *data, lks_split split)
+lks_status lks_contact_sheet_of_classes(const char *path, const lks_contents *contents, lks_split split)
+{
+  const lks_samples *samples = &contents->split[split];
+  const lks_shape shape = contents->layout.shape;
+  if (contents->layout.features && shape.height * shape.width == 1)
+    return lks_fail(LKS_ERR_USAGE, "%s: features cannot be shown as pictures", path);
+  if (samples->count == 0)
+    return lks_fail(LKS_ERR_USAGE, "%s: there are no %s samples to be shown; give --split train", path,
+                    lks_split_name(split));
+  if (samples->pixels) return write_classes(path, samples->pixels, contents, split);
+  uint8_t *bytes = bytes_of(samples->features, samples->count * lks_layout_width(&contents->layout));
+  if (!bytes) return LKS_ERR_RANK;
+  lks_status status = write_classes(path, bytes, contents, split);
+  lks_free(bytes);
+  return status;
+}
+
+lks_status lks_contact_sheet_of_file(const char *path, const char *data, const lks_dataset_names *names,
+                                     lks_split split)
 {
   lks_contents contents;
   void *block = NULL;
-  lks_status status = lks_dataset_load(&block, &contents, data, NULL);
+  lks_status status = lks_dataset_load(&block, &contents, data, names);
   if (!status) status = lks_contact_sheet_of_classes(path, &contents, split);
   lks_free(block);
   return status;

@@ -20,10 +20,12 @@ typedef struct lks_contact_sheet {
 lks_status lks_contact_sheet_write(const char *path, const lks_contact_sheet *sheet);
 
 /** Local. The first pictures of each class of a split, those of a class in rows of their own; of the first 20
- * classes. LKS_ERR_USAGE for features. */
+ * classes. Images of f32 are shown as bytes: from 0 to 1, from 0 to 255, or else from their least to their greatest
+ * value. LKS_ERR_USAGE for features. */
 lks_status lks_contact_sheet_of_classes(const char *path, const lks_contents *contents, lks_split split);
 
-/** Local. The same of a dataset file, which is read and checked as a whole. */
-lks_status lks_contact_sheet_of_file(const char *path, const char *data, lks_split split);
+/** Local. The same of a dataset file, which is read and checked as a whole; names as lks_dataset_file_open has them. */
+lks_status lks_contact_sheet_of_file(const char *path, const char *data, const lks_dataset_names *names,
+                                     lks_split split);
 
 #endif

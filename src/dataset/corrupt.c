@@ -95,9 +95,10 @@ static lks_status check(const lks_corruption *how, const lks_layout *layout, con
 {
   const bool pictures = how->kind == LKS_CORRUPTION_CONTRAST || how->kind == LKS_CORRUPTION_INVERT;
   if (layout->features && pictures)
-    return lks_fail(LKS_ERR_USAGE,
-                    "%s holds features: contrast and invert are for images; affine and noise are for both",
-                    input);
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "%s holds 32-bit floating point: contrast and invert are for pixels of bytes; affine and noise are for both",
+        input);
   return check_labels(how, layout->classes, input);
 }
 
@@ -108,7 +109,7 @@ lks_status lks_corrupt(const char *output, const char *input, const lks_corrupti
   void *block = NULL;
   double *deviate = NULL;
   lks_status status = lks_dataset_may_write(output, force);
-  if (!status) status = lks_dataset_load(&block, &contents, input, NULL);
+  if (!status) status = lks_dataset_load(&block, &contents, input, corruption->names);
   if (!status) status = check(corruption, &contents.layout, input);
   if (!status && !(deviate = lks_new(lks_layout_width(&contents.layout), sizeof *deviate)))
     status = LKS_ERR_RANK;

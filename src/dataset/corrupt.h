@@ -20,10 +20,11 @@ typedef enum lks_corruption_kind {
 typedef struct lks_corruption {
   lks_corruption_kind kind;
   double scale, shift;
-  uint64_t seed;        /* of NOISE, which depends on it, the split and the sample's place alone */
-  bool split[2];        /* which, by lks_split; the other one stays as it is */
-  const int32_t *label; /* [labels] what each label becomes, or NULL; must be a permutation */
-  size_t labels;        /* must be the classes of the dataset */
+  uint64_t seed;                  /* of NOISE, which depends on it, the split and the sample's place alone */
+  bool split[2];                  /* which, by lks_split; the other one stays as it is */
+  const int32_t *label;           /* [labels] what each label becomes, or NULL; must be a permutation */
+  size_t labels;                  /* must be the classes of the dataset */
+  const lks_dataset_names *names; /* of the arrays of the input; borrowed, or NULL */
 } lks_corruption;
 
 /** Local. Writes the dataset file `output` with the samples of `input`, changed. Its mean and standard

@@ -15,6 +15,7 @@ struct lks_evaluator {
   lks_comm *comm;
   char *checkpoint, *cache;
   size_t window;
+  lks_dataset_names names;
   lks_checkpoint *source;
   const lks_checkpoint_header *header; /* what it says */
   lks_config config;                   /* its settings, as far as the options leave them */
@@ -345,8 +346,9 @@ static lks_status open_all(const lks_dataset **dataset, lks_dataset **opened, co
 {
   *dataset = given;
   if (given || !path) return LKS_OK;
-  lks_status status = lks_dataset_open_all(opened, e->comm, path,
-                                           &(lks_dataset_options){.cache = e->cache, .window = e->window});
+  lks_status status =
+      lks_dataset_open_all(opened, e->comm, path,
+                           &(lks_dataset_options){.cache = e->cache, .window = e->window, .names = e->names});
   *dataset = *opened;
   return status;
 }
@@ -400,6 +402,7 @@ lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, c
     e->checkpoint = copy_of(checkpoint);
     e->cache = copy_of(options && options->cache ? options->cache : "");
     e->window = options ? options->window : 0;
+    if (options && options->names) e->names = *options->names;
   }
   lks_status status = lks_comm_agree_all(comm, e && e->checkpoint && e->cache ? LKS_OK : LKS_ERR_RANK);
   if (!status && e) status = lks_checkpoint_open_all(&e->source, comm, checkpoint);
@@ -427,8 +430,10 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   lks_dataset *dataset = NULL;
   lks_status status = lks_evaluator_create_all(&evaluator, comm, checkpoint, options);
   if (!status)
-    status = lks_dataset_open_all(
-        &dataset, comm, data, &(lks_dataset_options){.cache = evaluator->cache, .window = evaluator->window});
+    status = lks_dataset_open_all(&dataset, comm, data,
+                                  &(lks_dataset_options){.cache = evaluator->cache,
+                                                         .window = evaluator->window,
+                                                         .names = evaluator->names});
   if (!status) status = lks_evaluator_run_all(evaluation, evaluator, dataset, options);
   lks_dataset_close_all(&dataset);
   lks_evaluator_destroy_all(&evaluator);

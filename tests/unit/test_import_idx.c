@@ -269,8 +269,8 @@ static void test_description(void **state)
   put_good();
   assert_int_equal(import_idx(&paths, output, false), LKS_OK);
   FILE *out = open_memstream(&text, &length);
-  assert_int_equal(lks_dataset_describe(out, output), LKS_OK);
-  assert_int_equal(lks_dataset_describe(out, path[0]), LKS_ERR_DATA);
+  assert_int_equal(lks_dataset_describe(out, output, NULL), LKS_OK);
+  assert_int_equal(lks_dataset_describe(out, path[0], NULL), LKS_ERR_DATA);
   fclose(out);
   assert_non_null(strstr(text, "a dataset of 4 classes"));
   assert_non_null(strstr(text, "image of 3 x 2, 1 channel, unsigned bytes"));

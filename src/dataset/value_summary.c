@@ -1,0 +1,89 @@
+#include "dataset/value_summary.h"
+
+#include <math.h>
+
+#include "base/arena.h"
+
+lks_status lks_value_summary_begin(lks_value_summary *summary, const lks_layout *layout)
+{
+  const size_t channels = layout->shape.channels;
+  *summary = (lks_value_summary){.layout = layout, .least = INFINITY, .most = -INFINITY};
+  summary->low = lks_new(2 * channels, sizeof *summary->low);
+  if (!summary->low) return LKS_ERR_RANK;
+  summary->high = summary->low + channels;
+  for (size_t c = 0; c < channels; c++) {
+    summary->low[c] = INFINITY;
+    summary->high[c] = -INFINITY;
+  }
+  return LKS_OK;
+}
+
+static void take_odd(lks_value_summary *s, float value, lks_split split, size_t sample, size_t place)
+{
+  if (s->nan + s->infinite == 0) {
+    s->first_split = split;
+    s->first_sample = sample;
+    s->first_value = place;
+  }
+  if (isnan(value))
+    s->nan++;
+  else
+    s->infinite++;
+}
+
+static void take(lks_value_summary *s, float value, size_t channel)
+{
+  s->count++;
+  s->zeros += value == 0;
+  s->sum += (long double)value;
+  s->square += (long double)value * (long double)value;
+  if (value < s->low[channel]) s->low[channel] = value;
+  if (value > s->high[channel]) s->high[channel] = value;
+}
+
+void lks_value_summary_add(lks_value_summary *summary, lks_split split, const void *values, size_t first,
+                           size_t samples)
+{
+  const size_t width = lks_layout_width(summary->layout), channels = summary->layout->shape.channels;
+  const float *f32 = values;
+  const uint8_t *pixel = values;
+  for (size_t i = 0; i < samples * width; i++) {
+    const float value = summary->layout->features ? f32[i] : (float)pixel[i];
+    if (isfinite(value))
+      take(summary, value, i % channels);
+    else
+      take_odd(summary, value, split, first + i / width, i % width);
+  }
+  for (size_t c = 0; c < channels; c++) {
+    summary->least = fmin(summary->least, (double)summary->low[c]);
+    summary->most = fmax(summary->most, (double)summary->high[c]);
+  }
+}
+
+double lks_value_summary_mean(const lks_value_summary *summary)
+{
+  return (double)(summary->sum / (long double)summary->count);
+}
+
+double lks_value_summary_std(const lks_value_summary *summary)
+{
+  const long double mean = summary->sum / (long double)summary->count;
+  return sqrt(fmax(0, (double)(summary->square / (long double)summary->count - mean * mean)));
+}
+
+size_t lks_value_summary_constant(const lks_value_summary *summary, size_t *channel, size_t most)
+{
+  size_t found = 0;
+  for (size_t c = 0; c < summary->layout->shape.channels; c++) {
+    if (summary->low[c] != summary->high[c]) continue;
+    if (found < most) channel[found] = c;
+    found++;
+  }
+  return found;
+}
+
+void lks_value_summary_end(lks_value_summary *summary)
+{
+  lks_free(summary->low);
+  summary->low = summary->high = NULL;
+}
