@@ -12,6 +12,7 @@
 #include "dataset/window_order.h"
 #include "lockstep/dataset.h"
 #include "sums/partition.h"
+#include "support/hdf5_edit.h"
 #include "support/mpi_test.h"
 
 /* Loaders of a dataset that stays in its file, held against the same dataset in memory. Files have chunks of
@@ -24,19 +25,23 @@ static const lks_generate_options options = {
 static char path[64];
 static lks_dataset *in_memory, *windowed;
 
-static void make_file(lks_comm *comm, bool features)
+static void name_file(lks_comm *comm)
 {
   int number = (int)getpid();
-  lks_generate_options of = options;
-  if (features) of.features = true, of.shape = (lks_shape){1, 1, 777};
   MPI_Bcast(&number, 1, MPI_INT, 0, lks_comm_handle(comm));
   snprintf(path, sizeof path, "/tmp/lockstep-test-%d-window.h5", number);
+}
+
+static void make_file(lks_comm *comm, bool features)
+{
+  lks_generate_options of = options;
+  if (features) of.features = true, of.shape = (lks_shape){1, 1, 777};
+  name_file(comm);
   lks_assert_ok_all(comm, lks_comm_rank(comm) == 0 ? lks_generate(path, &of, true) : LKS_OK);
 }
 
-static void open_all(lks_comm *comm, bool features, size_t window)
+static void open_file_all(lks_comm *comm, size_t window)
 {
-  make_file(comm, features);
   lks_assert_ok_all(comm, lks_dataset_open_all(&in_memory, comm, path, NULL));
   lks_assert_ok_all(comm,
                     lks_dataset_open_all(&windowed, comm, path, &(lks_dataset_options){.window = window}));
@@ -48,6 +53,12 @@ static void close_all(lks_comm *comm)
   lks_dataset_close_all(&in_memory);
   MPI_Barrier(lks_comm_handle(comm));
   if (lks_comm_rank(comm) == 0) unlink(path);
+}
+
+static void open_all(lks_comm *comm, bool features, size_t window)
+{
+  make_file(comm, features);
+  open_file_all(comm, window);
 }
 
 typedef struct part {
@@ -233,6 +244,87 @@ static void test_what_a_windowed_dataset_tells(lks_comm *comm)
   close_all(comm);
 }
 
+/* How a user may have stored samples: extent and chunks [rank], of which the first is of samples. */
+typedef struct storage {
+  const char *type; /* "u8" or "f64" */
+  int rank;
+  hsize_t extent[4], chunk[4]; /* chunk[0] 0: none */
+  bool gzip;
+  size_t counted; /* samples of a chunk of the windows; 0: of blocks of about a megabyte */
+} storage;
+
+static bool put_samples(hid_t group, const storage *how)
+{
+  size_t values = 1;
+  for (int i = 0; i < how->rank; i++) values *= how->extent[i];
+  const bool bytes = strcmp(how->type, "u8") == 0;
+  uint8_t *pixel = bytes ? lks_new(values, 1) : NULL;
+  double *real = bytes ? NULL : lks_new(values, sizeof *real);
+  for (size_t i = 0; i < values && pixel; i++) pixel[i] = (uint8_t)(i * 2654435761u >> 13);
+  for (size_t i = 0; i < values && real; i++) real[i] = (double)(i * 2654435761u >> 7 & 1023) / 1024 - 0.3;
+  const hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
+  if (how->chunk[0]) H5Pset_chunk(plan, how->rank, how->chunk);
+  if (how->gzip) H5Pset_deflate(plan, 1);
+  const bool ok = edit_array(group, "X_train", bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_DOUBLE, how->rank,
+                             how->extent, plan, bytes ? (const void *)pixel : real);
+  H5Pclose(plan);
+  lks_free(pixel);
+  lks_free(real);
+  return ok;
+}
+
+static bool write_stored(const storage *how)
+{
+  int64_t label[SAMPLES];
+  for (size_t i = 0; i < SAMPLES; i++) label[i] = (int64_t)(i * 7 % 5);
+  const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  bool ok = file >= 0 && put_samples(file, how);
+  ok = ok && edit_array(file, "y_train", H5T_NATIVE_INT64, 1, how->extent, H5P_DEFAULT, label);
+  return H5Fclose(file) >= 0 && ok;
+}
+
+static void read_stored(lks_comm *comm, const storage *how)
+{
+  lks_loader *loader = NULL;
+  name_file(comm);
+  lks_assert_all(comm, lks_comm_rank(comm) != 0 || write_stored(how));
+  open_file_all(comm, WINDOW);
+  const lks_loader_options o = asked_for(comm, true, NULL, 0);
+  lks_window_planner *planner = planner_of(NULL, SAMPLES, WINDOW);
+  lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
+  const size_t chunk = lks_dataset_window(windowed)->chunk[LKS_SPLIT_TRAIN];
+  bool ok = planner != NULL && (how->counted ? chunk == how->counted : chunk > 1 && chunk < SAMPLES);
+  ok = ok && strcmp(lks_dataset_hash(in_memory), lks_dataset_hash(windowed)) == 0;
+  for (size_t epoch = 0; epoch < 2 && ok; epoch++)
+    ok = as_ordered(loader, order_of(planner, epoch), epoch, epoch * 7, SAMPLES, LKS_SPLIT_TRAIN);
+  lks_assert_all(comm, ok);
+  lks_loader_destroy(&loader);
+  lks_window_planner_destroy(&planner);
+  close_all(comm);
+}
+
+/* Without chunks, with chunks along other axes, in one that is compressed, and of values that are converted or moved. */
+static void test_however_it_is_stored(lks_comm *comm)
+{
+  static const storage stored[] = {
+      {.type = "u8", .rank = 3, .extent = {SAMPLES, 60, 61}},
+      {.type = "u8",
+       .rank = 4,
+       .extent = {SAMPLES, 9, 8, 3},
+       .chunk = {17, 4, 8, 2},
+       .gzip = true,
+       .counted = 17},
+      {.type = "f64",
+       .rank = 2,
+       .extent = {SAMPLES, 19},
+       .chunk = {SAMPLES, 19},
+       .gzip = true,
+       .counted = SAMPLES},
+      {.type = "f64", .rank = 2, .extent = {SAMPLES, 19}, .chunk = {1, 10}, .counted = 1},
+  };
+  for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) read_stored(comm, &stored[i]);
+}
+
 /* Whether an epoch fails on this rank, with such a message; a rank that gets none of the samples may be spared. */
 static bool fails(lks_loader *loader, lks_status status, const char *words)
 {
@@ -246,10 +338,13 @@ static bool fails(lks_loader *loader, lks_status status, const char *words)
   return samples == 0;
 }
 
-static void spoil(lks_comm *comm, bool cut, lks_status wanted, const char *words)
+static void spoil(lks_comm *comm, const storage *how, bool cut, lks_status wanted, const char *words)
 {
   lks_loader *loader = NULL;
-  open_all(comm, false, WINDOW);
+  name_file(comm);
+  if (!how) make_file(comm, false);
+  lks_assert_all(comm, !how || lks_comm_rank(comm) != 0 || write_stored(how));
+  open_file_all(comm, WINDOW);
   const lks_loader_options o = asked_for(comm, true, NULL, 0);
   lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
   bool ok = true;
@@ -271,8 +366,10 @@ static void spoil(lks_comm *comm, bool cut, lks_status wanted, const char *words
 /* A file that was changed or cut short since it was checked is told of, and ends nothing. */
 static void test_a_file_that_changes(lks_comm *comm)
 {
-  spoil(comm, false, LKS_ERR_DATA, path);
-  spoil(comm, true, LKS_ERR_DATA, path);
+  static const storage plain = {.type = "u8", .rank = 3, .extent = {SAMPLES, 60, 61}};
+  spoil(comm, NULL, false, LKS_ERR_DATA, path);
+  spoil(comm, NULL, true, LKS_ERR_DATA, path);
+  spoil(comm, &plain, false, LKS_ERR_DATA, "are not what they were when the file was opened");
 }
 
 static const lks_mpi_test tests[] = {
@@ -281,6 +378,7 @@ static const lks_mpi_test tests[] = {
     LKS_MPI_TEST(test_loaders_that_do_not_shuffle),
     LKS_MPI_TEST(test_many_one_after_another),
     LKS_MPI_TEST(test_what_a_windowed_dataset_tells),
+    LKS_MPI_TEST(test_however_it_is_stored),
     LKS_MPI_TEST(test_a_file_that_changes),
 };
 
