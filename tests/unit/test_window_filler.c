@@ -104,6 +104,7 @@ static void *play(void *argument)
   pthread_barrier_wait(&s->all_joined);
   for (uint64_t seek = 1; seek <= SEEKS; seek++) {
     if (me->ok) me->ok = take_windows(me, stream, planner, seek, seek % 7, seek % 5);
+    if (!me->ok) lks_window_stream_leave(&stream, s->share, me->rank); /* or the others would wait */
     if (s->together) pthread_barrier_wait(&s->all_joined);
   }
   pthread_barrier_wait(&s->all_joined);
