@@ -144,7 +144,10 @@ lks_status lks_window_filler_create(lks_window_filler **filler, lks_window_strea
                                     const lks_window_options *options, const lks_chunk_source *source)
 {
   lks_window_filler *f = *filler = lks_new(1, sizeof *f);
-  if (!f) return LKS_ERR_RANK;
+  if (!f) {
+    source->end(source->context);
+    return LKS_ERR_RANK;
+  }
   f->stream = stream;
   f->source = *source;
   lks_status status = lks_window_planner_create(&f->planner, options);

@@ -19,7 +19,7 @@ typedef struct lks_chunk_source {
 /** The thread of node rank 0 that fills the windows of a stream. */
 typedef struct lks_window_filler lks_window_filler;
 
-/** Local. stream is borrowed, source too with all that it has. options->chunk is that of the source. LKS_ERR_RANK. */
+/** Local. stream is borrowed; source is consumed, and ended in any case. options->chunk is that of the source. LKS_ERR_RANK. */
 lks_status lks_window_filler_create(lks_window_filler **filler, lks_window_stream *stream,
                                     const lks_window_options *options, const lks_chunk_source *source);
 /** Local. Ends it, after the chunk that it reads. Takes NULL, sets NULL. */

@@ -369,15 +369,39 @@ static void test_evaluation(lks_comm *comm)
   destroy(&s, comm);
 }
 
-static void test_evaluator(lks_comm *comm)
+static void evaluate_again_and_again(lks_comm *comm, size_t window)
 {
   scene s;
   create_trained(&s, comm);
   lks_assert_ok_all(comm, lks_evaluator_create_all(&s.evaluator, s.comm, s.checkpoint, NULL));
-  lks_assert_ok_all(comm, lks_dataset_open_all(&s.dataset, s.comm, s.data, NULL));
+  lks_assert_ok_all(
+      comm, lks_dataset_open_all(&s.dataset, s.comm, s.data, &(lks_dataset_options){.window = window}));
   fail_all(&s, comm, reevaluate);
   lks_dataset_close_all(&s.dataset);
   lks_evaluator_destroy_all(&s.evaluator);
+  destroy(&s, comm);
+}
+
+static void test_evaluator(lks_comm *comm)
+{
+  evaluate_again_and_again(comm, 0);
+}
+
+/* Ranks of which some joined the others for a window, and some did not, find each other again. */
+static void test_evaluator_with_a_window(lks_comm *comm)
+{
+  evaluate_again_and_again(comm, 5);
+}
+
+static void test_training_with_a_window(lks_comm *comm)
+{
+  scene s;
+  create(&s, comm);
+  s.tries = TRIES / 3;
+  s.config.cache[0] = '\0';
+  s.config.probes = 0;
+  s.config.window = 10;
+  fail_all(&s, comm, train);
   destroy(&s, comm);
 }
 
@@ -401,9 +425,13 @@ static void test_choice_of_rates(lks_comm *comm)
 
 int main(int argc, char **argv)
 {
-  static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_evaluation), LKS_MPI_TEST(test_evaluator),
-                                       LKS_MPI_TEST(test_training), LKS_MPI_TEST(test_comparison),
-                                       LKS_MPI_TEST(test_choice_of_rates)};
+  static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_evaluation),
+                                       LKS_MPI_TEST(test_evaluator),
+                                       LKS_MPI_TEST(test_training),
+                                       LKS_MPI_TEST(test_comparison),
+                                       LKS_MPI_TEST(test_choice_of_rates),
+                                       LKS_MPI_TEST(test_evaluator_with_a_window),
+                                       LKS_MPI_TEST(test_training_with_a_window)};
   all_places = argc > 1 && strcmp(argv[1], "--all") == 0;
   if (argc > 2) cmocka_set_test_filter(argv[2]);
   signal(SIGALRM, tell_hang);
