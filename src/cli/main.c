@@ -29,6 +29,7 @@ typedef struct command {
 
 static const command commands[] = {
     {"import", lks_import_syntax, lks_import_run_all, false, false},
+    {"export-data", lks_export_data_syntax, lks_export_data_run_all, false, false},
     {"generate", lks_generate_syntax, lks_generate_run_all, false, false},
     {"corrupt", lks_corrupt_syntax, lks_corrupt_run_all, false, false},
     {"info", lks_info_syntax, lks_info_run_all, false, false},

@@ -271,12 +271,15 @@ static lks_status close_file(lks_dataset_writer *writer)
   return status;
 }
 
-/* On a full disk the library closes a file without a word; what cannot be read as it was written tells it. */
+/* On a full disk the library closes a file without a word; what cannot be read as it was written tells it. The message of
+ * the reading names the temporary file. */
 static lks_status unlike(const lks_dataset_writer *writer, lks_status status)
 {
+  char why[512];
   if (status == LKS_ERR_RANK) return status;
-  return lks_fail(LKS_ERR_IO, "cannot write %s: what was written is not what can be read; is the disk full?",
-                  writer->path);
+  snprintf(why, sizeof why, "%s", status ? lks_message() : "it is another file");
+  return lks_fail(LKS_ERR_IO, "cannot write %s: what was written cannot be read back; is the disk full? (%s)",
+                  writer->path, why);
 }
 
 static lks_status put_statistics(lks_dataset_writer *writer, const lks_dataset_file *read)

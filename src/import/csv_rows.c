@@ -106,7 +106,7 @@ static void begin(lks_csv_rows *rows)
   csv_set_delim(&rows->parser, (unsigned char)rows->separator);
   rows->at = rows->end = 0;
   rows->ended = rows->after_return = false;
-  rows->line = 1;
+  rows->line = rows->row_line = 1;
 }
 
 static lks_status read_part(lks_csv_rows *rows)

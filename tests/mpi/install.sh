@@ -32,7 +32,7 @@ completes() {
   grep -qxF -- "$expected" <(printf '%s\n' "${COMPREPLY[@]}") || complain "completion of '$*' lacks $expected: ${COMPREPLY[*]}"
 }
 
-commands=$("$program" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+commands=$("$program" --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
 [ "$(wc -w <<<"$commands")" -ge 10 ] || complain "commands: $commands"
 for command in $commands; do
   page=$prefix/share/man/man1/lockstep-$command.1

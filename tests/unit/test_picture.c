@@ -57,7 +57,7 @@ static void test_png(void **state)
     for (size_t wanted = 0; wanted <= 3; wanted += wanted ? 2 : 1)
       for (int interlaced = 0; interlaced < 2; interlaced++) {
         const int found = kind[k].channels;
-        make_up(values, (size_t)(PIXELS * found), kind[k].bits);
+        make_up(values, PIXELS * (size_t)found, kind[k].bits);
         lks_picture_file file = lks_make_png(HEIGHT, WIDTH, found, kind[k].bits, interlaced, values);
         lks_picture picture = decoded(&file, wanted);
         const size_t channels = wanted ? wanted : found <= 2 ? 1 : 3;
