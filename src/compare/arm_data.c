@@ -41,8 +41,7 @@ static lks_status check_model(const lks_arm *arm, const lks_dataset *dataset)
 {
   char *text;
   lks_model *model;
-  lks_status status = lks_selection_check(dataset, arm->config.holdout);
-  if (!status) status = lks_model_text(&text, arm->config.model);
+  lks_status status = lks_model_text(&text, arm->config.model);
   if (!status) {
     status = lks_model_parse(&model, text, arm->config.model, lks_dataset_shape(dataset),
                              lks_dataset_classes(dataset), arm->config.bn.kind == LKS_NORM_NONE);
@@ -52,18 +51,22 @@ static lks_status check_model(const lks_arm *arm, const lks_dataset *dataset)
   return status ? lks_fail_in(status, "arm %s: ", arm->name) : LKS_OK;
 }
 
+static lks_status check_all(lks_comm *comm, const lks_arm *arm, const lks_dataset *dataset)
+{
+  lks_status status = lks_comm_agree_all(comm, lks_selection_check(dataset, arm->config.holdout));
+  if (status) return lks_fail_in(status, "arm %s: ", arm->name);
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? check_model(arm, dataset) : LKS_OK);
+}
+
 lks_status lks_arm_data_open_all(lks_arm_data *data, lks_comm *comm, const lks_comparison *comparison,
                                  const bool *wanted)
 {
-  const bool root = lks_comm_rank(comm) == 0;
   lks_status status = LKS_OK;
   for (size_t arm = 0; arm < LKS_ARMS_MAX; arm++) data->of_arm[arm] = LKS_ARMS_MAX;
   for (size_t arm = 0; arm < comparison->arms && !status; arm++) {
     if (!wanted[arm]) continue;
     status = open_all(data, comm, comparison, arm);
-    if (!status)
-      status = lks_comm_agree_all(comm, root ? check_model(&comparison->arm[arm], lks_arm_data_of(data, arm))
-                                             : LKS_OK);
+    if (!status) status = check_all(comm, &comparison->arm[arm], lks_arm_data_of(data, arm));
   }
   return status;
 }

@@ -67,7 +67,7 @@ make_inputs() {
   head -c $(($(size_of data.h5) / 2)) data.h5 >half.h5
   head -c $(($(size_of data.h5) - 1)) data.h5 >short.h5
   flipped data.h5 flipped.h5 $(($(size_of data.h5) / 2))
-  for way in type label missing version hash; do spoilt "$way.h5" "$way"; done
+  for way in type label missing version hash untested; do spoilt "$way.h5" "$way"; done
   printf 'conv 8 3x3\nrelu\nconvolution 8 3x3\ndense classes\n' >wrong.model
   printf 'conv 8 3x3\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\nmaxpool 2x2\ndense classes\n' >deep.model
 }
@@ -118,10 +118,12 @@ bad_training 3 "text.h5: .*not an HDF5 file" text.h5
 bad_training 3 "half.h5: " half.h5
 bad_training 3 "short.h5: " short.h5
 bad_training 3 "flipped.h5: .*damaged" flipped.h5
-bad_training 3 "type.h5: /train/images is float64 (203,8,8,3), but nothing of it was ever written" type.h5
+bad_training 3 "type.h5: .*/train/images is string" type.h5
 bad_training 3 "label.h5: .*/train/labels\[5\] is 99 and must be 0 to 9" label.h5
 bad_training 3 "missing.h5: .*/test/labels is missing" missing.h5
 bad_training 3 "version.h5: .*format_version 999" version.h5
+bad_training 3 "untested.h5 has no test samples; give --holdout N" untested.h5 --keep-best test-accuracy
+refused 3 "untested.h5 has no test samples; give --holdout N" compare untested.h5 --bn sync,none --seeds 1 --epochs 1 --keep-best test-loss --output new
 bad_training 3 "hash.h5: .*content_hash" hash.h5 --cache cache
 bad_training 3 "label.h5: .*/train/labels" label.h5 --cache "$folder/cache"
 bad_training 4 "data.h5: Not a directory" data.h5 --cache data.h5
@@ -200,6 +202,11 @@ contents_of . | diff "$folder/before" - >"$folder/difference" || complain "bad i
 train idle 3 data.h5 --epochs 1 --batch-size 16
 ended idle 0
 says idle "warning: 3 ranks share 2 microbatches, so 1 ranks have nothing to do: use at most -np 2"
+
+# What is kept back is what the best is judged by.
+train untested 3 untested.h5 --epochs 1 --holdout 31 --keep-best test-accuracy
+ended untested 0
+[ -e untested/best.h5 ] || complain "untested: no best checkpoint" untested.err
 
 for ranks in 0 3; do
   train "diverged-$ranks" "$ranks" data.h5 --epochs 3 --lr 1e30

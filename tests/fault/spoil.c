@@ -1,16 +1,18 @@
 /* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash|step|
- * edited|ahead|model|link */
+ * edited|ahead|model|link|untested */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
 
 static int wrong_type(hid_t file)
 {
+  static const char letters[1 << 20];
   hid_t old = H5Dopen2(file, "train/images", H5P_DEFAULT), space = H5Dget_space(old);
   H5Dclose(old);
   H5Ldelete(file, "train/images", H5P_DEFAULT);
-  hid_t made = H5Dcreate2(file, "train/images", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  int failed = made < 0 || H5Dclose(made) < 0;
+  hid_t made = H5Dcreate2(file, "train/images", H5T_C_S1, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  int failed = made < 0 || H5Sget_simple_extent_npoints(space) > (hssize_t)sizeof letters ||
+               H5Dwrite(made, H5T_C_S1, H5S_ALL, H5S_ALL, H5P_DEFAULT, letters) < 0 || H5Dclose(made) < 0;
   H5Sclose(space);
   return failed;
 }
@@ -124,6 +126,12 @@ static int link_to_another(hid_t file)
          H5Lcreate_external("good/last.h5", "/parameters", file, "parameters", H5P_DEFAULT, H5P_DEFAULT) < 0;
 }
 
+/* A good file, of training samples alone. */
+static int without_test_samples(hid_t file)
+{
+  return H5Ldelete(file, "test", H5P_DEFAULT) < 0 || H5Adelete(file, "content_hash") < 0;
+}
+
 int main(int argc, char **argv)
 {
   static const struct {
@@ -140,6 +148,7 @@ int main(int argc, char **argv)
       {"ahead", twice_as_far},
       {"model", other_model},
       {"link", link_to_another},
+      {"untested", without_test_samples},
   };
   hid_t file = argc == 3 ? H5Fopen(argv[1], H5F_ACC_RDWR, H5P_DEFAULT) : H5I_INVALID_HID;
   int failed = 1;
@@ -147,6 +156,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[2], way[i].name) == 0) failed = way[i].spoil(file);
   if (file >= 0 && H5Fclose(file) < 0) failed = 1;
   if (failed)
-    fprintf(stderr, "usage: spoil FILE type|label|missing|version|hash|step|edited|ahead|model|link\n");
+    fprintf(stderr,
+            "usage: spoil FILE type|label|missing|version|hash|step|edited|ahead|model|link|untested\n");
   return failed;
 }
