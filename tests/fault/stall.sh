@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A rank that stops, hangs or dies ends the job: with code 6 and exactly one message that names it when it stops or hangs, which mpirun never notices, and with
-# mpirun's own code when it is killed. No process stays behind. The jobs wait more than they compute, so they run at the same
-# time.
+# mpirun's own code when it is killed. No process stays behind, even when mpirun ends none. The jobs wait more than they compute,
+# so they run at the same time.
 # usage: stall.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
 set -u
 # shellcheck source=tests/support/time.sh
@@ -32,6 +32,28 @@ try() {
   done
 }
 
+# stopped_of NAME: the rank of that job that is stopped.
+stopped_of() {
+  local pid
+  for pid in $(pgrep -f "^$folder/victim-$1"); do
+    if grep -q '^State:.T' "/proc/$pid/status" 2>/dev/null; then echo "$pid"; fi
+  done
+}
+
+# try_frozen NAME SIZE RANK: as `try` with a rank that stops, while what started the ranks is itself stopped and ends nobody.
+try_frozen() {
+  local name=$1 victim="" launcher end
+  cp "$program" "victim-$name"
+  { limited 100 "${MPIEXEC:-mpirun}" -n "$2" "$folder/victim-$name" stop "$3" >"$name.output" 2>&1; echo $? >"$name.code"; } &
+  while [ -z "$victim" ] && [ -n "$(jobs -rp)" ]; do victim=$(stopped_of "$name"); done
+  launcher=$(ps -o ppid= -p "$victim" | tr -d ' ')
+  kill -STOP "$launcher"
+  end=$((SECONDS + $(patience 30)))
+  while pgrep -f "^$folder/victim-$name" >"$name.left" && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+  kill -CONT "$launcher"
+  wait
+}
+
 # ended_well NAME: by itself, and wholly.
 ended_well() {
   case $(<"$1.code") in 0 | 124) fail "$1" "ended with code $(<"$1.code")" ;; esac
@@ -50,6 +72,7 @@ try stop-2-of-3 3 stop 2 &
 try stop-1-of-4 4 stop 1 &
 try hang-1-of-3 3 hang 1 &
 try kill-1-of-3 3 kill 1 &
+try_frozen frozen-1-of-3 3 1 &
 wait
 for name in stop-0-of-2 stop-2-of-3 stop-1-of-4 hang-1-of-3; do
   ended_well "$name"
@@ -63,4 +86,5 @@ for name in stop-0-of-2 stop-2-of-3 stop-1-of-4 hang-1-of-3; do
     fail "$name" "no such message"
 done
 ended_well kill-1-of-3
+ended_well frozen-1-of-3
 exit $((failures > 0))
