@@ -8,16 +8,17 @@ source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 spoil=$(dirname "$LOCKSTEP")/tests/spoil
 codes=() patterns=() calls=()
 
-# refused CODE PATTERN ARGUMENT...: begins the runs; `check` looks at them when all have ended.
+# refused CODE PATTERN ARGUMENT...: begins the runs; `check` looks at them when all have ended. The one of three ranks waits for the
+# other, which may have the same folder.
 refused() {
   local number=${#codes[@]} ranks
   codes+=("$1") patterns+=("$2")
   shift 2
   calls+=("$*")
+  throttle 4
   for ranks in 0 3; do # mpirun -n 1 takes 2 s to end with an exit code
-    throttle 4
-    run "$folder/log/$number-$ranks" "$ranks" "$@" &
-  done
+    run "$folder/log/$number-$ranks" "$ranks" "$@"
+  done &
 }
 
 # bad_training CODE PATTERN ARGUMENT...: a new run, which must not come to have a folder.
