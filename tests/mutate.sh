@@ -81,6 +81,7 @@ tests_of() {
     src/dataset/window_reader.c | src/dataset/windowed.c | src/dataset/chunk_file.c) echo mpi/window ;;
     src/dataset/loader.c) echo mpi/loader mpi/window mpi/cache mpi/evaluation ;;
     src/train/lone_sample.c) echo mpi/lone_sample ;;
+    src/train/unseen_classes.c) echo mpi/said ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;
     src/train/probe_noise*.c | src/train/noise_law.c) echo unit/noise_law mpi/probe_noise.* mpi/probes ;;
     src/train/probe*.c) echo mpi/probes.* mpi/step_log ;;

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/** Local. The candidate nearest to `word` (edit distance with transpositions, at most a third of its length,
+/** Local. The candidate that `word` stands for in other programs ("learning_rate" for lr), or the nearest one (edit distance with transpositions, at most a third of its length,
  * at least 1), or NULL. */
 const char *lks_suggest(const char *word, const char *const *candidates, size_t count);
 

@@ -172,10 +172,11 @@ static lks_status tell(const lks_evaluation *result, const lks_dataset *data, co
 {
   const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
   lks_status status = LKS_OK;
-  if (s->predictions[0] != '\0') status = write_predictions(s->predictions, predictions, &test);
+  if (predictions && s->predictions[0] != '\0')
+    status = write_predictions(s->predictions, predictions, &test);
   if (status) return status;
   (s->json ? print_json : print_text)(result, s, lks_dataset_path(data));
-  return s->confusion[0] != '\0' ? tell_confusion(data, predictions, s) : LKS_OK;
+  return predictions && s->confusion[0] != '\0' ? tell_confusion(data, predictions, s) : LKS_OK;
 }
 
 static lks_status evaluate_all(lks_evaluation *result, lks_comm *comm, lks_evaluator *evaluator,

@@ -17,6 +17,7 @@
 #include "train/lone_sample.h"
 #include "train/progress.h"
 #include "train/setup.h"
+#include "train/unseen_classes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -342,6 +343,18 @@ static void print_common(char text[LKS_VALUE_MAX], const lks_comparison *c, cons
   }
 }
 
+/* Once for all arms: those of a comparison differ in other things, as a rule. */
+static void warn_of_unseen_classes(const driver *d)
+{
+  const lks_comparison *c = d->comparison;
+  const lks_config *config = &c->arm[c->reference].config;
+  const lks_dataset *dataset = lks_arm_data_of(&d->data, c->reference);
+  lks_selection *selection = NULL;
+  if (dataset && lks_selection_create(&selection, dataset, config->train_samples, config->holdout) == LKS_OK)
+    lks_unseen_classes_warn(dataset, selection, config->holdout > 0);
+  lks_selection_destroy(&selection);
+}
+
 static void announce(const driver *d)
 {
   const lks_comparison *c = d->comparison;
@@ -353,6 +366,7 @@ static void announce(const driver *d)
   lks_say("compare  %zu arms x %zu seeds of %s on %s: %s epochs, batch size %s", c->arms, c->seeds, model,
           data, epochs, batch);
   lks_say("in       %s; what is finished there is not run again", c->directory);
+  warn_of_unseen_classes(d);
   for (size_t arm = 0; arm < c->arms; arm++)
     if (lks_arm_data_of(&d->data, arm))
       lks_lone_groups_say(c->arm[arm].name, &c->arm[arm].config,

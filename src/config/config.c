@@ -54,34 +54,69 @@ bool lks_section_is_arm(const char **name, const char *section)
   return true;
 }
 
-static lks_status take_pair(void *config, const char *section, const char *key, const char *value)
+/* One reading of an INI text. */
+typedef struct reading {
+  lks_config *config;
+  bool arms, sections; /* passes over sections of arms; knows all other sections */
+  bool seen[LKS_OPTIONS_MAX];
+} reading;
+
+static lks_status check_section(const char *section)
 {
-  const char *name;
-  if (lks_section_is_arm(&name, section))
-    return lks_fail(LKS_ERR_USAGE, "[Arm %s] is an arm of a comparison: `lockstep compare` alone reads it",
-                    name);
-  return key == NULL ? LKS_OK : lks_config_set(config, key, value);
+  const char *names[LKS_OPTIONS_MAX];
+  size_t count, groups = 0;
+  const lks_option *option = lks_config_options(&count);
+  for (size_t i = 0; i < count; i++) {
+    if (strcasecmp(section, option[i].group) == 0) return LKS_OK;
+    if (i == 0 || strcmp(option[i].group, option[i - 1].group) != 0) names[groups++] = option[i].group;
+  }
+  const char *near = lks_suggest(section, names, groups);
+  if (near) return lks_fail(LKS_ERR_USAGE, "unknown section [%.50s]; did you mean [%s]?", section, near);
+  return lks_fail(LKS_ERR_USAGE,
+                  "unknown section [%.50s]; config.ini of a run has all sections, and a file needs none",
+                  section);
 }
 
-static lks_status take_common(void *config, const char *section, const char *key, const char *value)
+static lks_status take_once(reading *r, const char *key, const char *value)
 {
+  size_t count;
+  const lks_option *all = lks_config_options(&count), *option = lks_config_option(key);
+  if (option == NULL) return unknown_key(key);
+  if (r->seen[option - all])
+    return lks_fail(LKS_ERR_USAGE, "the key %s stands there twice; which value counts? Leave one", key);
+  r->seen[option - all] = true;
+  return lks_config_value_read(r->config, option, value);
+}
+
+static lks_status take_pair(void *user, const char *section, const char *key, const char *value)
+{
+  reading *r = user;
   const char *name;
-  return key == NULL || lks_section_is_arm(&name, section) ? LKS_OK : lks_config_set(config, key, value);
+  const bool arm = lks_section_is_arm(&name, section);
+  if (arm && !r->arms)
+    return lks_fail(LKS_ERR_USAGE, "[Arm %s] is an arm of a comparison: `lockstep compare` alone reads it",
+                    name);
+  if (arm) return LKS_OK;
+  if (key == NULL) return r->sections ? check_section(section) : LKS_OK;
+  return take_once(r, key, value);
 }
 
 lks_status lks_config_parse(lks_config *config, const char *text, const char *where)
 {
-  return lks_ini_parse_sections(text, where, take_pair, config, LKS_ERR_USAGE);
+  reading r = {.config = config}; /* of a checkpoint, whose sections may be those of another version */
+  return lks_ini_parse_sections(text, where, take_pair, &r, LKS_ERR_USAGE);
 }
 
 lks_status lks_config_read(lks_config *config, const char *path)
 {
-  return lks_ini_read_sections(path, take_pair, config, LKS_ERR_USAGE);
+  reading r = {.config = config, .sections = true};
+  return lks_ini_read_sections(path, take_pair, &r, LKS_ERR_USAGE);
 }
 
 lks_status lks_config_read_common(lks_config *config, const char *path)
 {
-  return lks_ini_read_sections(path, take_common, config, LKS_ERR_USAGE);
+  reading r = {.config = config, .sections = true, .arms = true};
+  return lks_ini_read_sections(path, take_pair, &r, LKS_ERR_USAGE);
 }
 
 static void print_all(FILE *stream, const lks_config *config)

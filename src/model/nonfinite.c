@@ -129,7 +129,10 @@ static void print_place(char text[320], const lks_nonfinite *found, const lks_pa
 
 static lks_status say(const lks_nonfinite *found, const lks_pass_context *context, bool damaged)
 {
-  static const char advice[] = "the network has diverged; lower --lr, or warm up longer with --warmup";
+  static const char diverged[] = "the network has diverged; lower --lr, or warm up longer with --warmup";
+  static const char large[] =
+      "batch norm sums squares up to 2^80, and gradients likewise; scale the inputs (normalize-input does it), or, if these values grew in training, lower --lr";
+  const bool finite = found->phase != LKS_NONFINITE_NOWHERE && isfinite(found->value);
   char place[320];
   if (found->phase != LKS_NONFINITE_NOWHERE)
     print_place(place, found, context);
@@ -137,7 +140,7 @@ static lks_status say(const lks_nonfinite *found, const lks_pass_context *contex
     snprintf(place, sizeof place, "%s",
              damaged ? "a value is not finite, in a moment of the optimizer, since the step before"
                      : "a value is not finite, first in a sum over the ranks");
-  return lks_fail(LKS_ERR_DIVERGED, "%s: %s", place, advice);
+  return lks_fail(LKS_ERR_DIVERGED, "%s: %s", place, finite ? large : diverged);
 }
 
 lks_status lks_nonfinite_name_all(lks_nonfinite *found, const lks_pass_context *context, bool damaged)

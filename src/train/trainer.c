@@ -399,6 +399,15 @@ static lks_status train_all(lks_train_summary *summary, lks_trainer *t)
   if (!t->dataset) {
     const lks_dataset_options how = lks_dataset_options_of(&t->config);
     status = lks_dataset_open_all(&t->opened, t->comm, t->config.data, &how);
+    if (status == LKS_ERR_IO && t->config.resume && t->config.data[0] != '/')
+      status = lks_comm_agree_all(
+          t->comm,
+          lks_comm_rank(t->comm) == 0
+              ? lks_fail(
+                    status,
+                    "%.500s; a run names its dataset as seen from the folder that it was started in: go there, or name it again: train DATA.h5 --resume --output %s",
+                    lks_message(), t->config.output)
+              : LKS_OK);
     t->dataset = t->opened;
   }
   lks_comm_stall_limit(t->comm, t->config.stall_limit); /* opening may take long: one rank of a node reads */

@@ -3,11 +3,14 @@
 #include "base/arena.h"
 #include "base/integers.h"
 #include "base/log.h"
+#include "config/config_value.h"
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
+#include "optim/schedule.h"
 #include "train/job.h"
 #include "train/lone_sample.h"
 #include "train/resume_changes.h"
+#include "train/unseen_classes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -150,6 +153,20 @@ static void warn_of_settings(const lks_trainer *t)
     lks_warn("--reduce mpi gives up the promise of the same bits at any rank count");
 }
 
+/* A schedule depends on the epochs it was made for: with others, the learning rate jumps. */
+static void say_schedule(const lks_trainer *t)
+{
+  const lks_config *now = &t->config, *before = &t->resumed_with;
+  const size_t steps = lks_loader_steps(t->train), step = t->state.epoch * steps + t->state.epoch_step;
+  char schedule[LKS_VALUE_MAX];
+  if (before->epochs == now->epochs || !step || t->state.epoch >= now->epochs) return;
+  lks_config_value_print(schedule, now, lks_config_option("schedule"));
+  lks_say(
+      "lr       the %s schedule was made for %zu epochs and is for %zu now: behind a step with %.4g, the learning rate goes on with %.4g and ends with %.4g",
+      schedule, before->epochs, now->epochs, lks_schedule_lr(before, steps, step - 1),
+      lks_schedule_lr(now, steps, step), lks_schedule_lr(now, steps, now->epochs * steps - 1));
+}
+
 void lks_trainer_announce(const lks_trainer *t)
 {
   lks_shape shape = lks_dataset_shape(t->dataset);
@@ -168,12 +185,14 @@ void lks_trainer_announce(const lks_trainer *t)
           ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
           1e-6 * (double)lks_network_bytes(t->setup->network), t->state.isa, c->output);
   warn_of_settings(t);
+  lks_unseen_classes_warn(t->dataset, t->selection, c->holdout > 0);
   lks_say("job      %s", t->state.job);
   if (t->deadline < INFINITY)
     lks_say("time     stops by itself in %.0f s at the latest", t->deadline - lks_seconds());
   if (t->resumed_from[0])
     lks_say("resume   from %s: epoch %zu, step %zu%s", t->resumed_from, t->state.epoch, t->state.step,
             t->state.epoch >= c->epochs ? "; all epochs are done" : "");
+  if (t->resumed_from[0]) say_schedule(t);
 }
 
 void lks_trainer_release_all(lks_trainer *t)

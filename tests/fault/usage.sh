@@ -112,7 +112,7 @@ refused_by_all 4 "none.ini" train d.h5 --config none.ini
 refused_by_all 4 "none.h5" train none.h5
 refused_by_all 4 "none.h5" evaluate none.h5 none.h5
 
-printf 'lr = 0.5\n[any]\nepoch = 3\n' >key.ini
+printf 'lr = 0.5\n[training]\nepoch = 3\n' >key.ini
 refused_by_all 2 "key.ini:3: unknown key 'epoch'; did you mean 'epochs'" train d.h5 --config key.ini
 printf 'batch-size = 8\nmicrobatch = 16\n' >size.ini
 refused 2 "larger than the mini-batch of 8" train d.h5 --config size.ini

@@ -251,6 +251,7 @@ static void ini_errors_name_file_and_line(void **state)
   assert_ini("lr = 1\nwhat is this\nepochs = many\n", "f.ini:2: neither");
   assert_ini("[open\n", "f.ini:1: neither");
   assert_ini("lr = 1 ; fast\n", "f.ini:1: lr: '1 ; fast' is not a number");
+  assert_ini("lr = 1\n[x]\nlr = 1\n", "f.ini:3: the key lr stands there twice");
 }
 
 static void ini_forms_are_read(void **state)

@@ -11,7 +11,8 @@
 static void test_suggestions(void **state)
 {
   (void)state;
-  static const char *const options[] = {"batch-size", "microbatch", "momentum", "epochs", "seed", "lr", "bn"};
+  static const char *const options[] = {"batch-size", "microbatch", "momentum", "epochs",
+                                        "seed",       "lr",         "bn",       "weight-decay"};
   static const struct {
     const char *word, *suggested;
   } cases[] = {{"batch-size", "batch-size"},
@@ -23,6 +24,15 @@ static void test_suggestions(void **state)
                {"sede", "seed"},
                {"lt", "lr"},
                {"l", "lr"},
+               {"learning_rate", "lr"},
+               {"Learning-Rate", "lr"},
+               {"batch", "batch-size"},
+               {"batch_size", "batch-size"},
+               {"wd", "weight-decay"},
+               {"max_epochs", "epochs"},
+               {"random_state", "seed"},
+               {"norm", "bn"},
+               {"optim", NULL},
                {"weight", NULL},
                {"sxxx", NULL},
                {"eseeddd", NULL}};
