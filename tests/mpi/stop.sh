@@ -94,6 +94,17 @@ one_rank_signalled() {
   goes_on one 2 whole
 }
 
+# nohup has SIGHUP ignored, and the run goes on.
+hangup_ignored() {
+  launched_by=(nohup)
+  train nohup 0 small.h5 --model slow.model --batch-size 48 --microbatch 4 --epochs 6 --threads 1 --log-every 1 &
+  launched_by=()
+  wait_for_steps nohup 1 0
+  kill -HUP "$(ranks_of nohup)"
+  wait
+  ended nohup 0
+}
+
 # The signal comes as soon as the last step of an epoch is logged: its evaluation has begun.
 evaluation_given_up() {
   local tries
@@ -202,6 +213,7 @@ train whole 2 "${slow_run[@]}"
 ended whole 0
 mpirun_signalled
 one_rank_signalled
+hangup_ignored
 evaluation_given_up
 measurements_given_up
 nobody_reads

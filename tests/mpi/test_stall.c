@@ -5,6 +5,7 @@
 
 #include "base/life.h"
 #include "support/mpi_test.h"
+#include "support/small_network.h"
 
 /* Without arguments: what a stall limit must not do. With arguments "stop RANK", "kill RANK" or "hang RANK" it is
  * the program of tests/fault/stall.sh, in which that rank stops, dies, or does something else for ever, and the
@@ -66,6 +67,31 @@ static void test_slow_work_that_shows(lks_comm *comm)
   lks_comm_destroy_all(&own);
 }
 
+static unsigned long long beats(void)
+{
+  return atomic_load(&atomic_load(&lks_life_own)->beats);
+}
+
+/* A step may last longer than the limit: each layer shows that the rank gets on, on the way up, on the way down, and with the
+ * gradients of its weights. */
+static void test_each_layer_shows(lks_comm *comm)
+{
+  static const char text[] = "dense 9\ndense 9\ndense 9\ndense 9\ndense 9\ndense 9\ndense 9\ndense classes\n";
+  enum { LAYERS = 8 };
+  const lks_network_options o = options("none", 1);
+  subject s;
+  lks_pass_result result;
+  make_data();
+  lks_status status = subject_create(&s, comm, text, &o);
+  if (!status) status = lks_network_prepare(s.network, MICROBATCH, false);
+  const unsigned long long before = beats();
+  if (!status) status = pass(&s, &result, LKS_PASS_TRAIN, 0, MICROBATCH, 0); /* rank 0 has all of it */
+  const unsigned long long shown = beats() - before;
+  subject_destroy(&s);
+  lks_assert_ok_all(comm, status);
+  lks_assert_all(comm, lks_comm_rank(comm) > 0 || shown >= 3 * LAYERS);
+}
+
 static void test_limit_taken_back(lks_comm *comm)
 {
   lks_comm *own;
@@ -75,9 +101,8 @@ static void test_limit_taken_back(lks_comm *comm)
 }
 
 static const lks_mpi_test tests[] = {
-    LKS_MPI_TEST(test_waiting_below_the_limit),
-    LKS_MPI_TEST(test_working_beyond_the_limit),
-    LKS_MPI_TEST(test_slow_work_that_shows),
+    LKS_MPI_TEST(test_waiting_below_the_limit), LKS_MPI_TEST(test_working_beyond_the_limit),
+    LKS_MPI_TEST(test_slow_work_that_shows),    LKS_MPI_TEST(test_each_layer_shows),
     LKS_MPI_TEST(test_limit_taken_back),
 };
 
