@@ -58,6 +58,7 @@ typedef struct lks_checkpoint_header {
   int64_t parameters; /* elements */
   double *mean, *std; /* owned: of the inputs, [channels] or [D]; so that predict needs no dataset */
   size_t statistics;  /* their length */
+  char *class_names;  /* owned: a line for each class, or NULL; see lks_checkpoint_class_name */
 } lks_checkpoint_header;
 
 /** Collective. Rank 0 writes PATH atomically (image in memory, then lks_file_write), all ranks learn the
@@ -88,6 +89,10 @@ lks_status lks_checkpoint_put_all(const lks_checkpoint *checkpoint, lks_comm *co
  * lks_checkpoint_open_all. */
 lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *comm, const char *path);
 void lks_checkpoint_header_clear(lks_checkpoint_header *header);
+
+/** Local. The name of class k, which is not ended by a zero, and its *length; NULL when there is none. Free of control
+ * characters. Borrowed from the header. */
+const char *lks_checkpoint_class_name(const lks_checkpoint_header *header, size_t k, size_t *length);
 
 /** Collective. Opens PATH, fills the network and the optimizer, and closes it. */
 lks_status lks_checkpoint_load_all(lks_comm *comm, const char *path, lks_network *network,

@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint_header.h"
 #include "checkpoint/checkpoint_read.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/class_lines.h"
 #include "checkpoint/fingerprint.h"
 
 /** A header that borrows what it points to. */
@@ -47,9 +48,11 @@ lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_
   lks_status status = lks_snapshot_take_all(&snapshot, fingerprint, comm, network, optimizer);
   if (status) return status;
   if (lks_comm_rank(comm) == 0) {
-    const lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
+    lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
     status = check_finite(&snapshot, path);
+    if (!status) status = lks_class_lines_make(&header.class_names, dataset);
     if (!status) status = lks_checkpoint_save(path, &header, &snapshot);
+    lks_free(header.class_names);
   }
   lks_snapshot_clear(&snapshot);
   return lks_comm_agree_all(comm, status);

@@ -3,6 +3,18 @@
 
 #include "checkpoint/checkpoint_read.h"
 
+static void describe_classes(FILE *out, const lks_checkpoint_header *header)
+{
+  enum { LISTED_MAX = 16 };
+  for (size_t k = 0; k < header->classes && k < LISTED_MAX; k++) {
+    size_t length;
+    const char *name = lks_checkpoint_class_name(header, k, &length);
+    if (!name) return;
+    fprintf(out, "%s%.*s", k ? ", " : "  classes        ", (int)(length < 64 ? length : 64), name);
+  }
+  fprintf(out, "%s\n", header->classes > LISTED_MAX ? " ..." : "");
+}
+
 static void describe_run(FILE *out, const lks_checkpoint_header *header)
 {
   const lks_config *config = &header->config;
@@ -14,6 +26,7 @@ static void describe_run(FILE *out, const lks_checkpoint_header *header)
   else
     fprintf(out, "  input          %zu features", header->input.channels);
   fprintf(out, "; %zu classes\n", header->classes);
+  describe_classes(out, header);
   fprintf(out, "  trained        %zu epochs and %zu steps of the next, %zu steps in all, %.1f s\n",
           state->epoch, state->epoch_step, state->step, state->seconds);
   fprintf(

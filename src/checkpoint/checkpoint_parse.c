@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint_check.h"
 #include "checkpoint/checkpoint_tensors.h"
 #include "checkpoint/checkpoint_write.h"
+#include "checkpoint/class_lines.h"
 #include "checkpoint/header_hash.h"
 #include "checkpoint/state_hash.h"
 
@@ -87,6 +88,19 @@ static void get_inputs(lks_attributes *s, lks_checkpoint_header *header)
   lks_attributes_doubles(s, "input_std", &header->std, header->statistics);
 }
 
+/* Files of datasets whose classes have no names, and of earlier versions, have none. */
+static void get_class_names(lks_attributes *s, char **lines)
+{
+  char there[17] = "", here[17] = "";
+  if (s->status || H5Aexists(s->at, "class_names") <= 0) return;
+  lks_attributes_text(s, "class_names", lines);
+  lks_attributes_word(s, "class_names_hash", there, sizeof there);
+  if (*lines) lks_class_lines_hash(here, *lines);
+  if (!s->status && strcmp(there, here) != 0)
+    lks_attributes_refuse(s, lks_fail(LKS_ERR_DATA, "is not as it was written: %s", lks_checkpoint_advice),
+                          "class_names");
+}
+
 /* Files of earlier versions do not have `job` and `isa`. */
 static void get_root(lks_attributes *s, lks_checkpoint_header *header, char **config)
 {
@@ -98,6 +112,7 @@ static void get_root(lks_attributes *s, lks_checkpoint_header *header, char **co
   lks_attributes_size(s, "classes", &header->classes);
   lks_attributes_numbers(s, "parameters", H5T_NATIVE_INT64, &header->parameters, 1);
   if (H5Aexists(s->at, "job") > 0) lks_attributes_word(s, "job", header->state.job, sizeof header->state.job);
+  get_class_names(s, &header->class_names);
   if (H5Aexists(s->at, "isa") > 0) lks_attributes_word(s, "isa", header->state.isa, sizeof header->state.isa);
 }
 

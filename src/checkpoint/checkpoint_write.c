@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "checkpoint/class_lines.h"
 #include "checkpoint/header_hash.h"
 #include "checkpoint/state_hash.h"
 #include "hdf5/hdf5_image.h"
@@ -144,6 +145,14 @@ static bool put_state(hid_t file, const lks_run_state *state, int64_t batches_tr
   return H5Gclose(group) >= 0 && ok;
 }
 
+static bool put_class_names(hid_t file, const char *lines)
+{
+  char hash[17];
+  if (!lines) return true;
+  lks_class_lines_hash(hash, lines);
+  return put_text(file, "class_names", lines) && put_text(file, "class_names_hash", hash);
+}
+
 static bool put_header(hid_t file, const lks_checkpoint_header *header, const char *config)
 {
   const int64_t shape[3] = {(int64_t)header->input.height, (int64_t)header->input.width,
@@ -164,7 +173,7 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_count(file, "classes", header->classes) &&
          put_number(file, "parameters", H5T_NATIVE_INT64, &header->parameters) &&
          put_text(file, "job", header->state.job) && put_text(file, "isa", header->state.isa) &&
-         put_text(file, "header_hash", hash);
+         put_class_names(file, header->class_names) && put_text(file, "header_hash", hash);
 }
 
 /** Of what is in the file by now. */

@@ -8,6 +8,7 @@
 #include "checkpoint/fingerprint.h"
 
 static const char model_text[] = "conv 3 2x2 name=z\nbatchnorm name=a\ndense classes\n";
+static char class_names[] = "cat\ndog\n\nthe 4th\n5\n6\n7\n8\n9\nlast\n";
 static double input_mean[] = {0.25, 1.0 / 3.0}, input_std[] = {0.5, 5e-324};
 
 lks_checkpoint_header made_up_header(void)
@@ -30,7 +31,8 @@ lks_checkpoint_header made_up_header(void)
       .parameters = 30,
       .mean = input_mean,
       .std = input_std,
-      .statistics = 2};
+      .statistics = 2,
+      .class_names = class_names};
   lks_config_default(&header.config);
   lks_config_set(&header.config, "lr", "0.0123");
   lks_config_set(&header.config, "seed", "18446744073709551615");
@@ -130,7 +132,8 @@ bool same_header(const lks_checkpoint_header *a, const lks_checkpoint_header *b)
          strcmp(a->data_hash, b->data_hash) == 0 && memcmp(&a->input, &b->input, sizeof a->input) == 0 &&
          a->classes == b->classes && a->parameters == b->parameters && a->statistics == b->statistics &&
          memcmp(a->mean, b->mean, a->statistics * sizeof *a->mean) == 0 &&
-         memcmp(a->std, b->std, a->statistics * sizeof *a->std) == 0;
+         memcmp(a->std, b->std, a->statistics * sizeof *a->std) == 0 &&
+         strcmp(a->class_names, b->class_names) == 0;
 }
 
 bool made_up_reads_back(const char *path, float tag)

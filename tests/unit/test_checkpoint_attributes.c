@@ -398,6 +398,15 @@ static bool endless_classes(hid_t file)
   return edit_whole(file, "classes", (long long)1 << 31);
 }
 
+static bool other_names(hid_t file)
+{
+  return edit_text(file, "class_names", "cat\ncow\n", 9);
+}
+static bool names_without_hash(hid_t file)
+{
+  return H5Adelete(file, "class_names_hash") >= 0;
+}
+
 static void test_sizes(void **state)
 {
   (void)state;
@@ -411,6 +420,8 @@ static void test_sizes(void **state)
        "its input_shape 2147483647 x 2147483647 x 2 holds more bytes than there can"},
       {"product with channels", just_too_many_bytes, "holds more bytes than there can be"},
       {"noises", too_many_noises, "its attribute state/noises is 772 and must be 771 at most"},
+      {"other names", other_names, "its attribute class_names is not as it was written"},
+      {"names without a hash", names_without_hash, "its attribute class_names_hash is missing"},
       {"no classes", no_classes, "its classes is 0 and must be 1 to 2147483647"},
       {"endless classes", endless_classes, "its classes is 2147483648 and must be 1 to 2147483647"},
   };

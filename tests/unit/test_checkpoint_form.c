@@ -274,6 +274,7 @@ static void test_description(void **state)
       &header, &snapshot,
       "  model          some.model, 30 parameters\n"
       "  input          images of 4 x 5 pixels, 2 channels; 10 classes\n"
+      "  classes        cat, dog, , the 4th, 5, 6, 7, 8, 9, last\n"
       "  trained        3 epochs and 7 steps of the next, 37 steps in all, 12.5 s\n"
       "  settings       bn sync, batch size 64, microbatch 8, sgd, lr 0.0123, cosine schedule, 10 epochs, seed 18446744073709551615\n"
       "  dataset        data.h5, content hash 0123456789abcdef0123456789abcdef\n"
@@ -289,6 +290,7 @@ static void test_description(void **state)
       "    a.running_mean                   3\n"
       "    a.running_var                    3\n");
   header.input = (lks_shape){1, 1, 2};
+  header.class_names = NULL;
   header.state.job[0] = header.state.isa[0] = '\0';
   snapshot.arrays = 1;
   snapshot.elements = 24;
