@@ -16,16 +16,20 @@
    0,                                                                                                        \
    NULL,                                                                                                     \
    "array of training samples in the file; default: recognized by its name"},                                \
-      {"labels",                                                                                             \
-       "PATH",                                                                                               \
-       LKS_OPTION_TEXT,                                                                                      \
-       offsetof(settings, names.labels),                                                                     \
-       "",                                                                                                   \
-       NULL,                                                                                                 \
-       0,                                                                                                    \
-       0,                                                                                                    \
-       NULL,                                                                                                 \
-       "array of training labels in the file; default: recognized by its name"},                             \
+      LKS_DATASET_OTHER_ROWS(settings, names)
+
+/** All but --samples, which is a number in some command. */
+#define LKS_DATASET_OTHER_ROWS(settings, names)                                                              \
+  {"labels",                                                                                                 \
+   "PATH",                                                                                                   \
+   LKS_OPTION_TEXT,                                                                                          \
+   offsetof(settings, names.labels),                                                                         \
+   "",                                                                                                       \
+   NULL,                                                                                                     \
+   0,                                                                                                        \
+   0,                                                                                                        \
+   NULL,                                                                                                     \
+   "array of training labels in the file; default: recognized by its name"},                                 \
       {"test-samples",                                                                                       \
        "PATH",                                                                                               \
        LKS_OPTION_TEXT,                                                                                      \

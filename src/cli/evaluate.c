@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -53,8 +54,8 @@ const lks_syntax *lks_evaluate_syntax(void)
        0, NULL,
        "order in which test samples are cut into mini-batches: as stored, sorted by class, or by chance"},
       {"order-seed", "N", LKS_OPTION_SEED, AT(order_seed), "1", NULL, 0, 0, NULL, "seed of --order shuffled"},
-      {"samples", "N", LKS_OPTION_SIZE, AT(samples), "0", NULL, 0, UINT32_MAX, NULL,
-       "classify the first N test samples of that order; 0: all"},
+      {"samples", "N|PATH", LKS_OPTION_TEXT, AT(names.samples), "0", NULL, 0, 0, NULL,
+       "classify the first N test samples of that order; 0: all. Or the array of training samples in the file, which is recognized by its name else"},
       {"repeat", "N", LKS_OPTION_SIZE, AT(repeat), "0", NULL, 0, 65536, NULL,
        "give each test sample a mini-batch of its own, of N copies of it; 0: no"},
       {"input-from", "FILE", LKS_OPTION_TEXT, AT(input_from), "", NULL, 0, 0, NULL,
@@ -75,7 +76,7 @@ const lks_syntax *lks_evaluate_syntax(void)
        "leave the samples in the file and read up to SAMPLES of them at a time, which changes no result; 0: all samples are in memory"},
       {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
-      LKS_DATASET_ROWS(settings, names),
+      LKS_DATASET_OTHER_ROWS(settings, names),
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {
@@ -213,13 +214,28 @@ static lks_status take_source(settings *s)
   return LKS_OK;
 }
 
+/* --samples is a number, or else the path of an array. */
+static lks_status take_samples(settings *s)
+{
+  char *text = s->names.samples;
+  s->samples = 0;
+  if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text)) return LKS_OK;
+  if (lks_count_read(&s->samples, text) != LKS_OK || s->samples > UINT32_MAX)
+    return lks_fail(LKS_ERR_USAGE, "--samples: '%.100s' is not a whole number from 0 to %" PRIu32, text,
+                    UINT32_MAX);
+  text[0] = '\0';
+  return LKS_OK;
+}
+
 lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
 {
   settings s;
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  status = lks_comm_agree_all(comm, take_source(&s));
+  status = take_source(&s);
+  if (!status) status = take_samples(&s);
+  status = lks_comm_agree_all(comm, status);
   if (status) return status;
   lks_evaluate_options options = {.statistics = s.statistics,
                                   .precision = s.precision,
