@@ -172,7 +172,7 @@ static lks_status run_all(lks_comm *comm, const command *chosen, const lks_launc
   if (status) return status;
   if (argc < 2) return lks_fail(LKS_ERR_USAGE, "no command given; `lockstep --help` lists them");
   if (chosen == NULL) return unknown(strcmp(argv[1], "help") == 0 && argc == 3 ? argv[2] : argv[1]);
-  const bool rank_0_works = chosen->run_all == lks_info_run_all;
+  const bool rank_0_works = chosen->run_all == lks_info_run_all || chosen->run_all == lks_predict_run_all;
   if (!chosen->parallel && !rank_0_works && lks_comm_size(comm) > 1)
     return lks_fail(LKS_ERR_USAGE, "`lockstep %s` runs as one process; start it without mpirun",
                     chosen->name);

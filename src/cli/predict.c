@@ -1,25 +1,27 @@
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/integers.h"
-#include "base/json.h"
+#include "base/life.h"
 #include "cli/commands.h"
+#include "cli/predict_files.h"
 #include "cli/predict_input.h"
+#include "cli/predict_output.h"
 #include "kernels/loss.h"
 #include "lockstep/checkpoint.h"
 #include "train/setup.h"
 
-enum { BATCH = 64, MICROBATCH = 8, TOP = 3 };
-
-typedef enum print_format { PRINT_TEXT, PRINT_CSV, PRINT_JSON } print_format;
+enum { BATCH = 64, MICROBATCH = 8 };
 
 typedef struct settings {
   lks_precision_choice precision;
   lks_isa_choice isa;
-  bool csv, json;
+  bool csv, json, resize;
+  char output[LKS_TEXT_MAX];
 } settings;
 
 /* A trained network at rest: fixed running statistics, no augmentation, no dropout. */
@@ -34,6 +36,9 @@ typedef struct predictor {
   uint8_t *correct;
   int32_t *label;
   uint32_t *sample;
+  unsigned said; /* what pictures were changed */
+  FILE *out;
+  lks_predict_format format;
 } predictor;
 
 const lks_syntax *lks_predict_syntax(void)
@@ -47,13 +52,17 @@ const lks_syntax *lks_predict_syntax(void)
        "print one JSON object a sample"},
       {"csv", NULL, LKS_OPTION_SWITCH, offsetof(settings, csv), "off", NULL, 0, 0, NULL,
        "print one line of comma-separated values a sample, below a heading"},
+      {"output", "FILE", LKS_OPTION_TEXT, offsetof(settings, output), "", NULL, 0, 0, NULL,
+       "write into a file instead, which is replaced if it is there: FILE.csv as --csv, FILE.json as --json"},
+      {"resize", NULL, LKS_OPTION_SWITCH, offsetof(settings, resize), "off", NULL, 0, 0, NULL,
+       "scale pictures to the size that the model takes, without regard to their proportions"},
   };
   static const lks_syntax syntax = {
       "predict",
       "CHECKPOINT.h5 INPUT...",
       "Classifies samples, one or many, with a trained network; `bench --predict` foretells speed instead.",
-      "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single samples of it, from 0), an image as PNG of the size that the model takes, or a text file of numbers, one sample a line. "
-      "Pixels and features are normalized as in training.",
+      "INPUT is a dataset file (DATA.h5 for its whole test split, DATA.h5:17 or DATA.h5:17-20 for single samples of it, from 0), a PNG or JPEG picture, a folder of them, an .npy file with one sample or many, or a table of numbers, one sample a line, with the names of the columns above it or not; a column named label or class is left out. "
+      "Where the model takes images, whole numbers from 0 to 255 are pixels. Pixels and features are normalized as in training.",
       option,
       sizeof option / sizeof *option,
       2,
@@ -99,10 +108,9 @@ static void destroy_all(predictor *p)
   lks_checkpoint_close(&p->source);
 }
 
-/* top[TOP]: the most probable classes in falling order, -1 where there are no more. */
-static void find_top(int top[TOP], const float *probability, size_t classes)
+static void find_top(int top[LKS_PREDICT_TOP], const float *probability, size_t classes)
 {
-  for (int place = 0; place < TOP; place++) {
+  for (int place = 0; place < LKS_PREDICT_TOP; place++) {
     top[place] = -1;
     for (size_t c = 0; c < classes; c++) {
       bool taken = false;
@@ -112,70 +120,25 @@ static void find_top(int top[TOP], const float *probability, size_t classes)
   }
 }
 
-static void print_text(const char *path, size_t number, const int32_t *label, const int top[TOP],
-                       const float *probability)
+static const char *name_of(const lks_predict_input *input, int class)
 {
-  printf("%s:%zu  class %d with probability %.4f", path, number, top[0], (double)probability[top[0]]);
-  for (int i = 1; i < TOP && top[i] >= 0; i++)
-    printf("%s %d %.4f", i == 1 ? "; then" : ",", top[i], (double)probability[top[i]]);
-  if (label != NULL) printf("; its label is %" PRId32, *label);
-  putchar('\n');
+  return input->dataset ? lks_dataset_class_name(input->dataset, (size_t) class) : NULL;
 }
 
-static void print_csv(const char *path, size_t number, const int32_t *label, const int top[TOP],
-                      const float *probability)
+static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count)
 {
-  putchar('"');
-  for (const char *c = path; *c != '\0'; c++) {
-    if (*c == '"') putchar('"'); /* a quote is doubled */
-    putchar(*c);
-  }
-  printf("\",%zu,", number);
-  if (label != NULL) printf("%" PRId32, *label);
-  for (int i = 0; i < TOP; i++) {
-    if (top[i] < 0)
-      printf(",,");
-    else
-      printf(",%d,%.9g", top[i], (double)probability[top[i]]);
-  }
-  putchar('\n');
-}
-
-static void print_json(const char *path, size_t number, const int32_t *label, const int top[TOP],
-                       const float *probability)
-{
-  lks_json json = {.out = stdout, .one_line = true};
-  lks_json_open(&json, NULL, '{');
-  lks_json_text(&json, "input", path);
-  lks_json_print(&json, "sample", "%zu", number);
-  lks_json_print(&json, "class", "%d", top[0]);
-  lks_json_open(&json, "top", '[');
-  for (int i = 0; i < TOP && top[i] >= 0; i++) {
-    lks_json_open(&json, NULL, '{');
-    lks_json_print(&json, "class", "%d", top[i]);
-    lks_json_print(&json, "probability", "%.9g", (double)probability[top[i]]);
-    lks_json_close(&json);
-  }
-  lks_json_close(&json);
-  if (label != NULL) lks_json_print(&json, "label", "%" PRId32, *label);
-  lks_json_close(&json);
-}
-
-static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count,
-                          print_format how)
-{
-  static void (*const print[])(const char *, size_t, const int32_t *, const int *, const float *) = {
-      [PRINT_TEXT] = print_text, [PRINT_CSV] = print_csv, [PRINT_JSON] = print_json};
   for (size_t i = 0; i < count; i++) {
-    const float *probability = p->probability + i * p->header->classes;
-    const int32_t *label = input->samples.label == NULL ? NULL : input->samples.label + begin + i;
-    int top[TOP];
-    find_top(top, probability, p->header->classes);
-    print[how](input->path, input->first + begin + i, label, top, probability);
+    lks_prediction found = {.path = input->path,
+                            .number = input->first + begin + i,
+                            .label = input->samples.label == NULL ? NULL : input->samples.label + begin + i,
+                            .probability = p->probability + i * p->header->classes};
+    find_top(found.top, found.probability, p->header->classes);
+    found.name = name_of(input, found.top[0]);
+    lks_prediction_print(p->out, &found, p->format);
   }
 }
 
-static lks_status predict_all(predictor *p, const lks_predict_input *input, print_format how)
+static lks_status predict_all(predictor *p, const lks_predict_input *input)
 {
   const lks_samples *s = &input->samples;
   size_t width = p->header->input.height * p->header->input.width * p->header->input.channels;
@@ -193,9 +156,76 @@ static lks_status predict_all(predictor *p, const lks_predict_input *input, prin
     lks_softmax_cross_entropy(p->loss, p->correct, NULL, p->probability,
                               lks_network_logits(p->setup->network), p->label, 0, 1, count,
                               p->header->classes, LKS_FP32);
-    print_samples(p, input, begin, count, how);
+    print_samples(p, input, begin, count);
+    lks_life_beat();
   }
   return LKS_OK;
+}
+
+static lks_status predict_file_all(predictor *p, lks_comm *comm, const char *checkpoint, const settings *s,
+                                   const char *file)
+{
+  lks_predict_input input;
+  const lks_predict_need need = {p->header->input, s->resize, &p->said};
+  lks_status status = lks_predict_input_open_all(&input, comm, file, &need);
+  const bool features = input.samples.features != NULL;
+  if (!status && p->setup == NULL) status = create_all(p, comm, checkpoint, s, features);
+  if (!status && features != p->features)
+    status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
+  if (!status) status = predict_all(p, &input);
+  lks_predict_input_close_all(&input);
+  return status;
+}
+
+static lks_status predict_files_all(predictor *p, lks_comm *comm, const settings *s, const lks_arguments *a)
+{
+  lks_name_list files;
+  lks_status status = lks_checkpoint_open_all(&p->source, comm, a->argument[0]);
+  if (status) return status;
+  p->header = lks_checkpoint_about(p->source);
+  status = lks_predict_files(&files, a->argument + 1, a->count - 1);
+  if (!status) lks_predict_heading(p->out, p->format);
+  for (size_t i = 0; i < files.count && !status; i++)
+    status = predict_file_all(p, comm, a->argument[0], s, files.name[i]);
+  lks_name_list_clear(&files);
+  return status;
+}
+
+/* By --csv and --json, or by the end of the output's name. */
+static lks_status choose_format(lks_predict_format *format, const settings *s)
+{
+  const char *dot = strrchr(s->output, '.');
+  const bool csv = dot && strcmp(dot, ".csv") == 0, json = dot && strcmp(dot, ".json") == 0;
+  if (s->csv && s->json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
+  if (s->output[0] && !csv && !json && !s->csv && !s->json)
+    return lks_fail(LKS_ERR_USAGE, "--output %s: name it FILE.csv or FILE.json, or give --csv or --json",
+                    s->output);
+  const bool by_name = !s->csv && !s->json;
+  *format = s->csv || (by_name && csv)     ? LKS_PREDICT_CSV
+            : s->json || (by_name && json) ? LKS_PREDICT_JSON
+                                           : LKS_PREDICT_TEXT;
+  return LKS_OK;
+}
+
+/* On rank 0 alone, with a communicator of its own. */
+static lks_status predict_alone(const settings *s, const lks_arguments *arguments)
+{
+  char *text = NULL;
+  size_t bytes = 0;
+  predictor p = {.out = stdout};
+  lks_comm *self = NULL;
+  lks_status status = choose_format(&p.format, s);
+  if (!status) status = lks_comm_create_all(&self, MPI_COMM_SELF);
+  if (!status && s->output[0] && !(p.out = open_memstream(&text, &bytes)))
+    status = lks_fail(LKS_ERR_RANK, "not enough memory to print the predictions");
+  if (!status) status = predict_files_all(&p, self, s, arguments);
+  destroy_all(&p);
+  if (p.out && p.out != stdout && fclose(p.out) != 0 && !status)
+    status = lks_fail(LKS_ERR_RANK, "not enough memory to print the predictions");
+  if (!status && s->output[0]) status = lks_file_write(s->output, text, bytes);
+  free(text);
+  lks_comm_destroy_all(&self);
+  return status;
 }
 
 lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
@@ -204,24 +234,5 @@ lks_status lks_predict_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_predict_syntax(), argc, argv);
   if (status || arguments.help) return status;
-  if (s.csv && s.json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
-  print_format how = s.csv ? PRINT_CSV : s.json ? PRINT_JSON : PRINT_TEXT;
-  predictor p = {0};
-  status = lks_checkpoint_open_all(&p.source, comm, arguments.argument[0]);
-  if (status) return status;
-  p.header = lks_checkpoint_about(p.source);
-  if (how == PRINT_CSV)
-    printf("input,sample,label,class,probability,class2,probability2,class3,probability3\n");
-  for (int i = 1; i < arguments.count && !status; i++) {
-    lks_predict_input input;
-    status = lks_predict_input_open_all(&input, comm, arguments.argument[i], p.header->input);
-    bool features = input.samples.features != NULL;
-    if (!status && p.setup == NULL) status = create_all(&p, comm, arguments.argument[0], &s, features);
-    if (!status && features != p.features)
-      status = lks_fail(LKS_ERR_USAGE, "%s: pixels and features don't go together", input.path);
-    if (!status) status = predict_all(&p, &input, how);
-    lks_predict_input_close_all(&input);
-  }
-  destroy_all(&p);
-  return status;
+  return lks_comm_agree_all(comm, lks_comm_rank(comm) == 0 ? predict_alone(&s, &arguments) : LKS_OK);
 }

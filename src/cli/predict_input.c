@@ -1,15 +1,14 @@
 #include "cli/predict_input.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <png.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "import/picture.h"
 
 /* "FILE:17" or "FILE:17-20", unless a file has the whole name. Without a range last is SIZE_MAX. */
 static lks_status split_range(lks_predict_input *input, size_t *last, const char *text)
@@ -47,6 +46,7 @@ static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, siz
                     input->path, its.height, its.width, its.channels, shape.height, shape.width,
                     shape.channels);
   lks_samples test = lks_dataset_split(input->dataset, LKS_SPLIT_TEST);
+  if (test.count == 0) return lks_fail(LKS_ERR_DATA, "%s has no test samples", input->path);
   if (last == SIZE_MAX) last = test.count - 1;
   if (last >= test.count)
     return lks_fail(LKS_ERR_USAGE, "%s: there is no test sample %zu; the last one is %zu", input->path, last,
@@ -58,109 +58,68 @@ static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, siz
   return LKS_OK;
 }
 
-static lks_status decode_png(lks_predict_input *input, png_image *image, lks_shape shape)
+void lks_predict_take(lks_predict_input *input, float *values, size_t count, const lks_predict_need *need)
 {
-  if (shape.channels != 1 && shape.channels != 3)
-    return lks_fail(LKS_ERR_DATA, "%s: an image has 1 or 3 channels, but the model takes %zu", input->path,
-                    shape.channels);
-  if (image->height != shape.height || image->width != shape.width)
-    return lks_fail(LKS_ERR_DATA,
-                    "%s: %u x %u pixels (height x width), but the model takes %zu x %zu; scale the image",
-                    input->path, image->height, image->width, shape.height, shape.width);
-  image->format = shape.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  input->memory = lks_new(PNG_IMAGE_SIZE(*image), 1);
-  if (input->memory == NULL) return LKS_ERR_RANK;
-  const png_color behind_transparency = {0};
-  if (png_image_finish_read(image, &behind_transparency, input->memory, 0, NULL) == 0)
-    return lks_fail(LKS_ERR_DATA, "%s: %s", input->path, image->message);
-  input->samples = (lks_samples){.count = 1, .pixels = input->memory};
-  return LKS_OK;
+  const lks_shape shape = need->shape;
+  const size_t all = count * shape.height * shape.width * shape.channels;
+  bool bytes = shape.height * shape.width > 1;
+  for (size_t i = 0; i < all && bytes; i++)
+    bytes = values[i] >= 0 && values[i] <= 255 && values[i] == (float)(int)values[i];
+  input->samples = (lks_samples){.count = count, .features = values};
+  if (!bytes && shape.height * shape.width > 1)
+    lks_warn(
+        "%s: not whole numbers from 0 to 255, so these are no pixels: right for a network that was trained on f32 images",
+        input->path);
+  if (!bytes) return;
+  uint8_t *pixels = (uint8_t *)values; /* each is behind its float */
+  for (size_t i = 0; i < all; i++) pixels[i] = (uint8_t)values[i];
+  input->samples = (lks_samples){.count = count, .pixels = pixels};
 }
 
-static lks_status read_png(lks_predict_input *input, const char *bytes, size_t size, lks_shape shape)
+static lks_status read_text(lks_predict_input *input, const lks_predict_need *need)
 {
-  png_image image = {.version = PNG_IMAGE_VERSION};
-  lks_status status = LKS_OK;
-  if (png_image_begin_read_from_memory(&image, bytes, size) == 0)
-    status = lks_fail(LKS_ERR_DATA, "%s: %s", input->path, image.message);
-  else
-    status = decode_png(input, &image, shape);
-  png_image_free(&image);
+  char *text;
+  size_t bytes;
+  lks_status status = lks_file_read(&text, &bytes, input->path);
+  if (status) return status;
+  status =
+      strlen(text) == bytes
+          ? lks_predict_table(input, need, text)
+          : lks_fail(
+                LKS_ERR_DATA,
+                "%s: neither HDF5, PNG, JPEG, an .npy file nor text with a sample a line; `lockstep import` takes more formats",
+                input->path);
+  lks_free(text);
   return status;
 }
 
-/* One line into row[width]; numbers are separated by commas, semicolons or blanks. */
-static lks_status read_line(float *row, size_t width, const char *line)
+/* start [8] out: how a file begins; zeros where it is shorter */
+static lks_status read_start(char start[8], const char *path)
 {
-  size_t found = 0;
-  for (;;) {
-    line += strspn(line, " \t\r,;");
-    if (*line == '\0') break;
-    char *end;
-    float value = strtof(line, &end);
-    if (end == line || !isfinite(value)) return lks_fail(LKS_ERR_DATA, "'%.30s' is not a number", line);
-    if (found < width) row[found] = value;
-    found++;
-    line = end;
-  }
-  if (found == width) return LKS_OK;
-  return lks_fail(LKS_ERR_DATA, "%zu numbers, but the model takes %zu features", found, width);
-}
-
-static lks_status read_numbers(lks_predict_input *input, char *text, lks_shape shape)
-{
-  if (shape.height != 1 || shape.width != 1)
-    return lks_fail(LKS_ERR_DATA, "%s: neither HDF5 nor PNG; the model takes images of %zu x %zu x %zu",
-                    input->path, shape.height, shape.width, shape.channels);
-  size_t lines = 1;
-  for (const char *c = text; *c != '\0'; c++) lines += *c == '\n';
-  float *row = input->memory = lks_new(lines * shape.channels, sizeof *row);
-  if (row == NULL) return LKS_ERR_RANK;
-  size_t number = 0, samples = 0;
-  char *rest = text;
-  for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
-    number++;
-    if (line[strspn(line, " \t\r")] == '\0' || line[0] == '#') continue;
-    lks_status status = read_line(row + samples++ * shape.channels, shape.channels, line);
-    if (status) return lks_fail_in(status, "%s:%zu: ", input->path, number);
-  }
-  if (samples == 0) return lks_fail(LKS_ERR_DATA, "%s: holds no numbers", input->path);
-  input->samples = (lks_samples){.count = samples, .features = row};
-  return LKS_OK;
-}
-
-static lks_status is_hdf5(bool *yes, const char *path)
-{
-  static const char signature[8] = "\211HDF\r\n\032\n";
-  char start[8];
   int file;
   size_t bytes;
+  memset(start, 0, 8);
   lks_status status = lks_file_open(&file, &bytes, path);
   if (status) return status;
-  *yes = read(file, start, sizeof start) == sizeof start && memcmp(start, signature, sizeof start) == 0;
+  const bool read_ok = read(file, start, 8) >= 0;
   close(file);
-  return LKS_OK;
+  return read_ok ? LKS_OK : lks_fail(LKS_ERR_IO, "%s: %m", path);
 }
 
 lks_status lks_predict_input_open_all(lks_predict_input *input, lks_comm *comm, const char *text,
-                                      lks_shape shape)
+                                      const lks_predict_need *need)
 {
   memset(input, 0, sizeof *input);
   size_t last;
+  char start[8];
   lks_status status = split_range(input, &last, text);
-  bool dataset = false;
-  if (!status) status = is_hdf5(&dataset, input->path);
+  if (!status) status = read_start(start, input->path);
   if (status) return status;
-  if (dataset) return open_dataset_all(input, comm, last, shape);
+  if (memcmp(start, "\211HDF\r\n\032\n", 8) == 0) return open_dataset_all(input, comm, last, need->shape);
   if (last != SIZE_MAX) return lks_fail(LKS_ERR_USAGE, "%s: only a dataset takes a range of samples", text);
-  char *bytes;
-  size_t size;
-  status = lks_file_read(&bytes, &size, input->path);
-  if (status) return status;
-  bool png = size >= 8 && png_sig_cmp((png_const_bytep)bytes, 0, 8) == 0;
-  status = png ? read_png(input, bytes, size, shape) : read_numbers(input, bytes, shape);
-  lks_free(bytes);
-  return status;
+  if (lks_picture_begins(start, sizeof start)) return lks_predict_picture(input, need);
+  if (memcmp(start, "\223NUMPY", 6) == 0) return lks_predict_array(input, need);
+  return read_text(input, need);
 }
 
 void lks_predict_input_close_all(lks_predict_input *input)

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/csv.h"
 
-static lks_status add(lks_name_list *list, const char *name)
+lks_status lks_name_list_add(lks_name_list *list, const char *name)
 {
   char *copy = lks_new(strlen(name) + 1, 1);
   if (!copy) return LKS_ERR_RANK;
@@ -45,7 +45,7 @@ lks_status lks_name_list_read(lks_name_list *list, const char *folder, bool fold
   const struct dirent *entry;
   errno = 0;
   while (!status && (entry = readdir(stream)) != NULL)
-    if (is_wanted(dirfd(stream), entry->d_name, folders)) status = add(list, entry->d_name);
+    if (is_wanted(dirfd(stream), entry->d_name, folders)) status = lks_name_list_add(list, entry->d_name);
   closedir(stream);
   if (list->count) qsort(list->name, list->count, sizeof *list->name, compare);
   if (status) lks_name_list_clear(list);

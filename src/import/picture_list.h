@@ -14,6 +14,8 @@ typedef struct lks_name_list {
 
 /** Local. What is in a folder: folders, or regular files. Hidden ones are left out. LKS_ERR_IO. */
 lks_status lks_name_list_read(lks_name_list *list, const char *folder, bool folders);
+/** Local. Adds a copy at the end. LKS_ERR_RANK. */
+lks_status lks_name_list_add(lks_name_list *list, const char *name);
 bool lks_name_list_has(const lks_name_list *list, const char *name);
 void lks_name_list_clear(lks_name_list *list);
 

@@ -1,4 +1,4 @@
-/* What predict takes besides datasets: images as PNG, and lines of numbers. */
+/* What predict takes besides datasets: pictures, arrays of NumPy, and tables of numbers. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (size >= 8 && memcmp(data, "\211HDF\r\n\032\n", 8) == 0) return 0; /* read by another process */
   for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
     lks_predict_input input;
-    if (lks_predict_input_open_all(&input, NULL, fuzz_file("input", data, size), shape[i]) == LKS_OK) {
+    unsigned said = ~0u;
+    const lks_predict_need need = {shape[i], size % 2 == 1, &said};
+    if (lks_predict_input_open_all(&input, NULL, fuzz_file("input", data, size), &need) == LKS_OK) {
       fuzz_demand(input.samples.count > 0, "there are samples");
       const size_t values = input.samples.count * shape[i].height * shape[i].width * shape[i].channels;
       size_t sum = 0;

@@ -94,7 +94,7 @@ refused 2 "only a dataset takes a range" predict whole/last.h5 rising.png:1
 refused 2 "no range of samples" predict whole/last.h5 ramps.h5:3-1
 head -c 70 rising.png >short.png
 refused 3 "short.png: " predict whole/last.h5 short.png
-refused 3 "neither HDF5 nor PNG" predict whole/last.h5 test-labels
+refused 3 "neither HDF5, PNG" predict whole/last.h5 test-labels
 refused 3 "lockstep-" evaluate ramps.h5 ramps.h5
 
 # Features come from text as well.
