@@ -1,9 +1,11 @@
 #include "dataset/dataset_file_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/integers.h"
+#include "base/long_work.h"
 #include "dataset/content_hash.h"
 #include "dataset/moments.h"
 
@@ -170,16 +172,57 @@ static lks_status account_for(lks_dataset_file *file, const lks_contents *conten
   return status;
 }
 
+static size_t samples_in_part(const lks_dataset_file *file)
+{
+  return lks_max(1, PART_BYTES / sample_bytes(file));
+}
+
+/* The reading of samples, which may take long. */
+typedef struct told {
+  lks_long_work work;
+  double all, done; /* samples */
+} told;
+
+static told begin_to_tell(const lks_dataset_file *file, int passes)
+{
+  told t;
+  char what[256];
+  const size_t *count = file->header.layout.count;
+  snprintf(what, sizeof what, "reading %s", file->path);
+  lks_long_work_begin(&t.work, what);
+  t.all = (double)count[LKS_SPLIT_TRAIN] * passes + (double)count[LKS_SPLIT_TEST];
+  t.done = 0;
+  return t;
+}
+
+static lks_status next_told(lks_dataset_file *file, void *values, size_t samples, told *t)
+{
+  const lks_status status = next(file, values, samples);
+  t->done += (double)samples;
+  if (!status) lks_long_work_tell(&t->work, t->done / t->all);
+  return status;
+}
+
+static lks_status read_split(lks_dataset_file *file, char *values, size_t count, told *t)
+{
+  const size_t most = samples_in_part(file);
+  lks_status status = LKS_OK;
+  for (size_t first = 0; first < count && !status; first += most)
+    status = next_told(file, values + first * sample_bytes(file), lks_min(most, count - first), t);
+  return status;
+}
+
 static lks_status read_block(lks_dataset_file *file, void *block)
 {
   lks_section section[LKS_SECTIONS];
   const lks_layout *layout = &file->header.layout;
+  told t = begin_to_tell(file, 1);
   lks_layout_sections(section, layout);
   lks_status status = LKS_OK;
   for (int split = 0; split < LKS_SPLITS && !status; split++) {
     const lks_section *values = &section[2 * split], *labels = &section[2 * split + 1];
     memcpy((char *)block + labels->offset, file->label[split], labels->bytes);
-    status = next(file, (char *)block + values->offset, layout->count[split]);
+    status = read_split(file, (char *)block + values->offset, layout->count[split], &t);
   }
   const lks_contents contents = lks_contents_in(layout, block);
   return status ? status : account_for(file, &contents);
@@ -191,15 +234,11 @@ lks_status lks_dataset_file_read(lks_dataset_file *file, void *block)
   return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
 }
 
-static size_t samples_in_part(const lks_dataset_file *file)
-{
-  return lks_max(1, PART_BYTES / sample_bytes(file));
-}
-
 /* Who looks on while samples pass by. */
 typedef struct taker {
   lks_pass_function take; /* or NULL */
   void *context;
+  told *told;
 } taker;
 
 /* One split passes by, the first time or, of training, the second. */
@@ -211,7 +250,7 @@ static lks_status pass_by(lks_dataset_file *file, const account *a, int pass, lk
   if (pass == 0) lks_content_hash_begin_split(a->hash, split);
   for (size_t first = 0; first < count && !status; first += most) {
     const size_t samples = lks_min(most, count - first);
-    status = next(file, part, samples);
+    status = next_told(file, part, samples, to->told);
     if (!status && pass == 0) status = check_values(file, split, part, first, samples);
     if (!status && pass == 0 && to->take) status = to->take(to->context, split, part, first, samples);
     if (status) break;
@@ -237,7 +276,9 @@ static lks_status pass_all(lks_dataset_file *file, account *a, char *part, const
 lks_status lks_dataset_file_pass(lks_dataset_file *file, lks_pass_function take, void *context)
 {
   account a = {NULL, NULL, NULL, NULL};
-  const taker to = {take, context};
+  const bool computed = !file->header.has_mean || !file->header.has_std;
+  told t = begin_to_tell(file, computed ? lks_moments_passes(&file->header.layout) : 1);
+  const taker to = {take, context, &t};
   char *part = lks_new(samples_in_part(file), sample_bytes(file));
   lks_status status = part ? pass_all(file, &a, part, &to) : LKS_ERR_RANK;
   end_account(&a);
