@@ -1,5 +1,6 @@
 #include "dataset/windowed.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -7,7 +8,7 @@
 #include "base/integers.h"
 #include "base/log.h"
 
-enum { BLOCK_BYTES = 1 << 20, SMALL_PIECE = 4096, MANY_PIECES = 10000 };
+enum { BLOCK_BYTES = 1 << 20, SMALL_PIECE = 4096, MANY_PIECES = 10000, LINE = 64 };
 
 struct lks_windowed {
   lks_window window;
@@ -90,7 +91,7 @@ void lks_windowed_destroy(lks_windowed **windowed)
 
 size_t lks_windowed_bytes(const lks_windowed *windowed)
 {
-  return windowed->bytes;
+  return windowed->bytes + LINE;
 }
 
 static uint64_t *sums_of(const lks_windowed *w, int split)
@@ -100,7 +101,8 @@ static uint64_t *sums_of(const lks_windowed *w, int split)
 
 void lks_windowed_place(lks_windowed *windowed, void *memory)
 {
-  windowed->memory = memory;
+  const size_t off = (uintptr_t)memory % LINE; /* pages are shared: the same for all ranks */
+  windowed->memory = (char *)memory + (off ? LINE - off : 0);
   windowed->window.share = (lks_window_share *)(void *)(windowed->memory + windowed->share_at);
   for (int split = 0; split < LKS_SPLITS; split++) windowed->file[split].sum = sums_of(windowed, split);
 }

@@ -111,6 +111,12 @@ done
 made=$(find cache n?/tmp/cache -name '*.samples' | wc -l)
 [ "$made" -eq 5 ] || complain "$made caches of samples instead of one for two hosts and one on each of four"
 
+# Each host reads its windows for itself.
+host_file 2 2
+"$LOCKSTEP" train "${short[@]}" --output window-here --window 300 >window-here.out 2>&1
+limited 100 /mnt/project/jobs/hosts.sh hosts.2 train "${short[@]}" --output window-hosts --window 300 >window-hosts.out 2>&1 || true
+same_fingerprint window-here.out window-hosts.out
+
 # Started, continued, and done: the same line each time.
 line=(hosts.2 train "${short[@]}" --output again --resume)
 code=0

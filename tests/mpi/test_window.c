@@ -40,11 +40,12 @@ static void make_file(lks_comm *comm, bool features)
   lks_assert_ok_all(comm, lks_comm_rank(comm) == 0 ? lks_generate(path, &of, true) : LKS_OK);
 }
 
-static void open_file_all(lks_comm *comm, size_t window)
+static void open_file_all(lks_comm *comm, size_t window, lks_data_layout layout)
 {
-  lks_assert_ok_all(comm, lks_dataset_open_all(&in_memory, comm, path, NULL));
-  lks_assert_ok_all(comm,
-                    lks_dataset_open_all(&windowed, comm, path, &(lks_dataset_options){.window = window}));
+  lks_dataset_options o = {.names.layout = layout};
+  lks_assert_ok_all(comm, lks_dataset_open_all(&in_memory, comm, path, &o));
+  o.window = window;
+  lks_assert_ok_all(comm, lks_dataset_open_all(&windowed, comm, path, &o));
 }
 
 static void close_all(lks_comm *comm)
@@ -58,7 +59,7 @@ static void close_all(lks_comm *comm)
 static void open_all(lks_comm *comm, bool features, size_t window)
 {
   make_file(comm, features);
-  open_file_all(comm, window);
+  open_file_all(comm, window, LKS_DATA_LAYOUT_AUTO);
 }
 
 typedef struct part {
@@ -250,6 +251,7 @@ typedef struct storage {
   int rank;
   hsize_t extent[4], chunk[4]; /* chunk[0] 0: none */
   bool gzip;
+  lks_data_layout layout;
   size_t counted; /* samples of a chunk of the windows; 0: of blocks of about a megabyte */
 } storage;
 
@@ -288,7 +290,7 @@ static void read_stored(lks_comm *comm, const storage *how)
   lks_loader *loader = NULL;
   name_file(comm);
   lks_assert_all(comm, lks_comm_rank(comm) != 0 || write_stored(how));
-  open_file_all(comm, WINDOW);
+  open_file_all(comm, WINDOW, how->layout);
   const lks_loader_options o = asked_for(comm, true, NULL, 0);
   lks_window_planner *planner = planner_of(NULL, SAMPLES, WINDOW);
   lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
@@ -320,6 +322,12 @@ static void test_however_it_is_stored(lks_comm *comm)
        .chunk = {SAMPLES, 19},
        .gzip = true,
        .counted = SAMPLES},
+      {.type = "u8",
+       .rank = 4,
+       .extent = {SAMPLES, 3, 7, 9},
+       .chunk = {30, 3, 7, 9},
+       .layout = LKS_DATA_LAYOUT_NCHW,
+       .counted = 30},
       {.type = "f64", .rank = 2, .extent = {SAMPLES, 19}, .chunk = {1, 10}, .counted = 1},
   };
   for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) read_stored(comm, &stored[i]);
@@ -344,12 +352,12 @@ static void spoil(lks_comm *comm, const storage *how, bool cut, lks_status wante
   name_file(comm);
   if (!how) make_file(comm, false);
   lks_assert_all(comm, !how || lks_comm_rank(comm) != 0 || write_stored(how));
-  open_file_all(comm, WINDOW);
+  open_file_all(comm, WINDOW, LKS_DATA_LAYOUT_AUTO);
   const lks_loader_options o = asked_for(comm, true, NULL, 0);
   lks_assert_ok_all(comm, lks_loader_create(&loader, windowed, LKS_SPLIT_TRAIN, &o));
   bool ok = true;
   if (lks_comm_rank(comm) == 0) {
-    struct stat about;
+    struct stat about = {.st_size = 0};
     const int file = open(path, O_RDWR);
     ok = file >= 0 && fstat(file, &about) == 0;
     for (off_t at = about.st_size / 8; at < about.st_size / 4 * 3 && ok && !cut; at += 1000)

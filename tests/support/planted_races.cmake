@@ -1,7 +1,7 @@
 # The tests that run under ThreadSanitizer: the target thread_tests builds them, the label `threads` names them.
 add_custom_target(thread_tests DEPENDS test_unit_child test_unit_window_filler)
 set_property(TEST unit/child unit/window_filler APPEND PROPERTY LABELS threads)
-foreach(name allocations gradient_sum loader network network_values op_times optimizer precision stall)
+foreach(name allocations gradient_sum loader network network_values op_times optimizer precision stall window)
   add_dependencies(thread_tests test_mpi_${name})
   foreach(size ${LOCKSTEP_MPI_TEST_SIZES})
     if(TEST mpi/${name}/${size})
