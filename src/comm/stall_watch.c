@@ -43,6 +43,7 @@ static struct {
   bool ready, runs, quit;
   double limit;          /* under the lock */
   const lks_comm *owner; /* that the watch ends with; NULL: it is the program's */
+  pid_t launcher;        /* that started this process as one of several; 0: none did */
   char host[256];
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -194,6 +195,19 @@ static void give_up(view *v, lks_stall stall, size_t who, double limit)
   lks_leave(LKS_ERR_RANK);
 }
 
+/* A launcher that dies takes its ranks along, but for those that MPI has not told of it because it is only starting. */
+static void leave_if_orphaned(void)
+{
+  char message[512];
+  const int wait = atomic_load(&atomic_load(&lks_life_own)->wait);
+  if (wait != LKS_WAIT_START || watch.launcher == 0 || getppid() == watch.launcher) return;
+  snprintf(message, sizeof message,
+           "on %s: what started this job (process %d) is gone while MPI starts; start it again", watch.host,
+           (int)watch.launcher);
+  lks_error_print(message);
+  lks_leave(LKS_ERR_RANK);
+}
+
 static void nap(void)
 {
   struct timespec until;
@@ -220,6 +234,7 @@ static void *watch_over(void *argument)
   while (!watch.quit) {
     nap();
     size_t who;
+    leave_if_orphaned();
     if (!look_at(&v, lks_watch_table_of_node())) continue;
     const double limit = watch.limit + (lks_stop_at_once() ? BEING_ENDED : 0);
     count(&v, limit);
@@ -286,7 +301,9 @@ static void set_limit(double seconds, const lks_comm *owner)
 void lks_stall_watch_start(double seconds)
 {
   lks_life *own = atomic_load(&lks_life_own);
-  lks_watch_table_introduce(own, lks_siblings_own_rank());
+  const int rank = lks_siblings_own_rank();
+  watch.launcher = rank >= 0 ? getppid() : 0;
+  lks_watch_table_introduce(own, rank);
   set_limit(seconds, NULL);
 }
 
