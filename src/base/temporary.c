@@ -12,7 +12,7 @@
 
 #include "base/process.h"
 
-enum { HOST_SIZE = 65, DAY = 86400 };
+enum { HOST_SIZE = 65, DAY = 86400, PATH_ROOM = 4096 };
 static const char ending[] = ".tmp";
 
 static void name_host(char host[HOST_SIZE])
@@ -66,13 +66,32 @@ static bool is_litter(int folder, const char *entry, const char *host)
   return time(NULL) - about.st_mtime > DAY;
 }
 
-void lks_temporary_tidy(const char *folder)
+/* Of names that begin so. */
+static void tidy(const char *folder, const char *beginning)
 {
   char host[HOST_SIZE];
+  const size_t length = strlen(beginning);
   name_host(host);
   DIR *stream = opendir(folder);
   if (!stream) return;
   for (const struct dirent *entry; (entry = readdir(stream)) != NULL;)
-    if (is_litter(dirfd(stream), entry->d_name, host)) unlinkat(dirfd(stream), entry->d_name, 0);
+    if (strncmp(entry->d_name, beginning, length) == 0 && is_litter(dirfd(stream), entry->d_name, host))
+      unlinkat(dirfd(stream), entry->d_name, 0);
   closedir(stream);
+}
+
+void lks_temporary_tidy(const char *folder)
+{
+  tidy(folder, "");
+}
+
+void lks_temporary_tidy_file(const char *path)
+{
+  char folder[PATH_ROOM], beginning[PATH_ROOM];
+  const char *slash = strrchr(path, '/');
+  const int length = slash ? (int)(slash - path) + 1 : 0;
+  if (strlen(path) + 2 > PATH_ROOM) return;
+  snprintf(folder, sizeof folder, "%.*s.", length, path);
+  snprintf(beginning, sizeof beginning, "%s.", path + length);
+  tidy(folder, beginning);
 }

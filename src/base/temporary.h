@@ -15,4 +15,7 @@ void lks_temporary_name(char *name, size_t size, const char *path, unsigned numb
  * older than a day. What cannot be removed stays. */
 void lks_temporary_tidy(const char *folder);
 
+/** Local. Of these, only those for PATH: what an interrupted work on that file has left. */
+void lks_temporary_tidy_file(const char *path);
+
 #endif

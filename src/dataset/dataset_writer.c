@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/temporary.h"
 #include "dataset/dataset_attributes.h"
 #include "dataset/dataset_file.h"
 
@@ -163,6 +164,7 @@ lks_status lks_dataset_writer_create(lks_dataset_writer **writer, const char *pa
   lks_dataset_writer *made = *writer = lks_new(1, sizeof *made);
   if (!made) return LKS_ERR_RANK;
   *made = (lks_dataset_writer){.layout = *layout, .names = names, .path = path, .file = H5I_INVALID_HID};
+  lks_temporary_tidy_file(path);
   status = lks_file_writer_open(&made->temporary, path);
   H5E_BEGIN_TRY
   {

@@ -126,9 +126,30 @@ static void test_litter(void **state)
   lks_temporary_tidy("none");
 }
 
+/* What was left for one file goes, what was left for another one stays. */
+static void test_litter_of_one_file(void **state)
+{
+  (void)state;
+  char litter[256], other[256], longer[256], path[512];
+  snprintf(litter, 256, "data.h5.%s.%ld.tmp", host, gone);
+  snprintf(other, 256, "other.h5.%s.%ld.tmp", host, gone);
+  snprintf(longer, 256, "data.h50.%s.%ld.tmp", host, gone);
+  for (int absolute = 0; absolute < 2; absolute++) {
+    make(litter);
+    make(other);
+    make(longer);
+    snprintf(path, sizeof path, "%s%sdata.h5", absolute ? folder : "", absolute ? "/" : "");
+    lks_temporary_tidy_file(path);
+    assert_true(!there(litter) && there(other) && there(longer));
+  }
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_taken_names, enter, leave),
-                                     cmocka_unit_test_setup_teardown(test_litter, enter, leave)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_taken_names, enter, leave),
+      cmocka_unit_test_setup_teardown(test_litter, enter, leave),
+      cmocka_unit_test_setup_teardown(test_litter_of_one_file, enter, leave),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
