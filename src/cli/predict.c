@@ -15,7 +15,7 @@
 #include "lockstep/checkpoint.h"
 #include "train/setup.h"
 
-enum { BATCH = 64, MICROBATCH = 8 };
+enum { BATCH = 64, MICROBATCH = 8, NAME = 256 };
 
 typedef struct settings {
   lks_precision_choice precision;
@@ -120,20 +120,29 @@ static void find_top(int top[LKS_PREDICT_TOP], const float *probability, size_t 
   }
 }
 
-static const char *name_of(const lks_predict_input *input, int class)
+/* name [NAME] out: what the network learned to call a class, or the dataset calls it; "" where neither does. */
+static void find_name(char *name, const predictor *p, const lks_predict_input *input, int class)
 {
-  return input->dataset ? lks_dataset_class_name(input->dataset, (size_t) class) : NULL;
+  size_t length;
+  const char *learned = lks_checkpoint_class_name(p->header, (size_t) class, &length);
+  const char *of_data = input->dataset ? lks_dataset_class_name(input->dataset, (size_t) class) : NULL;
+  if (learned)
+    snprintf(name, NAME, "%.*s", (int)lks_min(length, NAME - 1), learned);
+  else
+    snprintf(name, NAME, "%.255s", of_data ? of_data : "");
 }
 
 static void print_samples(const predictor *p, const lks_predict_input *input, size_t begin, size_t count)
 {
+  char name[NAME];
   for (size_t i = 0; i < count; i++) {
     lks_prediction found = {.path = input->path,
                             .number = input->first + begin + i,
                             .label = input->samples.label == NULL ? NULL : input->samples.label + begin + i,
-                            .probability = p->probability + i * p->header->classes};
+                            .probability = p->probability + i * p->header->classes,
+                            .name = name};
     find_top(found.top, found.probability, p->header->classes);
-    found.name = name_of(input, found.top[0]);
+    find_name(name, p, input, found.top[0]);
     lks_prediction_print(p->out, &found, p->format);
   }
 }

@@ -106,6 +106,22 @@ else
   skipped "pictures of other programs" "there is no Python with Pillow"
 fi
 
+# Classes have the names that the network learned, whatever file a sample is in.
+for i in 1 2 3 4 5 6; do printf '%s,1,cat\n-%s,0,"dog, ""small"""\n' "$i" "$i"; done >animals.csv
+printf 'a,b,kind\n' | cat - animals.csv >named.csv
+run import 0 import csv named.csv --label kind --test named.csv -o animals.h5
+ended import 0
+train animals 1 animals.h5 --model mlp --epochs 30 --batch-size 4 --lr 0.1
+printf '5,1\n-5,0\n' >two.csv
+run named 0 predict animals/last.h5 two.csv --csv
+[ "$(tail -n +2 named.out | cut -d, -f10-)" = "$(printf '"cat"\n"dog, ""small"""')" ] || complain "other names" named.out
+run named 0 predict animals/last.h5 two.csv
+says named "class 0 (cat) with probability"
+run confusion 2 evaluate animals/last.h5 animals.h5 --confusion animals-confusion.csv
+says confusion "^0 cat  *6  *0$"
+[ "$(sed -n 3p animals-confusion.csv)" = '1,"dog, ""small""",0,6,6,6,1.0000,1.0000' ] ||
+  complain "another confusion matrix" animals-confusion.csv
+
 # bad CODE PATTERN ARGUMENT...
 bad() {
   local code=$1 pattern=$2
