@@ -86,7 +86,7 @@ refused_by_all 2 "--lr: '0.1x' is not a number" train d.h5 --lr 0.1x
 refused 2 "--batch-size: '0' is not a whole number from 1" train d.h5 --batch-size 0
 refused 2 "'e.h5' is one argument too many" train d.h5 e.h5
 refused 2 "no dataset given" train
-refused_when "$MPIEXEC -n 2" 2 "start it without mpirun" info d.h5
+refused_when "$MPIEXEC -n 2" 2 "start it without mpirun" import csv d.csv -o d.h5
 refused_by_all 2 "larger than the mini-batch of 8" train d.h5 --batch-size 8 --microbatch 16
 refused 2 "bn = 16: the normalization batch is larger" train d.h5 --batch-size 8 --bn 16
 refused 2 "nesterov needs" train d.h5 --nesterov --momentum 0
@@ -94,7 +94,16 @@ refused 2 "an argument is missing; usage: lockstep evaluate" evaluate c.h5
 refused_by_all 2 "--statistics: 'all' is not one of" evaluate c.h5 d.h5 --statistics all
 refused 2 "lockstep predict" predict c.h5
 refused 2 "unknown format .mnist." import mnist -o d.h5
+refused 2 "no format given; lockstep import takes: h5 FILE.h5 -o OUT.h5; csv " import
 refused 2 "--train-labels is missing" import idx --train-images f -o d.h5
+refused 2 "no output given" import csv d.csv
+refused 2 "csv takes one input; for example: lockstep import csv" import csv a.csv b.csv -o d.h5
+refused 2 "--size is not for csv, but for folder" import csv a.csv --size 8x8 -o d.h5
+refused 2 "--separator: 'ab' is not auto, tab or one character" import csv a.csv --separator ab -o d.h5
+refused 2 "--size: '8' is no height and width" import folder . --size 8 -o d.h5
+refused 4 "none.npz" import npz none.npz -o d.h5
+refused 2 "must end with .npz or .csv" export-data d.h5 -o d.txt
+refused 2 "--part is for tables" export-data d.h5 -o d.npz --part test
 refused_by_all 2 "--order: 'random' is not one of" evaluate c.h5 d.h5 --order random
 refused 2 "'dogs' is nothing that can be generated" generate dogs -o d.h5
 refused 2 "--shape is not for cats" generate cats -o d.h5 --shape 8x8x1
