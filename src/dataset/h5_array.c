@@ -37,6 +37,21 @@ static lks_status measure(lks_h5_array *array, hid_t space)
   return LKS_OK;
 }
 
+/* More than could be compressed into the file is a damaged number, not to be allocated. */
+static lks_status check_size(const lks_h5_array *array, hid_t file)
+{
+  hsize_t file_bytes = 0;
+  size_t bytes = array->row_values * array->type.bytes;
+  const size_t limit = array->about->shrinks ? LKS_SCALEOFFSET_LIMIT : LKS_DEFLATE_LIMIT;
+  if (array->rank > 0 && !__builtin_mul_overflow(bytes, array->size[0], &bytes) &&
+      H5Fget_filesize(file, &file_bytes) >= 0 && bytes / limit <= file_bytes)
+    return LKS_OK;
+  return array->rank == 0
+             ? LKS_OK
+             : lks_fail(LKS_ERR_DATA, "%s is %s, which its file of %llu bytes cannot hold: damaged",
+                        array->about->path, array->about->what, (unsigned long long)file_bytes);
+}
+
 lks_status lks_h5_array_open(lks_h5_array *array, lks_dataset_array *about, hid_t file)
 {
   hsize_t chunk[H5S_MAX_RANK];
@@ -54,6 +69,7 @@ lks_status lks_h5_array_open(lks_h5_array *array, lks_dataset_array *about, hid_
   status = measure(array, space);
   if (!status && array->rank > 0)
     status = lks_storage_check(&array->chunk, array->data, properties, file, array->type.bytes, about);
+  if (!status) status = check_size(array, file);
   if (status) return status;
   array->chunk_rows = 1;
   if (array->chunk && H5Pget_chunk(properties, H5S_MAX_RANK, chunk) == array->rank) {

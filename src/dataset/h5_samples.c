@@ -71,17 +71,16 @@ static lks_status from_doubles(float *y, const double *x, lks_h5_samples *sample
   return LKS_OK;
 }
 
-/* 2^24 and its multiples by two and so on are exact still. */
+/* A long double of 64 bits holds them all. */
 static void from_integers(float *y, const void *x, lks_h5_samples *samples, size_t count)
 {
   const int64_t *whole = x;
   const uint64_t *natural = x;
-  const long double limit = 18446744073709551616.0L;
   for (size_t i = 0; i < count; i++) {
     const bool is_signed = samples->array->type.is_signed;
     y[i] = is_signed ? (float)whole[i] : (float)natural[i];
     const long double exact = is_signed ? (long double)whole[i] : (long double)natural[i];
-    samples->rounded += (long double)y[i] != exact && exact < limit;
+    samples->rounded += (long double)y[i] != exact;
   }
 }
 

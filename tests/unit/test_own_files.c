@@ -1,5 +1,6 @@
 /* Files as users write them come in as their native twins do: the same samples, labels, classes, statistics and hash. */
 #include <hdf5.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 
 #include "base/arena.h"
 #include "dataset/dataset_file.h"
+#include "dataset/describe.h"
 #include "support/hdf5_edit.h"
 #include "support/own_file.h"
 
@@ -271,6 +273,145 @@ static void test_of_the_file(void **state)
   expect_in(&(own_file){.name = "creator", .more = creator_of_free_length});
 }
 
+/* Sixteen numbers of a type as one feature of as many samples, with what is to come of them in 32 bits. */
+static void expect_values(const char *name, hid_t type, hid_t memory, const void *values, const float *wanted,
+                          size_t rounded)
+{
+  enum { COUNT = 16 };
+  static uint64_t block[64];
+  const int32_t labels[COUNT] = {1};
+  lks_dataset_file *is = NULL;
+  const hid_t file = H5Fcreate(own, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  edit_array(file, "X", type, 1, (hsize_t[]){COUNT}, H5P_DEFAULT, NULL);
+  edit_array(file, "y", H5T_NATIVE_INT32, 1, (hsize_t[]){COUNT}, H5P_DEFAULT, labels);
+  const hid_t data = H5Dopen2(file, "X", H5P_DEFAULT);
+  assert_true(H5Dwrite(data, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+  H5Dclose(data);
+  H5Fclose(file);
+  if (lks_dataset_file_open(&is, own, NULL) != LKS_OK || lks_dataset_file_read(is, block) != LKS_OK)
+    fail_msg("%s: %s", name, lks_message());
+  if (memcmp(block, wanted, COUNT * sizeof *wanted) != 0) fail_msg("%s: values are others", name);
+  assert_int_equal(lks_dataset_file_rounded(is), rounded);
+  lks_dataset_file_close(&is);
+}
+
+/* The bits of float16 from 0 on, decoded here once more. */
+static float half(unsigned bits)
+{
+  const unsigned exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const float size =
+      exponent == 0 ? ldexpf((float)fraction, -24) : ldexpf((float)(1024 + fraction), (int)exponent - 25);
+  return bits >> 15 ? -size : size;
+}
+
+static void test_extreme_values(void **state)
+{
+  (void)state;
+  const double f64[16] = {
+      0.1,  -0.1, 1e-46, 0x1.fffffep127, -0x1.fffffep127, 0x1p-149, 0.5,      0x1.000001p0, 0x1.0000010001p0,
+      1e38, 3,    0,     -0.0,           16777217,        16777216, 0x1p-1000};
+  const int64_t i64[16] = {16777217,  -16777217, INT64_MAX, INT64_MIN, 0, 1, -1, 1 << 24,
+                           INT32_MAX, INT32_MIN, 33554434,  33554433,  7, 8, 9,  10};
+  const uint64_t u64[16] = {UINT64_MAX, UINT64_C(1) << 63, 16777217, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                            12};
+  uint16_t bits[16];
+  float wanted[16];
+  size_t rounded = 0;
+  for (int i = 0; i < 16; i++) {
+    wanted[i] = (float)f64[i];
+    rounded += (double)wanted[i] != f64[i];
+  }
+  expect_values("float64", H5T_IEEE_F64BE, H5T_NATIVE_DOUBLE, f64, wanted, rounded);
+  for (int i = 0; i < 16; i++) wanted[i] = (float)i64[i];
+  expect_values("int64", H5T_STD_I64LE, H5T_NATIVE_INT64, i64, wanted, 6);
+  for (int i = 0; i < 16; i++) wanted[i] = (float)u64[i];
+  expect_values("uint64", H5T_STD_U64BE, H5T_NATIVE_UINT64, u64, wanted, 2);
+  const hid_t float16 = own_float16(false);
+  for (unsigned first = 0; first < 0x7c00; first += 1021) {
+    for (unsigned i = 0; i < 16; i++) {
+      bits[i] = (uint16_t)((first + i * 61) % 0x7c00 | (i % 2) << 15);
+      wanted[i] = half(bits[i]);
+    }
+    expect_values("float16", float16, float16, bits, wanted, 0);
+  }
+}
+
+/* An attribute of texts of fixed or free length, or an array of them. */
+static void fixed_names(hid_t file)
+{
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, 4);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  edit_numbers(file, "class_names", type, 1, (hsize_t[]){OWN_CLASSES}, "cat\0four\0\0\0\0a b");
+  H5Tclose(type);
+}
+
+static void free_names(hid_t file)
+{
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  edit_numbers(file, "class_names", type, 1, (hsize_t[]){OWN_CLASSES},
+               (const char *[]){"cat", "four", "", "a b"});
+  H5Tclose(type);
+}
+
+static void names_in_an_array(hid_t file)
+{
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, 5);
+  edit_array(file, "list_classes", type, 1, (hsize_t[]){OWN_CLASSES}, H5P_DEFAULT,
+             "cat\0\0four\0\0\0\0\0\0a b\0");
+  H5Tclose(type);
+}
+
+static void test_class_names(void **state)
+{
+  (void)state;
+  static void (*const more[])(hid_t) = {fixed_names, free_names, names_in_an_array};
+  static const char *const wanted[] = {"cat", "four", "", "a b"};
+  for (int i = 0; i < 3; i++) {
+    const own_file file = {.name = "class names", .path = {"X", "y", NULL, NULL}, .more = more[i]};
+    lks_dataset_file *is = NULL;
+    expect_in(&file);
+    assert_int_equal(lks_dataset_file_open(&is, own, NULL), LKS_OK);
+    const lks_class_names *names = lks_dataset_file_class_names(is);
+    assert_int_equal(lks_class_names_count(names), OWN_CLASSES);
+    for (size_t k = 0; k < OWN_CLASSES; k++) assert_string_equal(lks_class_names_get(names, k), wanted[k]);
+    assert_null(lks_class_names_get(names, OWN_CLASSES));
+    lks_dataset_file_close(&is);
+  }
+}
+
+static void test_described(void **state)
+{
+  (void)state;
+  char *text = NULL;
+  size_t length = 0;
+  const own_file file = {.name = "described",
+                         .path = {"X", "y", NULL, NULL},
+                         .filter = OWN_GZIP,
+                         .type = H5T_STD_I16BE,
+                         .more = fixed_names};
+  assert_true(own_file_write(own, &file));
+  FILE *out = open_memstream(&text, &length);
+  assert_int_equal(lks_dataset_describe(out, own, NULL), LKS_OK);
+  fclose(out);
+  static const char *const parts[] = {
+      "a dataset of 4 classes",
+      "taken     /X is int16 (23,6): samples",
+      "/y is int32 (23): labels",
+      "missing   format, classes, mean, std, content_hash, test part (train with --holdout N); none",
+      "train     23 samples: 6 6 6 5 of each class",
+      "classes   0 cat: 6 train, 0 test",
+      "3 a b: 5 train",
+      "values    0 to 12, mean ",
+      "layout    /X: chunks of 7 x 6, deflate"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (!strstr(text, parts[i])) fail_msg("%s: is not in\n%s", parts[i], text);
+  free(text);
+}
+
 /* Runs last. */
 static void test_were_many(void **state)
 {
@@ -289,6 +430,9 @@ int main(void)
       cmocka_unit_test_teardown(test_names, nothing_is_left),
       cmocka_unit_test_teardown(test_given_names, nothing_is_left),
       cmocka_unit_test_teardown(test_of_the_file, nothing_is_left),
+      cmocka_unit_test_teardown(test_extreme_values, nothing_is_left),
+      cmocka_unit_test_teardown(test_class_names, nothing_is_left),
+      cmocka_unit_test_teardown(test_described, nothing_is_left),
       cmocka_unit_test_teardown(test_were_many, nothing_is_left),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
