@@ -71,7 +71,9 @@ tests_of() {
     src/import/*) echo unit/import.* mpi/import.* fault/bad_input ;;
     src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
     src/dataset/corrupt.c) echo unit/corrupt ;;
-    src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c) echo unit/dataset_damage unit/dataset_file ;;
+    src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c | src/dataset/h5_*.c | src/dataset/class_names.c | src/dataset/describe.c | src/dataset/value_summary.c)
+      echo unit/own_files unit/own_files_refused unit/dataset_damage unit/dataset_file ;;
+    src/dataset/announce.c) echo mpi/own_files ;;
     src/hdf5/*) echo unit/child unit/dataset_damage ;;
     src/base/plain_text.c) echo unit/checkpoint_untrusted unit/status ;;
     src/train/evaluator.c | src/train/test_order.c) echo mpi/evaluator mpi/evaluate_predict ;;

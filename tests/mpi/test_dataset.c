@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <hdf5.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "dataset/generate.h"
 #include "dataset/sample_reader.h"
 #include "lockstep/dataset.h"
+#include "support/hdf5_edit.h"
 #include "support/mpi_test.h"
 
 static const lks_generate_options options = {
@@ -94,6 +96,49 @@ static void test_all_ranks_see_the_file(lks_comm *comm)
   lks_dataset_close_all(&dataset);
   lks_dataset_close_all(&dataset);
   remove_file(comm, path);
+}
+
+static bool without(hid_t file, const char *name)
+{
+  return H5Adelete(file, name) >= 0;
+}
+
+/* A file that says nothing but samples, labels and names comes in as the one that says it all, also by a cache. */
+static void test_little_is_said(lks_comm *comm)
+{
+  char path[64], little[64], folder[80], cache[160];
+  static const char *const left_out[] = {"format", "format_version", "creator", "classes", "mean",
+                                         "std",    "content_hash"};
+  lks_dataset *all = NULL, *dataset = NULL;
+  make_file(comm, path, "all", &options);
+  make_file(comm, little, "little", &options);
+  snprintf(folder, sizeof folder, "%s.cache", path);
+  bool ok = true;
+  if (lks_comm_rank(comm) == 0) {
+    const hid_t file = H5Fopen(little, H5F_ACC_RDWR, H5P_DEFAULT), text = H5Tcopy(H5T_C_S1);
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) ok = ok && without(file, left_out[i]);
+    H5Tset_size(text, 3);
+    ok = ok && edit_numbers(file, "class_names", text, 1, (hsize_t[]){3}, "catdogowl");
+    H5Tclose(text);
+    H5Fclose(file);
+  }
+  lks_assert_all(comm, ok);
+  lks_assert_ok_all(comm, lks_dataset_open_all(&all, comm, path, NULL));
+  for (int turn = 0; turn < 2; turn++) {
+    const lks_dataset_options how = {.cache = turn == 0 ? NULL : folder};
+    lks_assert_ok_all(comm, lks_dataset_open_all(&dataset, comm, little, &how));
+    lks_assert_all(comm, same_as_file(dataset, path) && lks_dataset_is_cached(dataset) == (turn == 1));
+    lks_assert_all(comm, strcmp(lks_dataset_hash(dataset), lks_dataset_hash(all)) == 0 &&
+                             strcmp(lks_dataset_class_name(dataset, 2), "owl") == 0 &&
+                             !lks_dataset_class_name(dataset, 3) && !lks_dataset_class_name(all, 0));
+    if (turn == 1) snprintf(cache, sizeof cache, "%s/%s.samples", folder, lks_dataset_hash(dataset));
+    lks_dataset_close_all(&dataset);
+  }
+  lks_dataset_close_all(&all);
+  remove_file(comm, path);
+  remove_file(comm, little);
+  remove_file(comm, cache);
+  if (lks_comm_rank(comm) == 0) rmdir(folder);
 }
 
 /* What the node's last rank writes, its first one reads. */
@@ -238,11 +283,9 @@ static void test_bad_files_fail_everywhere(lks_comm *comm)
 }
 
 static const lks_mpi_test tests[] = {
-    LKS_MPI_TEST(test_all_ranks_see_the_file),
-    LKS_MPI_TEST(test_one_copy_a_node),
-    LKS_MPI_TEST(test_cache),
-    LKS_MPI_TEST(test_spoilt_cache),
-    LKS_MPI_TEST(test_bad_files_fail_everywhere),
+    LKS_MPI_TEST(test_all_ranks_see_the_file), LKS_MPI_TEST(test_little_is_said),
+    LKS_MPI_TEST(test_one_copy_a_node),        LKS_MPI_TEST(test_cache),
+    LKS_MPI_TEST(test_spoilt_cache),           LKS_MPI_TEST(test_bad_files_fail_everywhere),
 };
 
 int main(int argc, char **argv)

@@ -412,6 +412,32 @@ static void test_described(void **state)
   free(text);
 }
 
+static void two_not_finite(hid_t file)
+{
+  float values[OWN_TRAIN * OWN_WIDTH] = {1};
+  values[3 * OWN_WIDTH + 2] = NAN;
+  values[5 * OWN_WIDTH] = -INFINITY;
+  edit_array(file, "X", H5T_IEEE_F32LE, 2, (hsize_t[]){OWN_TRAIN, OWN_WIDTH}, H5P_DEFAULT, values);
+}
+
+/* info counts them all, and then says the first one. */
+static void test_not_finite_described(void **state)
+{
+  (void)state;
+  char *text = NULL;
+  size_t length = 0;
+  const own_file file = {.path = {"X", "y", NULL, NULL}, .more = two_not_finite};
+  assert_true(own_file_write(own, &file));
+  FILE *out = open_memstream(&text, &length);
+  assert_int_equal(lks_dataset_describe(out, own, NULL), LKS_ERR_DATA);
+  fclose(out);
+  assert_non_null(strstr(lks_message(), "/X[3][2] is not finite"));
+  assert_non_null(strstr(text, "1 NaN and 1 infinite values, which training refuses"));
+  assert_non_null(strstr(text, "5 of 6 channels constant: 1 2 3 4 5"));
+  assert_null(strstr(text, "hash  "));
+  free(text);
+}
+
 /* Runs last. */
 static void test_were_many(void **state)
 {
@@ -433,6 +459,7 @@ int main(void)
       cmocka_unit_test_teardown(test_extreme_values, nothing_is_left),
       cmocka_unit_test_teardown(test_class_names, nothing_is_left),
       cmocka_unit_test_teardown(test_described, nothing_is_left),
+      cmocka_unit_test_teardown(test_not_finite_described, nothing_is_left),
       cmocka_unit_test_teardown(test_were_many, nothing_is_left),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -15,7 +15,6 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "dataset/dataset_load.h"
-#include "dataset/describe.h"
 #include "support/hdf5_edit.h"
 #include "support/own_file.h"
 
@@ -456,22 +455,6 @@ static void test_wrong_names(void **state)
   expect("circle", &(lks_dataset_names){.samples = "X"}, "leads back to itself");
 }
 
-/* info counts them all, and then says the first one. */
-static void test_not_finite_described(void **state)
-{
-  (void)state;
-  char *text = NULL;
-  size_t length = 0;
-  make(not_a_number);
-  FILE *out = open_memstream(&text, &length);
-  assert_int_equal(lks_dataset_describe(out, own, NULL), LKS_ERR_DATA);
-  fclose(out);
-  assert_non_null(strstr(lks_message(), "/X[3][2] is not finite"));
-  assert_non_null(strstr(text, "1 NaN and 0 infinite values, which training refuses"));
-  assert_null(strstr(text, "hash  "));
-  free(text);
-}
-
 /* As it is while its writer is at work, or after that was killed. */
 static void test_left_open(void **state)
 {
@@ -496,7 +479,6 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(test_wrong_files, nothing_is_left),
       cmocka_unit_test_teardown(test_wrong_names, nothing_is_left),
-      cmocka_unit_test_teardown(test_not_finite_described, nothing_is_left),
       cmocka_unit_test_teardown(test_left_open, nothing_is_left),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
