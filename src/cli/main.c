@@ -9,6 +9,7 @@
 #include "base/stop_request.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
+#include "cli/hangup.h"
 #include "cli/manual.h"
 #include "cli/same_start.h"
 #include "comm/stall_watch.h"
@@ -215,6 +216,7 @@ int main(int argc, char **argv)
 {
   if (answered(argc, argv)) return (int)flush(LKS_OK);
   const command *chosen = argc < 2 ? NULL : find(argv[1]);
+  lks_hangup_restore();
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */

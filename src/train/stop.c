@@ -23,18 +23,21 @@ static void install(int number, void (*handler)(int))
   sigaction(number, &action, NULL);
 }
 
-/* nohup has SIGHUP ignored, and means it. */
 static bool is_ignored(int number)
 {
   struct sigaction action;
   return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* nohup has SIGHUP ignored, and means it. Installed once more after MPI's start, which may have changed that. */
 void lks_stop_handlers_install(void)
 {
+  static bool known, ignores_hangup;
+  if (!known) ignores_hangup = is_ignored(SIGHUP);
+  known = true;
   install(SIGUSR1, request);
   install(SIGTERM, request);
   install(SIGINT, request);
-  if (!is_ignored(SIGHUP)) install(SIGHUP, request);
+  install(SIGHUP, ignores_hangup ? SIG_IGN : request);
   install(SIGPIPE, notice_broken_pipe);
 }

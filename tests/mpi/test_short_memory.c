@@ -319,6 +319,9 @@ static bool try_rank_all(int *run, lks_comm *comm, scene *s, work *what, const o
     ok = try_all(&failed, comm, s, what, right, (*run)++) && ok;
     failures += failed;
   }
+  if (lks_comm_rank(comm) == 0)
+    printf("figures: rank %d of %d asks for memory %d times, refused %d times, %d of these ended the work\n",
+           rank, lks_comm_size(comm), count, tries, failures);
   lks_assert_all(comm, ok);
   return 2 * failures > tries;
 }
