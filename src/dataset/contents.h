@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dataset/class_names.h"
 #include "lockstep/dataset.h"
 
 enum { LKS_SPLITS = 2, LKS_SECTIONS = 4, LKS_HASH_TEXT = 33 };
@@ -20,6 +21,7 @@ typedef struct lks_layout {
 typedef struct lks_contents {
   lks_layout layout;
   lks_samples split[LKS_SPLITS];
+  const lks_class_names *class_names; /* or NULL */
 } lks_contents;
 
 /** One of the four arrays, in the order train values, train labels, test values, test labels. */

@@ -2,7 +2,8 @@
 
 #include "base/arena.h"
 #include "base/random.h"
-#include "dataset/dataset_load.h"
+#include "dataset/announce.h"
+#include "dataset/dataset_file.h"
 #include "dataset/dataset_write.h"
 #include "dataset/deviates.h"
 
@@ -99,30 +100,41 @@ static lks_status check(const lks_corruption *how, const lks_layout *layout, con
         LKS_ERR_USAGE,
         "%s holds 32-bit floating point: contrast and invert are for pixels of bytes; affine and noise are for both",
         input);
+  if (!how->split[LKS_SPLIT_TRAIN] && layout->count[LKS_SPLIT_TEST] == 0)
+    return lks_fail(LKS_ERR_USAGE, "%s has no test samples to be changed; give --split train", input);
   return check_labels(how, layout->classes, input);
 }
 
-lks_status lks_corrupt(const char *output, const char *input, const lks_corruption *corruption, bool force)
+static lks_status change(const char *output, lks_dataset_file *file, const lks_corruption *how, bool force)
 {
-  lks_contents contents = {.layout = {.classes = 0}};
   lks_section section[LKS_SECTIONS];
-  void *block = NULL;
-  double *deviate = NULL;
-  lks_status status = lks_dataset_may_write(output, force);
-  if (!status) status = lks_dataset_load(&block, &contents, input, corruption->names);
-  if (!status) status = check(corruption, &contents.layout, input);
-  if (!status && !(deviate = lks_new(lks_layout_width(&contents.layout), sizeof *deviate)))
-    status = LKS_ERR_RANK;
+  const lks_layout *layout = &lks_dataset_file_header(file)->layout;
+  char *block = lks_new(lks_layout_sections(section, layout), 1);
+  double *deviate = lks_new(lks_layout_width(layout), sizeof *deviate);
+  lks_status status = block && deviate ? lks_dataset_file_read(file, block) : LKS_ERR_RANK;
   if (!status) {
-    lks_layout_sections(section, &contents.layout);
+    lks_contents contents = lks_contents_in(layout, block);
+    contents.class_names = lks_dataset_file_class_names(file);
     for (int split = 0; split < LKS_SPLITS; split++)
-      if (corruption->split[split])
-        change_split((char *)block + section[2 * split].offset,
-                     (int32_t *)((char *)block + section[2 * split + 1].offset), &contents.layout, corruption,
+      if (how->split[split])
+        change_split(block + section[2 * split].offset,
+                     (int32_t *)(void *)(block + section[2 * split + 1].offset), layout, how,
                      (lks_split)split, deviate);
+    lks_dataset_announce(file);
     status = lks_dataset_write(output, &contents, force);
   }
   lks_free(deviate);
   lks_free(block);
+  return status;
+}
+
+lks_status lks_corrupt(const char *output, const char *input, const lks_corruption *corruption, bool force)
+{
+  lks_dataset_file *file = NULL;
+  lks_status status = lks_dataset_may_write(output, force);
+  if (!status) status = lks_dataset_file_open(&file, input, corruption->names);
+  if (!status) status = check(corruption, &lks_dataset_file_header(file)->layout, input);
+  if (!status) status = change(output, file, corruption, force);
+  lks_dataset_file_close(&file);
   return status;
 }

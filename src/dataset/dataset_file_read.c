@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/integers.h"
+#include "base/log.h"
 #include "base/long_work.h"
 #include "dataset/content_hash.h"
 #include "dataset/moments.h"
@@ -273,8 +274,17 @@ static lks_status pass_all(lks_dataset_file *file, account *a, char *part, const
   return status ? status : finish_account(a, file);
 }
 
+static void note_long_pass(const lks_dataset_file *file)
+{
+  const lks_layout *layout = &file->header.layout;
+  const double samples = (double)layout->count[LKS_SPLIT_TRAIN] + (double)layout->count[LKS_SPLIT_TEST],
+               gigabytes = 1e-9 * samples * (double)sample_bytes(file);
+  if (gigabytes >= 1) lks_note("%s: reading %.1f GB of samples for their hash", file->path, gigabytes);
+}
+
 lks_status lks_dataset_file_pass(lks_dataset_file *file, lks_pass_function take, void *context)
 {
+  note_long_pass(file);
   account a = {NULL, NULL, NULL, NULL};
   const bool computed = !file->header.has_mean || !file->header.has_std;
   told t = begin_to_tell(file, computed ? lks_moments_passes(&file->header.layout) : 1);

@@ -278,6 +278,9 @@ lks_status lks_dataset_hdf5_send(int output, const void *request, size_t bytes)
 
 static lks_status send_chunks(int output, const lks_chunks_request *r, lks_h5_samples *samples)
 {
+  if (!samples->array)
+    return lks_fail(LKS_ERR_DATA, "was changed while it was used: it has no %s samples",
+                    lks_split_name(r->split));
   const hsize_t size = samples->array->size[0];
   lks_status status = lks_h5_samples_begin(samples, r->chunk < size ? r->chunk : size);
   for (size_t i = 0; i < r->chunks && !status; i++) {
@@ -297,9 +300,6 @@ lks_status lks_chunks_hdf5_send(int output, const void *request, size_t bytes)
   const lks_dataset_request *of = (const void *)((const char *)request + r->dataset_at);
   source s = {.file = H5I_INVALID_HID};
   lks_status status = find_source(&s, of, (char[LKS_ARRAY_PATH]){0});
-  if (!status && !s.samples[r->split].array)
-    status = lks_fail(LKS_ERR_DATA, "was changed while it was used: it has no %s samples",
-                      lks_split_name(r->split));
   return status ? status : send_chunks(output, r, &s.samples[r->split]);
 }
 

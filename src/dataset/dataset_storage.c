@@ -125,7 +125,10 @@ static double chunks_of(hid_t space, hid_t properties)
   double all = 1;
   const int rank = H5Sget_simple_extent_dims(space, size, NULL);
   if (rank < 1 || H5Pget_chunk(properties, H5S_MAX_RANK, chunk) != rank) return 0;
-  for (int i = 0; i < rank; i++) all *= (double)(size[i] / chunk[i] + (size[i] % chunk[i] != 0));
+  for (int i = 0; i < rank; i++) {
+    const hsize_t along = size[i] / chunk[i] + (size[i] % chunk[i] != 0);
+    all *= (double)along;
+  }
   return all;
 }
 
