@@ -218,6 +218,7 @@ int main(int argc, char **argv)
   const command *chosen = argc < 2 ? NULL : find(argv[1]);
   lks_hangup_restore();
   if (chosen != NULL && chosen->stoppable) lks_stop_handlers_install();
+  lks_hdf5_leave_no_work();
   lks_fork_server_start(); /* a failure is told by the first reading of a file, which tries again */
   setenv("HOME", "/", 0);  /* Open MPI 5 does not start without one, and what cron starts may have none */
   const lks_launch launch = lks_launch_read();

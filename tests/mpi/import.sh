@@ -115,4 +115,28 @@ run both 0 import idx --train-images f --train-labels f --shape 8x8x1 -o x.h5
 ended both 2
 says both "shape is not for idx"
 
+# A disk that fails at any of the calls: one message and nothing left, or a whole file where the library knew another way.
+breaker=$(dirname "$LOCKSTEP")/tests/failing_calls.so
+
+# struck CALL
+struck() {
+  local name=struck-$1
+  mkdir "$name"
+  launched_by=(env "FAIL_UNDER=$PWD/$name" "FAIL_STATE=$PWD/$name.state" "FAIL_AT=$1" FAIL_HOW=ENOSPC "LD_PRELOAD=$breaker")
+  run "$name" 0 import npz out.npz -o "$name/out.h5"
+  launched_by=()
+  if [ "$(<"$name.code")" -eq 0 ]; then
+    [ "$(limited 60 "$program" info "$name/out.h5" | sed -n 's/^  hash  *//p')" = "$(<idx.hash)" ] || complain "$name: another file"
+    return
+  fi
+  ended "$name" 4
+  says "$name" "cannot write $name/out.h5: "
+  [ -z "$(ls -A "$name")" ] || complain "$name leaves: $(ls -A "$name")"
+}
+if [ -e "$breaker" ]; then
+  for call in 2 7 13 17 19 25 30; do struck "$call"; done
+else
+  skipped "calls that fail in an import" "there is no failing_calls.so in a sanitizer's build"
+fi
+
 finish
