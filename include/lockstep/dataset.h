@@ -54,6 +54,9 @@ const char *lks_dataset_path(const lks_dataset *dataset);  /* as it was opened; 
 lks_samples lks_dataset_split(const lks_dataset *dataset, lks_split split);
 lks_shape lks_dataset_shape(const lks_dataset *dataset); /* features: 1, 1, D */
 size_t lks_dataset_classes(const lks_dataset *dataset);
+/** Local. Whether the file says how many classes there are; else they are as many as its labels need, and a part of the
+ * data may lack some. */
+bool lks_dataset_says_classes(const lks_dataset *dataset);
 /** Local. The name of class k, as it stands in the file, or NULL; whoever prints it escapes control characters. */
 const char *lks_dataset_class_name(const lks_dataset *dataset, size_t k);
 const char *lks_dataset_hash(const lks_dataset *dataset);   /* content_hash; borrowed */

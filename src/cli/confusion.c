@@ -15,6 +15,15 @@ struct lks_confusion {
   size_t *count; /* [classes,classes]: true, predicted */
 };
 
+/* The network may know more classes than the labels of this file need. */
+static size_t classes_of(const lks_dataset *dataset, const int32_t *predictions)
+{
+  size_t classes = lks_dataset_classes(dataset);
+  for (size_t i = 0; i < lks_dataset_split(dataset, LKS_SPLIT_TEST).count; i++)
+    if (predictions[i] >= 0 && (size_t)predictions[i] >= classes) classes = (size_t)predictions[i] + 1;
+  return classes;
+}
+
 lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset,
                                 const int32_t *predictions)
 {
@@ -22,7 +31,7 @@ lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *da
   if (!c) return LKS_ERR_RANK;
   const lks_samples test = lks_dataset_split(dataset, LKS_SPLIT_TEST);
   c->dataset = dataset;
-  c->classes = lks_dataset_classes(dataset);
+  c->classes = classes_of(dataset, predictions);
   c->count = lks_new(c->classes * c->classes, sizeof *c->count);
   if (!c->count) {
     lks_confusion_destroy(confusion);

@@ -15,7 +15,7 @@ static const lks_option table[] = {
     {"labels", "PATH", LKS_OPTION_TEXT, AT(names.labels), "", NULL, 0, 0, "Data and model",
      "array of training labels in the file; empty: recognized by its name"},
     {"test-samples", "PATH", LKS_OPTION_TEXT, AT(names.test_samples), "", NULL, 0, 0, "Data and model",
-     "array of test samples in the file; empty: recognized by its name, if there is one"},
+     "array of test samples in the file, or none; empty: recognized by its name, if there is one"},
     {"test-labels", "PATH", LKS_OPTION_TEXT, AT(names.test_labels), "", NULL, 0, 0, "Data and model",
      "array of test labels in the file; empty: recognized by its name, if there is one"},
     {"layout", LKS_DATA_LAYOUTS, LKS_OPTION_CHOICE, AT(names.layout), "auto", LKS_DATA_LAYOUTS, 0, 0,

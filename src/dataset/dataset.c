@@ -251,6 +251,11 @@ size_t lks_dataset_classes(const lks_dataset *dataset)
   return dataset->header.layout.classes;
 }
 
+bool lks_dataset_says_classes(const lks_dataset *dataset)
+{
+  return dataset->header.has_classes || dataset->header.class_names_bytes > 0;
+}
+
 const char *lks_dataset_class_name(const lks_dataset *dataset, size_t k)
 {
   return lks_class_names_get(dataset->class_names, k);

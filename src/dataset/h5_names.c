@@ -104,7 +104,7 @@ static lks_status find_train(finding *f)
     lks_h5_list_text(text, sizeof text, list);
     return lks_fail(
         LKS_ERR_DATA,
-        "it has test samples alone: give --samples PATH and --labels PATH of what is to be trained on, or both parts in one file. It holds %s",
+        "it has test samples alone: give --samples PATH and --labels PATH of training samples, or write both parts into one file; to evaluate on it, name its arrays as --samples and --labels too. It holds %s",
         text);
   }
   lks_status status = find_one(f, 0, LKS_H5_SAMPLES, f->train, "training samples", "--samples");

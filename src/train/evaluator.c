@@ -66,11 +66,15 @@ static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset)
 {
   lks_status status = check_shape(e, dataset);
   if (status) return status;
-  if (e->header->classes != lks_dataset_classes(dataset))
+  const size_t classes = lks_dataset_classes(dataset);
+  if (classes > e->header->classes || (lks_dataset_says_classes(dataset) && classes != e->header->classes))
     return lks_fail(LKS_ERR_DATA, "%s has %zu classes, but %s was trained on %zu", lks_dataset_path(dataset),
-                    lks_dataset_classes(dataset), e->checkpoint, e->header->classes);
+                    classes, e->checkpoint, e->header->classes);
   if (!lks_dataset_split(dataset, LKS_SPLIT_TEST).count)
-    return lks_fail(LKS_ERR_DATA, "%s has no test samples", lks_dataset_path(dataset));
+    return lks_fail(
+        LKS_ERR_DATA,
+        "%s has no test samples; name some (--test-samples and --test-labels), or split some off: lockstep import h5 --test-fraction",
+        lks_dataset_path(dataset));
   return LKS_OK;
 }
 

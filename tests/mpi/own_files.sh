@@ -92,6 +92,19 @@ run evaluated 2 evaluate features-named/last.h5 features-named.h5 --samples a --
 run twin 0 evaluate features/last.h5 features.h5
 diff evaluated.out twin.out >difference || complain "evaluation differs from the twin's" difference
 
+# A file of test samples alone, of which some classes are missing.
+python3 -c "
+import h5py
+with h5py.File('features-int64.h5') as all, h5py.File('few.h5', 'w') as few:
+    chosen = all['y_test'][()] < 2
+    few['X_test'], few['y_test'] = all['X_test'][()][chosen], all['y_test'][()][chosen]"
+run few 0 evaluate features/last.h5 few.h5
+ended few 3
+says few "few.h5: it has test samples alone: give --samples PATH"
+run few 2 evaluate features/last.h5 few.h5 --samples X_test --labels y_test --confusion few.csv
+ended few 0
+[ "$(wc -l <few.csv)" -ge 3 ] || complain "the confusion matrix of few classes is short" few.csv
+
 # info describes them, also under mpirun, and says what training would refuse.
 run info 3 info features-half.h5
 ended info 0
