@@ -16,12 +16,12 @@ static void read_through(lks_status status, lks_source **source)
   size_t bytes = 0;
   const lks_layout *layout = status ? NULL : &(*source)->layout;
   if (!status && !lks_layout_check(layout)) bytes = lks_layout_width(layout) * lks_layout_value_bytes(layout);
-  for (int time = 0; time < 2 && bytes && bytes <= MOST; time++) {
+  for (int pass = 0; pass < 2 && bytes && bytes <= MOST; pass++) {
     for (int split = 0; split < LKS_SPLITS; split++)
-      for (size_t i = 0; i < layout->count[split] && !outcome[time]; i++) {
+      for (size_t i = 0; i < layout->count[split] && !outcome[pass]; i++) {
         fuzz_demand((*source)->label[split][i] >= 0 && (size_t)(*source)->label[split][i] < layout->classes,
                     "labels are those of classes");
-        outcome[time] = lks_source_next(*source, values[time], 1);
+        outcome[pass] = lks_source_next(*source, values[pass], 1);
       }
     if (lks_source_rewind(*source)) break;
   }
