@@ -54,7 +54,7 @@ static const lks_option option[] = {
     [SPLIT] = {"split", "test|train|all", LKS_OPTION_CHOICE, AT(split), "test", "test|train|all", 0, 0, NULL,
                "what is changed; the rest is copied as it is"},
     [SEED] = {"seed", "N", LKS_OPTION_SEED, AT(seed), "1", NULL, 0, 0, NULL, "seed of the noise"},
-    [NAMES] = LKS_DATASET_ROWS(settings, names),
+    [NAMES] = LKS_DATASET_ROWS(offsetof(settings, names)),
 };
 
 const lks_syntax *lks_corrupt_syntax(void)

@@ -76,7 +76,7 @@ const lks_syntax *lks_evaluate_syntax(void)
        "leave the samples in the file and read up to SAMPLES of them at a time, which changes no result; 0: all samples are in memory"},
       {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
-      LKS_DATASET_OTHER_ROWS(settings, names),
+      LKS_DATASET_OTHER_ROWS(offsetof(settings, names)),
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {

@@ -23,7 +23,7 @@ const lks_syntax *lks_info_syntax(void)
        "split whose pictures these are"},
       {"contact-sheet", "FILE.png", LKS_OPTION_TEXT, offsetof(settings, contact_sheet), "", NULL, 0, 0, NULL,
        "another name of --sheet"},
-      LKS_DATASET_ROWS(settings, names),
+      LKS_DATASET_ROWS(offsetof(settings, names)),
   };
   static const lks_syntax syntax = {"info", "FILE.h5", "Says in words what a dataset or a checkpoint holds.",
                                     NULL,   option,    sizeof option / sizeof *option,

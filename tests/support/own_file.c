@@ -73,7 +73,7 @@ static int label_extent(hsize_t size[4], const own_file *file, lks_split split)
 static hid_t plan_of(own_filter filter, int rank, const hsize_t *size)
 {
   const hid_t plan = H5Pcreate(H5P_DATASET_CREATE);
-  hsize_t chunk[4];
+  hsize_t chunk[4] = {0};
   for (int i = 0; i < rank; i++) chunk[i] = filter == OWN_ACROSS && i > 0 ? (size[i] + 1) / 2 : size[i];
   if (chunk[0] > 7) chunk[0] = 7;
   if (filter == OWN_COMPACT) H5Pset_layout(plan, H5D_COMPACT);
