@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/dataset_rows.h"
+#include "cli/info_source.h"
 #include "dataset/contact_sheet.h"
 #include "dataset/dataset_file.h"
 #include "dataset/describe.h"
@@ -10,6 +11,7 @@
 
 typedef struct settings {
   char sheet[LKS_TEXT_MAX], contact_sheet[LKS_TEXT_MAX];
+  char label[LKS_TEXT_MAX], size[LKS_TEXT_MAX];
   lks_split split;
   lks_dataset_names names;
 } settings;
@@ -23,11 +25,21 @@ const lks_syntax *lks_info_syntax(void)
        "split whose pictures these are"},
       {"contact-sheet", "FILE.png", LKS_OPTION_TEXT, offsetof(settings, contact_sheet), "", NULL, 0, 0, NULL,
        "another name of --sheet"},
+      {"label", "COLUMN", LKS_OPTION_TEXT, offsetof(settings, label), "", NULL, 0, 0, NULL,
+       "column of the labels in a table, as import csv takes it"},
+      {"size", "HxW", LKS_OPTION_TEXT, offsetof(settings, size), "", NULL, 0, 0, NULL,
+       "size to which the pictures of a folder are scaled"},
       LKS_DATASET_ROWS(offsetof(settings, names)),
   };
-  static const lks_syntax syntax = {"info", "FILE.h5", "Says in words what a dataset or a checkpoint holds.",
-                                    NULL,   option,    sizeof option / sizeof *option,
-                                    1,      1};
+  static const lks_syntax syntax = {
+      "info",
+      "FILE",
+      "Says in words what a dataset or a checkpoint holds.",
+      "FILE is a dataset or a checkpoint in HDF5, or what import would make a dataset of: a table (.csv, .tsv, .txt), an .npz archive of NumPy, a folder of pictures or of CIFAR's files.",
+      option,
+      sizeof option / sizeof *option,
+      1,
+      1};
   return &syntax;
 }
 
@@ -41,6 +53,11 @@ static lks_status describe_dataset(const char *path, const settings *s)
 static lks_status describe(const char *path, const settings *s)
 {
   char kind[64];
+  if (lks_info_is_source(path)) {
+    if (s->sheet[0] != '\0' || s->contact_sheet[0] != '\0')
+      return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets in HDF5; import it first", path);
+    return lks_info_source(path, s->label, s->size, &s->names);
+  }
   lks_status status = lks_file_kind(kind, path);
   if (status) return status;
   if (kind[0] == '\0' || strcmp(kind, "lockstep-dataset") == 0) return describe_dataset(path, s);

@@ -41,6 +41,25 @@ for name in csv npz npy cifar folder again-npz again-csv h5; do alike idx "$name
 imported grey folder files/pictures --size 7x9
 if cmp -s grey.hash idx.hash; then complain "scaled pictures are the same"; fi
 
+# `info` sees in files what the dataset will be, and says of a part of one how the whole is brought in.
+run info-idx 0 info idx.h5
+for name in data.npz pictures; do
+  run "info-$name" 3 info "files/$name"
+  ended "info-$name" 0
+  diff <(grep -E '^  (sample|train|test|values) ' info-idx.out) <(grep -E '^  (sample|train|test|values) ' "info-$name.out") ||
+    complain "info sees something else in $name"
+done
+says info-data.npz "^  to train  lockstep import npz files/data.npz -o OUT.h5"
+run info-csv 0 info files/train.csv --label 1
+ended info-csv 0
+says info-csv "^  sample    64 features"
+says info-csv "^  to train  lockstep import csv files/train.csv --label 1 --test-fraction 0.2 -o OUT.h5"
+for part in x_train.npy train-images pictures/train/1/0.png; do
+  run info-part 0 info "$(find files -path "files/${part%/*}*" -type f | head -1)"
+  ended info-part 2
+  says info-part "lockstep import "
+done
+
 # A class may be a word, and a test part may be split off: of each class the same share, and the seed alone says which.
 sed -E '2,$s/^([0-9]),/class \1,/' files/train.csv >words.csv
 imported words csv words.csv --shape 8x8x1 --test-fraction 0.25 --seed 4
