@@ -306,8 +306,8 @@ static bool try_arm(lks_comparison *c, const char *name)
   expected.microbatch = lks_given_microbatch(&c->base);
   for (size_t i = 0, given = 0; i < count; i++) {
     char value[LKS_VALUE_MAX];
-    if (draw(6) > 0 || strcmp(option[i].name, "isa") == 0 || lks_setting_is_of_job(option[i].name) ||
-        !is_text_or_number(&option[i]))
+    if (draw(6) > 0 || strcmp(option[i].name, "isa") == 0 || strcmp(option[i].name, "window") == 0 ||
+        lks_setting_is_of_job(option[i].name) || !is_text_or_number(&option[i]))
       continue;
     draw_value(value, &option[i]);
     good = lks_config_set(&expected, option[i].name, value) == LKS_OK && good;
