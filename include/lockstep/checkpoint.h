@@ -58,7 +58,9 @@ typedef struct lks_checkpoint_header {
   int64_t parameters; /* elements */
   double *mean, *std; /* owned: of the inputs, [channels] or [D]; so that predict needs no dataset */
   size_t statistics;  /* their length */
-  char *class_names;  /* owned: a line for each class, or NULL; see lks_checkpoint_class_name */
+  size_t
+      window_chunk; /* training samples of a chunk of the dataset's file, where --window let these decide their order; else 0 */
+  char *class_names; /* owned: a line for each class, or NULL; see lks_checkpoint_class_name */
 } lks_checkpoint_header;
 
 /** Collective. Rank 0 writes PATH atomically (image in memory, then lks_file_write), all ranks learn the

@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "checkpoint/class_lines.h"
 #include "checkpoint/fingerprint.h"
+#include "dataset/sample_reader.h"
 
 /** A header that borrows what it points to. */
 static lks_checkpoint_header make_header(const lks_config *config, const lks_model *model,
@@ -27,6 +28,8 @@ static lks_checkpoint_header make_header(const lks_config *config, const lks_mod
       .std = (double *)lks_dataset_std(dataset),
   };
   header.statistics = header.input.channels;
+  const lks_window *window = lks_dataset_window(dataset);
+  header.window_chunk = window ? window->chunk[LKS_SPLIT_TRAIN] : 0;
   snprintf(header.fingerprint, sizeof header.fingerprint, "%s", fingerprint);
   snprintf(header.data_hash, sizeof header.data_hash, "%s", lks_dataset_hash(dataset));
   return header;

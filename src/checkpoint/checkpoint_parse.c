@@ -101,7 +101,7 @@ static void get_class_names(lks_attributes *s, char **lines)
                           "class_names");
 }
 
-/* Files of earlier versions do not have `job` and `isa`. */
+/* Files of earlier versions do not have `job` and `isa`, and runs without a window no `window_chunk`. */
 static void get_root(lks_attributes *s, lks_checkpoint_header *header, char **config)
 {
   lks_attributes_text(s, "config", config);
@@ -110,6 +110,7 @@ static void get_root(lks_attributes *s, lks_checkpoint_header *header, char **co
   lks_attributes_word(s, "data_hash", header->data_hash, sizeof header->data_hash);
   get_inputs(s, header);
   lks_attributes_size(s, "classes", &header->classes);
+  if (H5Aexists(s->at, "window_chunk") > 0) lks_attributes_size(s, "window_chunk", &header->window_chunk);
   lks_attributes_numbers(s, "parameters", H5T_NATIVE_INT64, &header->parameters, 1);
   if (H5Aexists(s->at, "job") > 0) lks_attributes_word(s, "job", header->state.job, sizeof header->state.job);
   get_class_names(s, &header->class_names);

@@ -171,6 +171,7 @@ static bool put_header(hid_t file, const lks_checkpoint_header *header, const ch
          put_numbers(file, "input_mean", H5T_NATIVE_DOUBLE, header->mean, header->statistics) &&
          put_numbers(file, "input_std", H5T_NATIVE_DOUBLE, header->std, header->statistics) &&
          put_count(file, "classes", header->classes) &&
+         (!header->window_chunk || put_count(file, "window_chunk", header->window_chunk)) &&
          put_number(file, "parameters", H5T_NATIVE_INT64, &header->parameters) &&
          put_text(file, "job", header->state.job) && put_text(file, "isa", header->state.isa) &&
          put_class_names(file, header->class_names) && put_text(file, "header_hash", hash);

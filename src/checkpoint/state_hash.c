@@ -57,9 +57,9 @@ static lks_status add_attribute(XXH3_state_t *state, hid_t attribute)
 static bool is_hashed(const char *name)
 {
   static const char *const hashed[] = {
-      "classes",    "config",      "data_hash", "epoch", "fingerprint", "format_version",
-      "input_mean", "input_shape", "input_std", "isa",   "job",         "model",
-      "parameters", "seed",        "step"};
+      "classes",    "config",      "data_hash", "epoch",       "fingerprint", "format_version",
+      "input_mean", "input_shape", "input_std", "isa",         "job",         "model",
+      "parameters", "seed",        "step",      "window_chunk"};
   for (size_t i = 0; i < sizeof hashed / sizeof *hashed; i++)
     if (strcmp(name, hashed[i]) == 0) return true;
   return false;

@@ -3,6 +3,7 @@
 #include "base/integers.h"
 #include "base/log.h"
 #include "checkpoint/skips.h"
+#include "dataset/sample_reader.h"
 #include "train/resume_changes.h"
 
 #include <stdio.h>
@@ -10,12 +11,24 @@
 
 /* The way back to the newest checkpoint of a run that is whole. */
 
+/* The order of samples in windows is made of the chunks in which the file has them. */
+static lks_status check_chunks(const lks_trainer *t, const lks_checkpoint_header *header, const char *path)
+{
+  const lks_window *window = lks_dataset_window(t->dataset);
+  const size_t chunk = window ? window->chunk[LKS_SPLIT_TRAIN] : 0;
+  if (chunk == header->window_chunk) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "%s was trained on chunks of %zu samples, and %s has chunks of %zu: windows would go on in another order; name the file as it was, or begin a new run",
+      path, header->window_chunk, t->config.data, chunk);
+}
+
 /* A checkpoint may have been put in the place of the run's own. */
 static lks_status check_same_run(const lks_trainer *t, const lks_checkpoint_header *header, const char *path)
 {
   if (lks_resume_changes_check(&header->config, &t->config, t->hooks.unchanging) != LKS_OK)
     return lks_fail(LKS_ERR_USAGE, "%s is a checkpoint of another run: %s", path, lks_message());
-  if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return LKS_OK;
+  if (!strcmp(header->data_hash, lks_dataset_hash(t->dataset))) return check_chunks(t, header, path);
   return lks_fail(
       LKS_ERR_USAGE,
       "%s was trained on other data (content_hash %s) than %s (%s): name the same dataset to resume", path,

@@ -1,5 +1,5 @@
 /* Makes a good HDF5 file a bad one, in place. usage: spoil FILE type|label|missing|version|hash|step|
- * edited|ahead|model|link|untested */
+ * edited|ahead|model|link|untested|chunks */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +132,26 @@ static int without_test_samples(hid_t file)
   return H5Ldelete(file, "test", H5P_DEFAULT) < 0 || H5Adelete(file, "content_hash") < 0;
 }
 
+/* A good file, with the training pictures in other chunks. */
+static int other_chunks(hid_t file)
+{
+  static unsigned char pixels[1 << 20];
+  hsize_t size[4];
+  hid_t old = H5Dopen2(file, "train/images", H5P_DEFAULT), space = H5Dget_space(old);
+  hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  int failed = H5Sget_simple_extent_npoints(space) > (hssize_t)sizeof pixels ||
+               H5Dread(old, H5T_NATIVE_UCHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) < 0 ||
+               H5Dclose(old) < 0 || H5Ldelete(file, "train/images", H5P_DEFAULT) < 0;
+  H5Sget_simple_extent_dims(space, size, NULL);
+  H5Pset_chunk(properties, 4, (hsize_t[]){32, size[1], size[2], size[3]});
+  hid_t made = H5Dcreate2(file, "train/images", H5T_STD_U8LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+  failed |= made < 0 || H5Dwrite(made, H5T_NATIVE_UCHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) < 0 ||
+            H5Dclose(made) < 0;
+  H5Pclose(properties);
+  H5Sclose(space);
+  return failed;
+}
+
 int main(int argc, char **argv)
 {
   static const struct {
@@ -149,6 +169,7 @@ int main(int argc, char **argv)
       {"model", other_model},
       {"link", link_to_another},
       {"untested", without_test_samples},
+      {"chunks", other_chunks},
   };
   hid_t file = argc == 3 ? H5Fopen(argv[1], H5F_ACC_RDWR, H5P_DEFAULT) : H5I_INVALID_HID;
   int failed = 1;
@@ -156,7 +177,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[2], way[i].name) == 0) failed = way[i].spoil(file);
   if (file >= 0 && H5Fclose(file) < 0) failed = 1;
   if (failed)
-    fprintf(stderr,
-            "usage: spoil FILE type|label|missing|version|hash|step|edited|ahead|model|link|untested\n");
+    fprintf(
+        stderr,
+        "usage: spoil FILE type|label|missing|version|hash|step|edited|ahead|model|link|untested|chunks\n");
   return failed;
 }

@@ -41,6 +41,12 @@ ended stopped 75
 run stopped 0 train --resume --output stopped --max-time 0 --window 250
 ended stopped 2
 says stopped "the run in stopped has window = 100 and cannot be continued with 250"
+cp images.h5 as-it-was.h5
+"$(dirname "$LOCKSTEP")/tests/spoil" images.h5 chunks
+run stopped 0 train --resume --output stopped --max-time 0
+ended stopped 3
+says stopped "was trained on chunks of 64 samples, and images.h5 has chunks of 32: windows would go on in another order"
+mv as-it-was.h5 images.h5
 run stopped 1 train --resume --output stopped --max-time 0
 ended stopped 0
 same images-window stopped
