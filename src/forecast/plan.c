@@ -65,9 +65,9 @@ static lks_status choose_samples(planning *p)
   plan->train -= c->holdout;
   plan->test = c->holdout ? c->holdout : p->layout.count[LKS_SPLIT_TEST];
   if (plan->test == 0)
-    return lks_fail(LKS_ERR_DATA,
-                    "%s has no test samples; give --holdout N, which keeps N training samples back to test on",
-                    c->data);
+    return lks_fail(
+        LKS_ERR_DATA,
+        "%s has no test samples; give --holdout N, which keeps N training samples back to test on", c->data);
   plan->steps = lks_divide_up(plan->train, c->batch_size);
   plan->options.shape = p->layout.shape;
   plan->options.classes = p->layout.classes;

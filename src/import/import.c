@@ -10,22 +10,22 @@
 enum { BATCH_BYTES = 1 << 20 };
 
 /* An import on its way. */
-typedef struct import {
+typedef struct importing {
   lks_source *source;
   lks_dataset_writer *writer;
   uint8_t *is_test;  /* [training samples of the source], or NULL: they stay what they are */
   size_t row, batch; /* bytes of a sample; samples that are read at once */
   char *values;      /* [batch,row] */
   lks_long_work work;
-} import;
+} importing;
 
-static lks_split split_of(const import *self, lks_split split, size_t i)
+static lks_split split_of(const importing *self, lks_split split, size_t i)
 {
   return self->is_test && self->is_test[i] ? LKS_SPLIT_TEST : split;
 }
 
 /* Samples first..first+count of a split of the source, in runs that go into one split of the file. */
-static lks_status put(import *self, lks_split split, size_t first, size_t count)
+static lks_status put(importing *self, lks_split split, size_t first, size_t count)
 {
   const int32_t *label = self->source->label[split] + first;
   lks_status status = LKS_OK;
@@ -37,7 +37,7 @@ static lks_status put(import *self, lks_split split, size_t first, size_t count)
   return status == LKS_ERR_DATA ? lks_fail_in(status, "%s: ", self->source->path) : status;
 }
 
-static lks_status copy(import *self)
+static lks_status copy(importing *self)
 {
   const size_t *count = self->source->layout.count, all = count[LKS_SPLIT_TRAIN] + count[LKS_SPLIT_TEST];
   lks_status status = LKS_OK;
@@ -52,7 +52,7 @@ static lks_status copy(import *self)
   return status;
 }
 
-static lks_status split_off(import *self, lks_layout *layout, const lks_import_options *options)
+static lks_status split_off(importing *self, lks_layout *layout, const lks_import_options *options)
 {
   const size_t count = layout->count[LKS_SPLIT_TRAIN];
   if (options->test_share == 0) return LKS_OK;
@@ -69,7 +69,7 @@ static lks_status split_off(import *self, lks_layout *layout, const lks_import_o
   return status;
 }
 
-static lks_status prepare(import *self, const lks_layout *layout)
+static lks_status prepare(importing *self, const lks_layout *layout)
 {
   self->row = lks_layout_width(layout) * lks_layout_value_bytes(layout);
   self->batch = self->row < BATCH_BYTES ? BATCH_BYTES / self->row : 1;
@@ -79,7 +79,7 @@ static lks_status prepare(import *self, const lks_layout *layout)
 
 lks_status lks_import(lks_layout *layout_or_null, lks_source *source, const lks_import_options *options)
 {
-import self = {.source = source };
+  importing self = {.source = source};
   lks_layout layout = source->layout;
   char what[300];
   snprintf(what, sizeof what, "writing %s", options->output);

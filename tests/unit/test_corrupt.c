@@ -108,8 +108,10 @@ static void test_pixels(void **state)
   (void)state;
   for (int all = 0; all < 2; all++) {
     const bool train = all == 1;
-    expect_pixels(&(lks_corruption){LKS_CORRUPTION_AFFINE, 1.3, -20.25, 1, {train, true}, NULL, 0, NULL}, affine);
-    expect_pixels(&(lks_corruption){LKS_CORRUPTION_CONTRAST, 0.3, 0, 1, {train, true}, NULL, 0, NULL}, flatter);
+    expect_pixels(&(lks_corruption){LKS_CORRUPTION_AFFINE, 1.3, -20.25, 1, {train, true}, NULL, 0, NULL},
+                  affine);
+    expect_pixels(&(lks_corruption){LKS_CORRUPTION_CONTRAST, 0.3, 0, 1, {train, true}, NULL, 0, NULL},
+                  flatter);
     expect_pixels(&(lks_corruption){LKS_CORRUPTION_INVERT, 0, 0, 1, {train, true}, NULL, 0, NULL}, inverse);
   }
 }
