@@ -8,6 +8,7 @@
 #include "base/integers.h"
 #include "base/life.h"
 #include "cli/commands.h"
+#include "cli/dataset_rows.h"
 #include "cli/predict_files.h"
 #include "cli/predict_input.h"
 #include "cli/predict_output.h"
@@ -22,6 +23,7 @@ typedef struct settings {
   lks_isa_choice isa;
   bool csv, json, resize;
   char output[LKS_TEXT_MAX];
+  lks_dataset_names names;
 } settings;
 
 /* A trained network at rest: fixed running statistics, no augmentation, no dropout. */
@@ -56,6 +58,7 @@ const lks_syntax *lks_predict_syntax(void)
        "write into a file instead, which is replaced if it is there: FILE.csv as --csv, FILE.json as --json"},
       {"resize", NULL, LKS_OPTION_SWITCH, offsetof(settings, resize), "off", NULL, 0, 0, NULL,
        "scale pictures to the size that the model takes, without regard to their proportions"},
+      LKS_DATASET_ROWS(offsetof(settings, names)),
   };
   static const lks_syntax syntax = {
       "predict",
@@ -175,7 +178,7 @@ static lks_status predict_file_all(predictor *p, lks_comm *comm, const char *che
                                    const char *file)
 {
   lks_predict_input input;
-  const lks_predict_need need = {p->header->input, s->resize, &p->said};
+  const lks_predict_need need = {p->header->input, s->resize, &p->said, &s->names};
   lks_status status = lks_predict_input_open_all(&input, comm, file, &need);
   const bool features = input.samples.features != NULL;
   if (!status && p->setup == NULL) status = create_all(p, comm, checkpoint, s, features);

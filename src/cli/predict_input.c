@@ -36,9 +36,12 @@ static bool shapes_equal(lks_shape a, lks_shape b)
   return a.height == b.height && a.width == b.width && a.channels == b.channels;
 }
 
-static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, size_t last, lks_shape shape)
+static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, size_t last,
+                                   const lks_predict_need *need)
 {
-  lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, NULL);
+  const lks_shape shape = need->shape;
+  const lks_dataset_options options = {.names = *need->names};
+  lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, &options);
   if (status) return status;
   lks_shape its = lks_dataset_shape(input->dataset);
   if (!shapes_equal(its, shape))
@@ -93,15 +96,27 @@ static lks_status read_text(lks_predict_input *input, const lks_predict_need *ne
   return status;
 }
 
+/* HDF5 looks for its signature at the beginning, and at 512 bytes and each double of it: before it is what a user likes. */
+static bool has_hdf5(int file, size_t bytes)
+{
+  char found[8];
+  for (size_t at = 0; at < bytes; at = at ? 2 * at : 512)
+    if (pread(file, found, sizeof found, (off_t)at) == (ssize_t)sizeof found &&
+        memcmp(found, "\211HDF\r\n\032\n", sizeof found) == 0)
+      return true;
+  return false;
+}
+
 /* start [8] out: how a file begins; zeros where it is shorter */
-static lks_status read_start(char start[8], const char *path)
+static lks_status read_start(char start[8], bool *hdf5, const char *path)
 {
   int file;
   size_t bytes;
   memset(start, 0, 8);
   lks_status status = lks_file_open(&file, &bytes, path);
   if (status) return status;
-  const bool read_ok = read(file, start, 8) >= 0;
+  const bool read_ok = pread(file, start, 8, 0) >= 0;
+  *hdf5 = has_hdf5(file, bytes);
   close(file);
   return read_ok ? LKS_OK : lks_fail(LKS_ERR_IO, "%s: %m", path);
 }
@@ -112,10 +127,11 @@ lks_status lks_predict_input_open_all(lks_predict_input *input, lks_comm *comm, 
   memset(input, 0, sizeof *input);
   size_t last;
   char start[8];
+  bool hdf5 = false;
   lks_status status = split_range(input, &last, text);
-  if (!status) status = read_start(start, input->path);
+  if (!status) status = read_start(start, &hdf5, input->path);
   if (status) return status;
-  if (memcmp(start, "\211HDF\r\n\032\n", 8) == 0) return open_dataset_all(input, comm, last, need->shape);
+  if (hdf5) return open_dataset_all(input, comm, last, need);
   if (last != SIZE_MAX) return lks_fail(LKS_ERR_USAGE, "%s: only a dataset takes a range of samples", text);
   if (lks_picture_begins(start, sizeof start)) return lks_predict_picture(input, need);
   if (memcmp(start, "\223NUMPY", 6) == 0) return lks_predict_array(input, need);

@@ -5,9 +5,10 @@
 
 /** What samples have to be like. */
 typedef struct lks_predict_need {
-  lks_shape shape; /* that the model takes */
-  bool resize;     /* scales pictures to it; else they are refused */
-  unsigned *said;  /* of lks_picture_say_changes, over all inputs */
+  lks_shape shape;                /* that the model takes */
+  bool resize;                    /* scales pictures to it; else they are refused */
+  unsigned *said;                 /* of lks_picture_say_changes, over all inputs */
+  const lks_dataset_names *names; /* of the arrays of a dataset */
 } lks_predict_need;
 
 /** Samples to be classified, from a dataset file, a picture, an array of NumPy, or a table of numbers. */

@@ -91,6 +91,11 @@ differs pixels floats-twin
 run evaluated 2 evaluate features-named/last.h5 features-named.h5 --samples a --labels b --test-samples c --test-labels e
 run twin 0 evaluate features/last.h5 features.h5
 diff evaluated.out twin.out >difference || complain "evaluation differs from the twin's" difference
+run predicted 3 predict features-named/last.h5 features-named.h5:3-9 --csv --samples a --labels b --test-samples c --test-labels e
+run twin 0 predict features/last.h5 features.h5:3-9 --csv
+diff <(cut -d, -f2- predicted.out) <(cut -d, -f2- twin.out) >difference || complain "predictions differ from the twin's" difference
+run block 0 predict features-packed/last.h5 features-packed.h5:3-9 --csv
+diff <(cut -d, -f2- block.out) <(cut -d, -f2- twin.out) >difference || complain "predictions differ behind a user block" difference
 
 # A file of test samples alone, of which some classes are missing.
 python3 -c "
