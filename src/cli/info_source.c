@@ -64,7 +64,7 @@ static kind kind_of(const char *path)
 {
   struct stat about;
   if (stat(path, &about) != 0) return KIND_NONE;
-  if (S_ISDIR(about.st_mode)) return kind_of_folder(path);
+  if (S_ISDIR(about.st_mode)) return ends_with(path, ".h5") ? KIND_NONE : kind_of_folder(path);
   if (!S_ISREG(about.st_mode)) return KIND_NONE;
   unsigned char begin[16];
   size_t count = 0;
@@ -150,7 +150,8 @@ lks_status lks_info_source(const char *path, const char *label, const char *size
   lks_source *source = NULL;
   const char *format = "";
   lks_status status = open_source(&source, &format, path, label, size, names);
-  if (!status) status = lks_source_describe(stdout, source);
+  if (status || !source) return status;
+  status = lks_source_describe(stdout, source);
   if (!status) print_import(format, path, label, size, source);
   lks_source_destroy(&source);
   return status;

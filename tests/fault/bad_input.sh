@@ -185,7 +185,12 @@ for command in "predict model-checkpoint.h5 data.h5:0" "predict link-checkpoint.
 done
 idx=(--train-images data.h5 --train-labels data.h5 --test-images data.h5 --test-labels data.h5)
 for name in pipe.h5 device.h5 directory.h5; do
-  for command in "info $special/$name" "predict good/last.h5 $special/$name" "predict $special/$name data.h5:0" \
+  if [ "$name" != directory.h5 ]; then # predict takes a folder of pictures
+    run "$folder/log/alone" 0 predict good/last.h5 "$special/$name"
+    ended "$folder/log/alone" 4
+    says "$folder/log/alone" "^lockstep: error: .*$name: \(is \)\?not a regular file"
+  fi
+  for command in "info $special/$name" "predict $special/$name data.h5:0" \
     "import idx ${idx[*]/data.h5/$special/$name} --output $folder/imported.h5" "corrupt $special/$name --output $folder/made.h5 --invert"; do
     # shellcheck disable=SC2086 # these are several arguments
     run "$folder/log/alone" 0 $command
@@ -193,6 +198,9 @@ for name in pipe.h5 device.h5 directory.h5; do
     says "$folder/log/alone" "^lockstep: error: .*$name: \(is \)\?\(not a regular file\|Is a directory\)"
   done
 done
+run "$folder/log/alone" 0 predict good/last.h5 "$special/directory.h5"
+ended "$folder/log/alone" 3
+says "$folder/log/alone" "directory.h5: there is no PNG or JPEG file in this folder"
 run "$folder/log/alone" 0 generate -o "$special/device.h5" --force --shape 4 --train 8 --test 4
 ended "$folder/log/alone" 4
 says "$folder/log/alone" "cannot write .*device.h5: not a regular file"
