@@ -24,17 +24,21 @@ static difference find_difference(const char *const keys[KEYS_MAX], const lks_co
     const lks_option *option = lks_config_option(keys[i]);
     if (lks_config_value_differs(d.here, d.there, here, there, option, 1, NULL) == NULL) continue;
     d.key = keys[i];
+    if (!d.here[0]) strcpy(d.here, "unset");
+    if (!d.there[0]) strcpy(d.there, "unset");
     break;
   }
   return d;
 }
 
-static const char *const of_weights[KEYS_MAX] = {"model", "data"};
-static const char *const of_batches[KEYS_MAX] = {"data", "train-samples", "holdout", "batch-size"};
-static const char *const of_augmentation[KEYS_MAX] = {"crop",          "flip",    "data",
-                                                      "train-samples", "holdout", "batch-size"};
+static const char *const of_weights[KEYS_MAX] = {"model", "data", "samples", "layout"};
+static const char *const of_batches[KEYS_MAX] = {"data",          "samples", "labels",    "layout",
+                                                 "train-samples", "holdout", "batch-size"};
+static const char *const of_augmentation[KEYS_MAX] = {
+    "crop", "flip", "data", "samples", "labels", "layout", "train-samples", "holdout", "batch-size"};
 static const char *const of_rate[KEYS_MAX] = {"lr", "schedule", "warmup"};
-static const char *const of_its_steps[KEYS_MAX] = {"data", "train-samples", "holdout", "batch-size"};
+static const char *const of_its_steps[KEYS_MAX] = {"data", "samples", "train-samples", "holdout",
+                                                   "batch-size"};
 static const char *const of_step_schedule[KEYS_MAX] = {"step-epochs", "step-factor"};
 static const char *const of_cosine[KEYS_MAX] = {"epochs"};
 

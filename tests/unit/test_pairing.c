@@ -41,6 +41,11 @@ static void test_pairing(void **state)
   (void)state;
 #define SHARE "Runs with the same seed share "
   assert_pairing("bn=32,weight-decay=0", SHARE "initial weights, mini-batches and learning rate.");
+  assert_pairing(
+      "samples=/noisy",
+      "Runs with the same seed share nothing but the seed. Initial weights are the same in the n-th dense layer or convolution of both where its shape and the activation behind it are (samples = /noisy, not unset). Mini-batches differ (samples = /noisy, not unset). The course of the learning rate differs (samples = /noisy, not unset).");
+  assert_pairing("labels=/swapped", SHARE
+                 "initial weights and learning rate. Mini-batches differ (labels = /swapped, not unset).");
   assert_pairing("lr=0.5",
                  SHARE "initial weights and mini-batches. The learning rate differs (lr = 0.5, not 0.1).");
   assert_pairing(
