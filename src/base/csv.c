@@ -23,6 +23,16 @@ void lks_number_print(char out[LKS_NUMBER_MAX], double value, const char *missin
 }
 
 /* strtod alone would also take blanks in front, hexadecimal numbers, inf and nan. */
+void lks_csv_print_quoted(FILE *stream, const char *text)
+{
+  fputc('"', stream);
+  for (const char *c = text; *c != '\0'; c++) {
+    if (*c == '"') fputc('"', stream);
+    fputc(*c, stream);
+  }
+  fputc('"', stream);
+}
+
 lks_status lks_number_read(double *value, const char *field)
 {
   char *end;

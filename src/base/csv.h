@@ -2,6 +2,7 @@
 #define LKS_BASE_CSV_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "lockstep/status.h"
 
@@ -12,6 +13,9 @@ enum { LKS_NUMBER_MAX = 32, LKS_CSV_COLUMNS_MAX = 16 };
 /** Local. The shortest decimal form, from six digits up, that reads back as the same double; `missing` when
  * not finite. */
 void lks_number_print(char out[LKS_NUMBER_MAX], double value, const char *missing);
+
+/** Local. A text in quotes, and quotes within it twice, for files that others read. */
+void lks_csv_print_quoted(FILE *stream, const char *text);
 
 /** Local. A whole field as a number; NaN if it is empty. LKS_ERR_DATA if it is anything else. */
 lks_status lks_number_read(double *value, const char *field);

@@ -1,32 +1,25 @@
 #include "base/long_work.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/life.h"
 #include "base/log.h"
 #include "base/plain_text.h"
+#include "lockstep/profile.h"
 
 enum { INTERVAL = 5 };
-
-static double seconds_now(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void lks_long_work_begin(lks_long_work *work, const char *what)
 {
   snprintf(work->what, sizeof work->what, "%s", what);
   lks_text_make_plain(work->what);
-  work->began = work->told = seconds_now();
+  work->began = work->told = lks_seconds();
   work->interval = INTERVAL;
 }
 
 void lks_long_work_tell(lks_long_work *work, double share)
 {
-  const double now = seconds_now(), gone = now - work->began;
+  const double now = lks_seconds(), gone = now - work->began;
   lks_life_beat();
   if (now - work->told < work->interval || share <= 0) return;
   work->told = now;

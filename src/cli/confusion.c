@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/plain_text.h"
 
@@ -155,17 +156,6 @@ void lks_confusion_print(FILE *stream, const lks_confusion *c)
   }
 }
 
-/* In quotes, and quotes within them twice. */
-static void write_word(FILE *stream, const char *word)
-{
-  fputc('"', stream);
-  for (; word && *word; word++) {
-    if (*word == '"') fputc('"', stream);
-    fputc(*word, stream);
-  }
-  fputc('"', stream);
-}
-
 static void write_all(FILE *stream, const lks_confusion *c)
 {
   fprintf(stream, "label,name");
@@ -175,8 +165,9 @@ static void write_all(FILE *stream, const lks_confusion *c)
     const size_t right = count_of(c, label, label), samples = samples_of(c, label),
                  predicted = predicted_of(c, label);
     char precision[SHARE], recall[SHARE];
+    const char *name = lks_dataset_class_name(c->dataset, label);
     fprintf(stream, "%zu,", label);
-    write_word(stream, lks_dataset_class_name(c->dataset, label));
+    lks_csv_print_quoted(stream, name ? name : "");
     for (size_t k = 0; k < c->classes; k++) fprintf(stream, ",%zu", count_of(c, label, k));
     fprintf(stream, ",%zu,%zu,%s,%s\n", samples, predicted, share(precision, right, predicted, ""),
             share(recall, right, samples, ""));

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/shape.h"
@@ -216,10 +217,9 @@ const lks_syntax *lks_import_syntax(void)
 /* An example of each, since an example says most. */
 static lks_status fail_format(const char *name_or_null)
 {
-  char list[900];
-  size_t at = 0;
+  char list[900] = "";
   for (size_t i = 0; i < FORMATS; i++)
-    at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? "; " : "", formats[i].example);
+    lks_append(list, sizeof list, "%s%s", i ? "; " : "", formats[i].example);
   if (!name_or_null) return lks_fail(LKS_ERR_USAGE, "no format given; lockstep import takes: %s", list);
   return lks_fail(LKS_ERR_USAGE, "unknown format '%.40s'; lockstep import takes: %s", name_or_null, list);
 }

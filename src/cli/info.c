@@ -53,10 +53,11 @@ static lks_status describe_dataset(const char *path, const settings *s)
 static lks_status describe(const char *path, const settings *s)
 {
   char kind[64];
-  if (lks_info_is_source(path)) {
+  const lks_source_kind source = lks_source_kind_of(path);
+  if (source != LKS_SOURCE_NONE) {
     if (s->sheet[0] != '\0' || s->contact_sheet[0] != '\0')
       return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets in HDF5; import it first", path);
-    return lks_info_source(path, s->label, s->size, &s->names);
+    return lks_info_source(source, path, s->label, s->size, &s->names);
   }
   lks_status status = lks_file_kind(kind, path);
   if (status) return status;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "import/picture.h"
+#include "model/shape.h"
 
 /* "FILE:17" or "FILE:17-20", unless a file has the whole name. Without a range last is SIZE_MAX. */
 static lks_status split_range(lks_predict_input *input, size_t *last, const char *text)
@@ -31,11 +32,6 @@ static lks_status split_range(lks_predict_input *input, size_t *last, const char
   return LKS_OK;
 }
 
-static bool shapes_equal(lks_shape a, lks_shape b)
-{
-  return a.height == b.height && a.width == b.width && a.channels == b.channels;
-}
-
 static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, size_t last,
                                    const lks_predict_need *need)
 {
@@ -44,7 +40,7 @@ static lks_status open_dataset_all(lks_predict_input *input, lks_comm *comm, siz
   lks_status status = lks_dataset_open_all(&input->dataset, comm, input->path, &options);
   if (status) return status;
   lks_shape its = lks_dataset_shape(input->dataset);
-  if (!shapes_equal(its, shape))
+  if (!lks_shape_same(its, shape))
     return lks_fail(LKS_ERR_DATA, "%s: samples are %zu x %zu x %zu, but the model takes %zu x %zu x %zu",
                     input->path, its.height, its.width, its.channels, shape.height, shape.width,
                     shape.channels);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/csv.h"
 #include "base/json.h"
 #include "base/plain_text.h"
 
@@ -24,19 +25,9 @@ static void print_text(FILE *out, const lks_prediction *p, const char *name)
   fputc('\n', out);
 }
 
-static void print_word(FILE *out, const char *word)
-{
-  fputc('"', out);
-  for (const char *c = word; *c != '\0'; c++) {
-    if (*c == '"') fputc('"', out); /* a quote is doubled */
-    fputc(*c, out);
-  }
-  fputc('"', out);
-}
-
 static void print_csv(FILE *out, const lks_prediction *p, const char *name)
 {
-  print_word(out, p->path);
+  lks_csv_print_quoted(out, p->path);
   fprintf(out, ",%zu,", p->number);
   if (p->label != NULL) fprintf(out, "%" PRId32, *p->label);
   for (int i = 0; i < LKS_PREDICT_TOP; i++) {
@@ -46,7 +37,7 @@ static void print_csv(FILE *out, const lks_prediction *p, const char *name)
       fprintf(out, ",%d,%.9g", p->top[i], (double)p->probability[p->top[i]]);
   }
   fputc(',', out);
-  if (*name) print_word(out, name);
+  if (*name) lks_csv_print_quoted(out, name);
   fputc('\n', out);
 }
 

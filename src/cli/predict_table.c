@@ -1,10 +1,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
 #include "cli/predict_input.h"
+#include "import/csv_columns.h"
 
 /* A table that people write: numbers with commas, semicolons or blanks between them, remarks behind #, and in the first line
  * the names of the columns perhaps, of which one may be the label's. */
@@ -31,14 +31,6 @@ static bool is_number(const char *field, float *value)
   return end != field && *end == '\0';
 }
 
-static bool names_label(const char *field)
-{
-  static const char *const names[] = {"label", "class", "target", "y", "category", "species"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcasecmp(field, names[i]) == 0) return true;
-  return false;
-}
-
 /* A line without any number: *label out, which column is the label's. */
 static bool is_heading(int *label, const char *line)
 {
@@ -50,7 +42,7 @@ static bool is_heading(int *label, const char *line)
   for (char *field = copy ? next_field(&rest) : NULL; field; field = next_field(&rest), column++) {
     float value;
     numbers = numbers || is_number(field, &value);
-    if (names_label(field)) *label = column;
+    if (lks_csv_says_label(field)) *label = column;
   }
   lks_free(copy);
   if (numbers || column < 2) *label = NO_LABEL;

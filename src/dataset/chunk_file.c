@@ -91,7 +91,7 @@ lks_status lks_chunk_file_open(lks_chunk_source *source, const lks_chunk_file *f
   reading *r = lks_new(1, sizeof *r);
   if (!r) return LKS_ERR_RANK;
   r->file = *file;
-  r->sample_bytes = lks_layout_width(file->layout) * lks_layout_value_bytes(file->layout);
+  r->sample_bytes = lks_layout_sample_bytes(file->layout);
   *source = (lks_chunk_source){r, file->chunk, r->sample_bytes, begin, next, end};
   return LKS_OK;
 }

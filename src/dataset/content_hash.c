@@ -41,7 +41,7 @@ void lks_content_hash_begin_split(lks_content_hash *hash, lks_split split)
 
 void lks_content_hash_values(lks_content_hash *hash, const void *values, size_t samples)
 {
-  const size_t bytes = lks_layout_width(hash->layout) * lks_layout_value_bytes(hash->layout);
+  const size_t bytes = lks_layout_sample_bytes(hash->layout);
   XXH3_128bits_update(hash->state, values, samples * bytes);
 }
 

@@ -6,6 +6,7 @@
 
 #include "dataset/content_hash.h"
 #include "dataset/moments.h"
+#include "model/shape.h"
 
 const char *lks_split_name(lks_split split)
 {
@@ -22,9 +23,21 @@ size_t lks_layout_value_bytes(const lks_layout *layout)
   return layout->features ? sizeof(float) : sizeof(uint8_t);
 }
 
+size_t lks_layout_sample_bytes(const lks_layout *layout)
+{
+  return lks_layout_width(layout) * lks_layout_value_bytes(layout);
+}
+
 size_t lks_layout_statistics(const lks_layout *layout)
 {
   return layout->shape.channels;
+}
+
+bool lks_layout_same(const lks_layout *a, const lks_layout *b)
+{
+  return lks_shape_same(a->shape, b->shape) && a->features == b->features && a->classes == b->classes &&
+         a->count[LKS_SPLIT_TRAIN] == b->count[LKS_SPLIT_TRAIN] &&
+         a->count[LKS_SPLIT_TEST] == b->count[LKS_SPLIT_TEST];
 }
 
 lks_status lks_layout_check(const lks_layout *layout)
@@ -56,8 +69,7 @@ size_t lks_layout_sections(lks_section section[LKS_SECTIONS], const lks_layout *
   for (int i = 0; i < LKS_SECTIONS; i++) {
     size_t count = layout->count[i / 2];
     section[i].offset = end;
-    section[i].bytes =
-        i % 2 ? count * sizeof(int32_t) : count * lks_layout_width(layout) * lks_layout_value_bytes(layout);
+    section[i].bytes = i % 2 ? count * sizeof(int32_t) : count * lks_layout_sample_bytes(layout);
     end += (section[i].bytes + 63) / 64 * 64;
   }
   return end;

@@ -33,7 +33,9 @@ typedef struct lks_section {
 const char *lks_split_name(lks_split split);       /* "train", "test" */
 size_t lks_layout_width(const lks_layout *layout); /* values a sample */
 size_t lks_layout_value_bytes(const lks_layout *layout);
+size_t lks_layout_sample_bytes(const lks_layout *layout);
 size_t lks_layout_statistics(const lks_layout *layout); /* means: channels */
+bool lks_layout_same(const lks_layout *a, const lks_layout *b);
 
 /** Local. LKS_ERR_DATA for no training samples, impossible numbers, or more bytes than memory can have. */
 lks_status lks_layout_check(const lks_layout *layout);

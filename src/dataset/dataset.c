@@ -32,14 +32,6 @@ static lks_status allocate(lks_dataset *dataset)
   return lks_arena_commit(dataset->arena);
 }
 
-static bool same_layout(const lks_layout *a, const lks_layout *b)
-{
-  return a->shape.height == b->shape.height && a->shape.width == b->shape.width &&
-         a->shape.channels == b->shape.channels && a->features == b->features && a->classes == b->classes &&
-         a->count[LKS_SPLIT_TRAIN] == b->count[LKS_SPLIT_TRAIN] &&
-         a->count[LKS_SPLIT_TEST] == b->count[LKS_SPLIT_TEST];
-}
-
 /* A file that does not say its hash has one when its samples have been read. */
 static lks_status compare(const lks_dataset_header *own, const lks_dataset_header *of_rank_0,
                           const char *path)
@@ -48,7 +40,8 @@ static lks_status compare(const lks_dataset_header *own, const lks_dataset_heade
     return lks_fail(
         LKS_ERR_DATA, "%s: is another file here (content_hash %s) than on rank 0 (%s); copy it to all hosts",
         path, own->hash[0] ? own->hash : "missing", of_rank_0->hash[0] ? of_rank_0->hash : "missing");
-  if (same_layout(&own->layout, &of_rank_0->layout) && own->class_names_bytes == of_rank_0->class_names_bytes)
+  if (lks_layout_same(&own->layout, &of_rank_0->layout) &&
+      own->class_names_bytes == of_rank_0->class_names_bytes)
     return LKS_OK;
   return lks_fail(LKS_ERR_DATA, "%s: is another file here than on rank 0; copy it to all hosts", path);
 }

@@ -16,7 +16,7 @@ enum { PART_BYTES = 4 << 20 };
 
 static size_t sample_bytes(const lks_dataset_file *file)
 {
-  return lks_layout_width(&file->header.layout) * lks_layout_value_bytes(&file->header.layout);
+  return lks_layout_sample_bytes(&file->header.layout);
 }
 
 /* The child's failure at its end tells of samples that were damaged. */
@@ -43,14 +43,6 @@ lks_status lks_dataset_file_next(lks_dataset_file *file, void *values, size_t sa
   return status ? lks_fail_in(status, "%s: ", file->path) : LKS_OK;
 }
 
-static bool same_layout(const lks_layout *a, const lks_layout *b)
-{
-  return a->shape.height == b->shape.height && a->shape.width == b->shape.width &&
-         a->shape.channels == b->shape.channels && a->features == b->features && a->classes == b->classes &&
-         a->count[LKS_SPLIT_TRAIN] == b->count[LKS_SPLIT_TRAIN] &&
-         a->count[LKS_SPLIT_TEST] == b->count[LKS_SPLIT_TEST];
-}
-
 /* Its samples are held against its hash whenever they are used, so what stands before them need only be as long. */
 static lks_status skip_to_samples(lks_dataset_file *file)
 {
@@ -74,7 +66,7 @@ static lks_status begin_anew(lks_dataset_file *file)
   lks_child_destroy(&file->child);
   file->next = 0;
   lks_status status = lks_dataset_file_receive_header(&header, file);
-  if (!status && (!same_layout(&header.layout, &file->header.layout) ||
+  if (!status && (!lks_layout_same(&header.layout, &file->header.layout) ||
                   header.class_names_bytes != file->header.class_names_bytes ||
                   header.has_mean != file->header.has_mean || header.has_std != file->header.has_std))
     status = lks_fail(LKS_ERR_DATA, "was changed while it was read; start again");

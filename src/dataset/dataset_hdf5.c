@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/append.h"
 #include "base/arena.h"
 #include "dataset/dataset_file.h"
 #include "dataset/dataset_storage.h"
@@ -13,6 +12,7 @@
 #include "dataset/h5_names.h"
 #include "dataset/h5_samples.h"
 #include "hdf5/child.h"
+#include "model/shape.h"
 
 /* Everything here runs in a process that ends with it: handles and memory are not given back one by one. */
 
@@ -111,16 +111,11 @@ static lks_status open_part(source *s, lks_split split, const lks_dataset_names 
   return status;
 }
 
-static bool same_shape(lks_shape a, lks_shape b)
-{
-  return a.height == b.height && a.width == b.width && a.channels == b.channels;
-}
-
 static lks_status check_likeness(const source *s)
 {
   const lks_dataset_array *a = s->header.array;
   const lks_h5_samples *train = &s->samples[LKS_SPLIT_TRAIN], *test = &s->samples[LKS_SPLIT_TEST];
-  if (!a[2].path[0] || (same_shape(train->shape, test->shape) && train->features == test->features))
+  if (!a[2].path[0] || (lks_shape_same(train->shape, test->shape) && train->features == test->features))
     return LKS_OK;
   return lks_fail(LKS_ERR_DATA, "%s is %s and %s is %s: training and test samples differ in shape or type",
                   a[0].path, a[0].what, a[2].path, a[2].what);

@@ -6,7 +6,7 @@
 #include "dataset/dataset_file.h"
 #include "dataset/describe_parts.h"
 
-enum { LISTED_MAX = 16, PART_BYTES = 4 << 20 };
+enum { LISTED_MAX = 16 };
 
 static void print_shape(FILE *out, const lks_dataset_header *header)
 {
@@ -105,21 +105,9 @@ static lks_status print_all(FILE *out, const lks_dataset_file *file, const lks_v
   return status;
 }
 
-static lks_status pass_by(lks_value_summary *summary, lks_dataset_file *file)
+static lks_status next(void *file, void *values, size_t samples)
 {
-  const lks_layout *layout = &lks_dataset_file_header(file)->layout;
-  const size_t bytes = lks_layout_width(layout) * lks_layout_value_bytes(layout),
-               most = lks_max(1, PART_BYTES / bytes);
-  void *values = lks_new(most, bytes);
-  lks_status status = values ? LKS_OK : LKS_ERR_RANK;
-  for (int split = 0; split < LKS_SPLITS; split++)
-    for (size_t first = 0; first < layout->count[split] && !status; first += most) {
-      const size_t samples = lks_min(most, layout->count[split] - first);
-      status = lks_dataset_file_next(file, values, samples);
-      if (!status) lks_value_summary_add(summary, (lks_split)split, values, first, samples);
-    }
-  lks_free(values);
-  return status;
+  return lks_dataset_file_next(file, values, samples);
 }
 
 static lks_status refuse(const lks_value_summary *s, const lks_dataset_file *file)
@@ -132,7 +120,7 @@ static lks_status refuse(const lks_value_summary *s, const lks_dataset_file *fil
 static lks_status describe(FILE *out, lks_dataset_file *file, lks_value_summary *summary)
 {
   const bool has_hash = lks_dataset_file_header(file)->hash[0] != '\0';
-  lks_status status = pass_by(summary, file);
+  lks_status status = lks_value_summary_add_all(summary, next, file);
   const bool finite = summary->nan + summary->infinite == 0;
   if (!status && finite) status = lks_dataset_file_rewind(file);
   if (!status && finite) status = lks_dataset_file_pass(file, NULL, NULL);

@@ -13,19 +13,6 @@ typedef struct reading {
   int32_t *label;
 } reading;
 
-static hid_t memory_type(lks_h5_type type)
-{
-  if (type.class == LKS_H5_FLOAT) return H5T_NATIVE_DOUBLE;
-  return type.is_signed ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64;
-}
-
-/* Class numbers are far below what a double holds exactly. */
-static double value_of(const void *values, size_t i, lks_h5_type type)
-{
-  if (type.class == LKS_H5_FLOAT) return ((const double *)values)[i];
-  return type.is_signed ? (double)((const int64_t *)values)[i] : (double)((const uint64_t *)values)[i];
-}
-
 static lks_status take_number(const reading *r, size_t row, double value)
 {
   const lks_dataset_array *about = r->array->about;
@@ -39,12 +26,12 @@ static lks_status take_number(const reading *r, size_t row, double value)
   return LKS_OK;
 }
 
-static lks_status take_row(const reading *r, size_t row, const void *values, size_t at)
+static lks_status take_row(const reading *r, size_t row, const double *row_values)
 {
   const lks_dataset_array *about = r->array->about;
   size_t ones = 0, zeros = 0;
   for (size_t k = 0; k < r->columns; k++) {
-    const double value = value_of(values, at + k, r->array->type);
+    const double value = row_values[k];
     if (value == 1) {
       r->label[row] = (int32_t)k;
       ones++;
@@ -56,18 +43,19 @@ static lks_status take_row(const reading *r, size_t row, const void *values, siz
                   about->path, about->what, row);
 }
 
-static lks_status take_all(const reading *r, void *values, hsize_t step, bool lying)
+/* Class numbers are far below what a double holds exactly. */
+static lks_status take_all(const reading *r, double *values, hsize_t step, bool lying)
 {
   const lks_h5_array *array = r->array;
   const hsize_t rows = array->size[0];
   lks_status status = LKS_OK;
   for (hsize_t first = 0; first < rows && !status; first += step) {
     const hsize_t count = rows - first < step ? rows - first : step;
-    status = lks_h5_array_read(array, values, memory_type(array->type), first, count);
+    status = lks_h5_array_read(array, values, H5T_NATIVE_DOUBLE, first, count);
     const size_t all = lying ? array->row_values : count;
     for (size_t i = 0; i < all && !status; i++)
-      status = r->columns > 1 ? take_row(r, first + i, values, i * r->columns)
-                              : take_number(r, first + i, value_of(values, i, array->type));
+      status = r->columns > 1 ? take_row(r, first + i, values + i * r->columns)
+                              : take_number(r, first + i, values[i]);
   }
   return status;
 }
@@ -109,7 +97,7 @@ lks_status lks_h5_labels_read(int32_t *label, size_t *classes, const lks_h5_arra
   const reading r = {array, lying ? 1 : array->row_values, label};
   const hsize_t step = lks_h5_array_step(array, sizeof(double));
   lks_h5_array_allow(array, step * array->row_values * sizeof(double));
-  void *values = lks_new(step * array->row_values, sizeof(double));
+  double *values = lks_new(step * array->row_values, sizeof *values);
   if (!values) return LKS_ERR_RANK;
   if (r.columns > 1 && *classes < r.columns) *classes = r.columns;
   status = take_all(&r, values, step, lying);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "dataset/channels.h"
 #include "hdf5/child.h"
 
 static void shape_of_images(lks_shape *shape, bool *nchw, lks_data_layout *taken, const hsize_t *size,
@@ -14,8 +15,7 @@ static void shape_of_images(lks_shape *shape, bool *nchw, lks_data_layout *taken
   *nchw = wanted == LKS_DATA_LAYOUT_NCHW;
   *taken = *nchw ? LKS_DATA_LAYOUT_NCHW : LKS_DATA_LAYOUT_NHWC;
   *shape = *nchw ? (lks_shape){size[2], size[3], size[1]} : (lks_shape){size[1], size[2], size[3]};
-  const bool like_nchw = (size[1] == 1 || size[1] == 3) && size[3] > 3 && size[2] > 3;
-  if (wanted == LKS_DATA_LAYOUT_AUTO && like_nchw) *taken = LKS_DATA_LAYOUT_AUTO;
+  if (wanted == LKS_DATA_LAYOUT_AUTO && lks_looks_channels_first(*shape)) *taken = LKS_DATA_LAYOUT_AUTO;
 }
 
 lks_status lks_h5_samples_shape(lks_shape *shape, bool *features, bool *nchw, lks_data_layout *taken,
@@ -100,15 +100,6 @@ static lks_status convert(void *y, const void *x, lks_h5_samples *samples, hsize
   return LKS_OK;
 }
 
-/* One sample [c,h,w] as [h,w,c]. */
-static void reorder(char *y, const char *x, lks_shape shape, size_t bytes)
-{
-  const size_t pixels = shape.height * shape.width;
-  for (size_t c = 0; c < shape.channels; c++)
-    for (size_t p = 0; p < pixels; p++)
-      memcpy(y + (p * shape.channels + c) * bytes, x + (c * pixels + p) * bytes, bytes);
-}
-
 /* Bytes of a value as it is read, and as it is sent. */
 static size_t bytes_read(const lks_h5_samples *samples)
 {
@@ -143,7 +134,7 @@ lks_status lks_h5_samples_send(int output, lks_h5_samples *samples, hsize_t firs
   if (!status) status = convert(converted, samples->read, samples, first, count);
   for (size_t i = 0; samples->nchw && i < count && !status; i++) {
     memcpy(samples->read, converted + i * row, row);
-    reorder(converted + i * row, samples->read, samples->shape, bytes);
+    lks_channels_last(converted + i * row, samples->read, samples->shape, bytes);
   }
   return status ? status : lks_child_send(output, converted, count * row);
 }

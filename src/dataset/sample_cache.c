@@ -42,7 +42,7 @@ static size_t reserve(size_t *end, size_t bytes)
 
 static places places_of(const lks_layout *layout)
 {
-  places p = {.sample_bytes = lks_layout_width(layout) * lks_layout_value_bytes(layout)};
+  places p = {.sample_bytes = lks_layout_sample_bytes(layout)};
   lks_section section[LKS_SECTIONS];
   p.file_bytes = lks_layout_sections(section, layout);
   p.block_samples = lks_divide_up(BLOCK_BYTES, p.sample_bytes);

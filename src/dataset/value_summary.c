@@ -3,6 +3,9 @@
 #include <math.h>
 
 #include "base/arena.h"
+#include "base/integers.h"
+
+enum { PART_BYTES = 4 << 20 };
 
 lks_status lks_value_summary_begin(lks_value_summary *summary, const lks_layout *layout)
 {
@@ -58,6 +61,22 @@ void lks_value_summary_add(lks_value_summary *summary, lks_split split, const vo
     summary->least = fmin(summary->least, (double)summary->low[c]);
     summary->most = fmax(summary->most, (double)summary->high[c]);
   }
+}
+
+lks_status lks_value_summary_add_all(lks_value_summary *summary, lks_next_function next, void *context)
+{
+  const lks_layout *layout = summary->layout;
+  const size_t bytes = lks_layout_sample_bytes(layout), most = lks_max(1, PART_BYTES / bytes);
+  void *values = lks_new(most, bytes);
+  lks_status status = values ? LKS_OK : LKS_ERR_RANK;
+  for (int split = 0; split < LKS_SPLITS; split++)
+    for (size_t first = 0; first < layout->count[split] && !status; first += most) {
+      const size_t samples = lks_min(most, layout->count[split] - first);
+      status = next(context, values, samples);
+      if (!status) lks_value_summary_add(summary, (lks_split)split, values, first, samples);
+    }
+  lks_free(values);
+  return status;
 }
 
 double lks_value_summary_mean(const lks_value_summary *summary)

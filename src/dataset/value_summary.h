@@ -22,6 +22,10 @@ lks_status lks_value_summary_begin(lks_value_summary *summary, const lks_layout 
 /** Local. The next samples of a split, of which the first one is number `first`. */
 void lks_value_summary_add(lks_value_summary *summary, lks_split split, const void *values, size_t first,
                            size_t samples);
+/** Gives the next samples, as many as it is asked for, which are of one split. */
+typedef lks_status (*lks_next_function)(void *context, void *values, size_t samples);
+/** Local. Adds all samples of both splits, in parts. Errors as `next`; LKS_ERR_RANK. */
+lks_status lks_value_summary_add_all(lks_value_summary *summary, lks_next_function next, void *context);
 /** Local. */
 double lks_value_summary_mean(const lks_value_summary *summary);
 double lks_value_summary_std(const lks_value_summary *summary);

@@ -22,7 +22,7 @@ void lks_window_measure(lks_window *window, const lks_layout *layout)
 {
   const size_t chunk = lks_max(window->chunk[LKS_SPLIT_TRAIN], window->chunk[LKS_SPLIT_TEST]);
   const size_t count = lks_max(layout->count[LKS_SPLIT_TRAIN], layout->count[LKS_SPLIT_TEST]);
-  window->sample_bytes = lks_layout_width(layout) * lks_layout_value_bytes(layout);
+  window->sample_bytes = lks_layout_sample_bytes(layout);
   window->portion = lks_min(window->samples, lks_max(PORTION_BYTES / window->sample_bytes, 1));
   window->large = lks_min(window->samples, count) + chunk - 1;
   window->small = window->portion + lks_min(chunk, window->portion) - 1;

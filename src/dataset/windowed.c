@@ -30,7 +30,7 @@ static size_t reserve(size_t *end, size_t bytes)
 /* Samples that are stored without chunks are read in blocks of about a megabyte. */
 static size_t chunk_of(const lks_dataset_header *header, int split)
 {
-  const size_t bytes = lks_layout_width(&header->layout) * lks_layout_value_bytes(&header->layout);
+  const size_t bytes = lks_layout_sample_bytes(&header->layout);
   const size_t stored = header->array[2 * split].chunk;
   const size_t chunk = stored ? stored : lks_max(BLOCK_BYTES / bytes, 1);
   return lks_max(lks_min(chunk, header->layout.count[split]), 1);

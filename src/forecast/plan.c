@@ -110,7 +110,7 @@ static lks_status count_memory(lks_plan_memory *memory, const planning *p, size_
   config.batch_size = batch;
   const lks_network_options options = lks_setup_options(&config, plan->threads);
   const size_t shard = shard_of(p, batch);
-  const size_t sample = lks_layout_width(&p->layout) * lks_layout_value_bytes(&p->layout);
+  const size_t sample = lks_layout_sample_bytes(&p->layout);
   memory->loader = lks_loader_footprint(sample, plan->train, shard, true) +
                    lks_loader_footprint(sample, plan->test, shard, false) +
                    (plan->train + config.holdout) * sizeof(uint32_t);

@@ -1,15 +1,7 @@
 #include "import/array_shape.h"
 
-#include <string.h>
-
 #include "base/log.h"
-
-/* Pictures have one or three channels, and more pixels than these. */
-static bool looks_channels_first(lks_shape shape)
-{
-  return (shape.height == 1 || shape.height == 3) && shape.channels > shape.height && shape.channels > 3 &&
-         shape.width > 3;
-}
+#include "dataset/channels.h"
 
 static lks_shape image_of(bool *channels_first, const size_t *size, lks_data_layout layout, const char *name,
                           const char *what)
@@ -17,7 +9,7 @@ static lks_shape image_of(bool *channels_first, const size_t *size, lks_data_lay
   const lks_shape last = {size[1], size[2], size[3]};
   *channels_first = layout == LKS_DATA_LAYOUT_NCHW;
   if (*channels_first) return (lks_shape){size[2], size[3], size[1]};
-  if (layout == LKS_DATA_LAYOUT_AUTO && looks_channels_first(last))
+  if (layout == LKS_DATA_LAYOUT_AUTO && lks_looks_channels_first(last))
     lks_warn(
         "%s: %s is taken for images of %zu x %zu with %zu channels; if the channels come first, give --layout nchw, else --layout nhwc",
         name, what, last.height, last.width, last.channels);
@@ -46,13 +38,4 @@ lks_status lks_array_shape_of(lks_array_shape *out, const size_t *size, size_t r
   if (rank == 3) out->shape = (lks_shape){size[1], size[2], 1};
   if (rank == 4) out->shape = image_of(&out->channels_first, size, layout, name, what);
   return apply(out, wanted, name);
-}
-
-void lks_channels_last(void *to, const void *from, lks_shape shape, size_t value_bytes)
-{
-  const size_t pixels = shape.height * shape.width;
-  char *at = to;
-  for (size_t i = 0; i < pixels; i++)
-    for (size_t c = 0; c < shape.channels; c++, at += value_bytes)
-      memcpy(at, (const char *)from + (c * pixels + i) * value_bytes, value_bytes);
 }

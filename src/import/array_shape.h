@@ -20,7 +20,4 @@ typedef struct lks_array_shape {
 lks_status lks_array_shape_of(lks_array_shape *out, const size_t *size, size_t rank, lks_data_layout layout,
                               lks_shape wanted, const char *name, const char *what);
 
-/** Local. to [h,w,c] from [c,h,w], of values of so many bytes. */
-void lks_channels_last(void *to, const void *from, lks_shape shape, size_t value_bytes);
-
 #endif

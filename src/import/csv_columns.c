@@ -76,7 +76,7 @@ static bool is_heading(const lks_csv_options *options, const lks_csv_rows *rows)
   return numbers == 0;
 }
 
-static bool says_label(const char *name)
+bool lks_csv_says_label(const char *name)
 {
   static const char *const known[] = {"label", "labels", "class", "target", "y", "category", "species"};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -89,7 +89,7 @@ static bool by_name(size_t *column, const lks_csv_options *options, const lks_cs
   const char *wanted = options->label;
   for (size_t i = 0; i < lks_csv_rows_fields(rows); i++) {
     const char *name = lks_csv_rows_field(rows, i);
-    if (wanted[0] ? strcmp(name, wanted) != 0 : !says_label(name)) continue;
+    if (wanted[0] ? strcmp(name, wanted) != 0 : !lks_csv_says_label(name)) continue;
     *column = i;
     return true;
   }

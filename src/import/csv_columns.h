@@ -4,6 +4,9 @@
 #include "import/csv_rows.h"
 #include "import/source_csv.h"
 
+/** Local. Whether a column of that name has the labels: label, class, target and the like. */
+bool lks_csv_says_label(const char *name);
+
 /** What the columns of a table are. All zero until a first row has been taken. */
 typedef struct lks_csv_columns {
   size_t count, label; /* label: its column, from 0 on */

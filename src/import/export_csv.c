@@ -135,7 +135,7 @@ lks_status lks_export_csv(lks_source *source, const char *path, const lks_export
   lks_status status = check(source, options);
   table *self = status ? NULL : lks_new(1, sizeof *self);
   if (!self) return status ? status : LKS_ERR_RANK;
-  const size_t row = lks_layout_width(&source->layout) * lks_layout_value_bytes(&source->layout);
+  const size_t row = lks_layout_sample_bytes(&source->layout);
   *self = (table){.source = source, .options = options, .width = lks_layout_width(&source->layout)};
   self->batch = row < BATCH_BYTES ? BATCH_BYTES / row : 1;
   self->values = lks_new(self->batch, row);

@@ -184,7 +184,7 @@ lks_status lks_export_npz(lks_source *source, const char *path)
   archive *self = lks_new(1, sizeof *self);
   if (!self) return LKS_ERR_RANK;
   self->source = source;
-  self->row = lks_layout_width(&source->layout) * lks_layout_value_bytes(&source->layout);
+  self->row = lks_layout_sample_bytes(&source->layout);
   self->part_samples = self->row < BATCH_BYTES ? BATCH_BYTES / self->row : 1;
   self->part = lks_new(self->part_samples, self->row);
   snprintf(what, sizeof what, "writing %s", path);

@@ -71,7 +71,7 @@ static lks_status split_off(importing *self, lks_layout *layout, const lks_impor
 
 static lks_status prepare(importing *self, const lks_layout *layout)
 {
-  self->row = lks_layout_width(layout) * lks_layout_value_bytes(layout);
+  self->row = lks_layout_sample_bytes(layout);
   self->batch = self->row < BATCH_BYTES ? BATCH_BYTES / self->row : 1;
   self->values = lks_new(self->batch, self->row);
   return self->values ? LKS_OK : LKS_ERR_RANK;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/log.h"
 
 /* Samples and labels of train, and of test. */
@@ -42,18 +43,11 @@ static long find(const lks_member_names *members, const char *name)
   return LKS_NPZ_NONE;
 }
 
-static void list(char *out, size_t size, const lks_member_names *members)
-{
-  size_t at = 0;
-  out[0] = '\0';
-  for (size_t i = 0; i < members->count && at + 60 < size; i++)
-    at += (size_t)snprintf(out + at, size - at, "%s%.50s", i ? ", " : "", members->name[i]);
-}
-
 static lks_status fail_to_find(const lks_member_names *members, const char *archive, const char *wanted)
 {
-  char names[400];
-  list(names, sizeof names, members);
+  char names[400] = "";
+  for (size_t i = 0; i < members->count; i++)
+    lks_append(names, sizeof names, "%s%.50s", i ? ", " : "", members->name[i]);
   return lks_fail(
       LKS_ERR_USAGE,
       "%s: has no %s; name its arrays with --samples and --labels (and --test-samples, --test-labels); it has: %s",

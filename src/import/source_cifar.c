@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "dataset/channels.h"
 #include "import/packed_file.h"
 
 enum { FILES_MAX = 64, PATH_ROOM = 1100, BATCHES = 5 };
@@ -168,14 +169,6 @@ static lks_status read_names(lks_source *source, const char *folder, const char 
   return status;
 }
 
-/* Channel after channel, to pixel after pixel. */
-static void interleave(uint8_t *to, const unsigned char *planes, lks_shape shape)
-{
-  const size_t pixels = shape.height * shape.width;
-  for (size_t i = 0; i < pixels; i++)
-    for (size_t c = 0; c < shape.channels; c++) *to++ = planes[c * pixels + i];
-}
-
 static lks_status next(void *context, lks_split split, size_t first, void *values, size_t samples)
 {
   cifar *self = context;
@@ -186,7 +179,8 @@ static lks_status next(void *context, lks_split split, size_t first, void *value
     bool there = false;
     if (self->file) status = read_record(self, &there);
     if (there)
-      interleave((uint8_t *)values + i++ * pixels_of(self), self->record + self->labels, self->shape);
+      lks_channels_last((uint8_t *)values + i++ * pixels_of(self), self->record + self->labels, self->shape,
+                        1);
     if (status || there) continue;
     if (self->current + 1 == self->files[LKS_SPLIT_TRAIN] + self->files[LKS_SPLIT_TEST])
       return lks_fail(LKS_ERR_DATA, "%s: has become shorter while it is read", lks_packed_path(self->file));

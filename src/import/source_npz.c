@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "dataset/channels.h"
 #include "import/array_shape.h"
 #include "import/npy_labels.h"
 #include "import/npz_names.h"

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "model/model_fit.h"
+#include "model/shape.h"
 
 /* Limits of what is worth trying: values of one layer for one sample. */
 enum { VALUES_MAX = 1 << 28, KINDS = LKS_LAYER_ADD + 1 };
@@ -32,11 +33,6 @@ typedef struct fitter {
 static int last_of(const fitter *f)
 {
   return (int)f->count - 1;
-}
-
-static bool same_shape(lks_shape a, lks_shape b)
-{
-  return a.height == b.height && a.width == b.width && a.channels == b.channels;
 }
 
 /* "28x28x1", or "784 features". */
@@ -190,7 +186,7 @@ static lks_status append_shortcut(fitter *f, lks_shape want)
   lks_status status = fit_window(f, conv);
   if (!status) status = set_name(f, conv, f->block_name, "downsample.0");
   if (status) return status;
-  if (!same_shape(conv->out, want)) {
+  if (!lks_shape_same(conv->out, want)) {
     char gives[72], wants[72];
     return lks_model_text_fail(
         LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_SHORTCUT,
@@ -204,7 +200,7 @@ static lks_status append_shortcut(fitter *f, lks_shape want)
 static lks_status add_shortcut(fitter *f, int main_path)
 {
   const lks_shape in = f->layers[f->block_input].out, out = f->layers[main_path].out;
-  const bool same = same_shape(in, out);
+  const bool same = lks_shape_same(in, out);
   if (!same && f->statement->shortcut == LKS_SHORTCUT_IDENTITY) {
     char gets[72], gives[72];
     return lks_model_text_fail(
@@ -308,7 +304,7 @@ static lks_status finish(fitter *f)
                                "this residual block has no end; write 'end' behind its last layer");
   }
   const lks_shape out = f->layers[last_of(f)].out;
-  if (!same_shape(out, (lks_shape){1, 1, f->frame->classes})) {
+  if (!lks_shape_same(out, (lks_shape){1, 1, f->frame->classes})) {
     char text[72];
     return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,
                                "the last layer gives %s, but there are %zu classes; end with 'dense classes'",

@@ -26,12 +26,10 @@ static void print_reals(FILE *stream, const double *values, size_t count)
 #define PRINT_REALS(stream, ...)                                                                             \
   print_reals(stream, (const double[]){__VA_ARGS__}, sizeof(const double[]){__VA_ARGS__} / sizeof(double))
 
-/* As CSV quotes it. */
-static void print_quoted(FILE *stream, const char *text)
+static void print_text(FILE *stream, const char *text)
 {
-  fputs(",\"", stream);
-  for (const char *c = text; *c != '\0'; c++) fputs(*c == '"' ? "\"\"" : (char[]){*c, '\0'}, stream);
-  fputc('"', stream);
+  fputc(',', stream);
+  lks_csv_print_quoted(stream, text);
 }
 
 /* Differences of all pairs, and of those that learned. */
@@ -40,7 +38,7 @@ static void print_also(FILE *stream, const lks_table_row *row, const char *faile
   const lks_difference *learned = &row->accuracy.learned, *loss = &row->loss.all,
                        *loss_learned = &row->loss.learned;
   fprintf(stream, ",%zu", row->failed);
-  print_quoted(stream, failed);
+  print_text(stream, failed);
   fprintf(stream, ",%zu,%zu", row->learned.seeds, learned->pair.count);
   PRINT_REALS(stream, row->learned.train_loss, row->learned.test_loss, row->learned.test_accuracy,
               learned->pair.mean, learned->pair.low, learned->pair.high, learned->pair.p, learned->holm);
@@ -48,8 +46,8 @@ static void print_also(FILE *stream, const lks_table_row *row, const char *faile
               loss->sign_flip);
   PRINT_REALS(stream, loss_learned->pair.mean, loss_learned->pair.low, loss_learned->pair.high,
               loss_learned->pair.p, loss_learned->holm);
-  print_quoted(stream, row->loss.sentence);
-  print_quoted(stream, row->arm->settings);
+  print_text(stream, row->loss.sentence);
+  print_text(stream, row->arm->settings);
 }
 
 static const char arms_heading[] =
@@ -75,7 +73,8 @@ static void print_arms(FILE *stream, const lks_table *table, const lks_results *
             isnan(difference->equivalence.p)     ? ""
             : difference->equivalence.equivalent ? "yes"
                                                  : "no");
-    print_quoted(stream, row->accuracy.sentence);
+    fputc(',', stream);
+    lks_csv_print_quoted(stream, row->accuracy.sentence);
     lks_failures_write(failed, sizeof failed, results, i, SIZE_MAX);
     print_also(stream, row, failed);
     PRINT_REALS(stream, row->images_per_second, row->bn_share);

@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include "base/integers.h"
 #include "lockstep/checkpoint.h"
+#include "model/shape.h"
 #include "train/evaluation.h"
 #include "train/test_order.h"
 
@@ -14,8 +15,7 @@
 struct lks_evaluator {
   lks_comm *comm;
   char *checkpoint, *cache;
-  size_t window;
-  lks_dataset_names names;
+  lks_dataset_options how; /* datasets are opened; with that cache */
   lks_checkpoint *source;
   const lks_checkpoint_header *header; /* what it says */
   lks_config config;                   /* its settings, as far as the options leave them */
@@ -41,11 +41,6 @@ static char *copy_of(const char *text)
   return copy ? strcpy(copy, text) : NULL;
 }
 
-static bool same_shape(lks_shape a, lks_shape b)
-{
-  return a.height == b.height && a.width == b.width && a.channels == b.channels;
-}
-
 static bool has_features(const lks_dataset *dataset)
 {
   return lks_dataset_has_features(dataset);
@@ -54,7 +49,7 @@ static bool has_features(const lks_dataset *dataset)
 static lks_status check_shape(const lks_evaluator *e, const lks_dataset *dataset)
 {
   lks_shape need = e->header->input, have = lks_dataset_shape(dataset);
-  if (same_shape(need, have)) return LKS_OK;
+  if (lks_shape_same(need, have)) return LKS_OK;
   return lks_fail(
       LKS_ERR_DATA,
       "%s holds samples of %zux%zux%zu, but %s was trained on %zux%zux%zu (height x width x channels)",
@@ -350,9 +345,7 @@ static lks_status open_all(const lks_dataset **dataset, lks_dataset **opened, co
 {
   *dataset = given;
   if (given || !path) return LKS_OK;
-  lks_status status =
-      lks_dataset_open_all(opened, e->comm, path,
-                           &(lks_dataset_options){.cache = e->cache, .window = e->window, .names = e->names});
+  lks_status status = lks_dataset_open_all(opened, e->comm, path, &e->how);
   *dataset = *opened;
   return status;
 }
@@ -405,8 +398,8 @@ lks_status lks_evaluator_create_all(lks_evaluator **evaluator, lks_comm *comm, c
     e->comm = comm;
     e->checkpoint = copy_of(checkpoint);
     e->cache = copy_of(options && options->cache ? options->cache : "");
-    e->window = options ? options->window : 0;
-    if (options && options->names) e->names = *options->names;
+    e->how = (lks_dataset_options){.cache = e->cache, .window = options ? options->window : 0};
+    if (options && options->names) e->how.names = *options->names;
   }
   lks_status status = lks_comm_agree_all(comm, e && e->checkpoint && e->cache ? LKS_OK : LKS_ERR_RANK);
   if (!status && e) status = lks_checkpoint_open_all(&e->source, comm, checkpoint);
@@ -433,11 +426,7 @@ lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const ch
   lks_evaluator *evaluator = NULL;
   lks_dataset *dataset = NULL;
   lks_status status = lks_evaluator_create_all(&evaluator, comm, checkpoint, options);
-  if (!status)
-    status = lks_dataset_open_all(&dataset, comm, data,
-                                  &(lks_dataset_options){.cache = evaluator->cache,
-                                                         .window = evaluator->window,
-                                                         .names = evaluator->names});
+  if (!status) status = lks_dataset_open_all(&dataset, comm, data, &evaluator->how);
   if (!status) status = lks_evaluator_run_all(evaluation, evaluator, dataset, options);
   lks_dataset_close_all(&dataset);
   lks_evaluator_destroy_all(&evaluator);

@@ -15,7 +15,7 @@ static void read_through(lks_status status, lks_source **source)
   lks_status outcome[2] = {LKS_OK, LKS_OK};
   size_t bytes = 0;
   const lks_layout *layout = status ? NULL : &(*source)->layout;
-  if (!status && !lks_layout_check(layout)) bytes = lks_layout_width(layout) * lks_layout_value_bytes(layout);
+  if (!status && !lks_layout_check(layout)) bytes = lks_layout_sample_bytes(layout);
   for (int pass = 0; pass < 2 && bytes && bytes <= MOST; pass++) {
     for (int split = 0; split < LKS_SPLITS; split++)
       for (size_t i = 0; i < layout->count[split] && !outcome[pass]; i++) {

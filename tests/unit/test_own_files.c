@@ -50,7 +50,7 @@ static bool same_samples(const lks_contents *is, const lks_contents *wanted)
               is->layout.features == layout->features && is->layout.classes == layout->classes;
   for (int s = 0; s < LKS_SPLITS && same; s++) {
     const lks_samples *a = &is->split[s], *b = &wanted->split[s];
-    const size_t bytes = b->count * lks_layout_width(layout) * lks_layout_value_bytes(layout);
+    const size_t bytes = b->count * lks_layout_sample_bytes(layout);
     same = a->count == b->count && memcmp(a->label, b->label, b->count * sizeof *b->label) == 0 &&
            memcmp(layout->features ? (const void *)a->features : a->pixels,
                   layout->features ? (const void *)b->features : b->pixels, bytes) == 0;
