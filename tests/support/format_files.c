@@ -9,7 +9,32 @@
 
 #include "picture_file.h"
 
-enum { PATH_ROOM = 512 };
+enum { PATH_ROOM = 512, PATHS = 8 };
+
+char lks_format_folder[] = "/tmp/lockstep-test-XXXXXX";
+
+int lks_format_folder_make(void **state)
+{
+  (void)state;
+  return mkdtemp(lks_format_folder) ? 0 : -1;
+}
+
+int lks_format_folder_remove(void **state)
+{
+  char command[96];
+  (void)state;
+  snprintf(command, sizeof command, "rm -rf %s", lks_format_folder);
+  return system(command);
+}
+
+char *lks_format_path(const char *name)
+{
+  static char path[PATHS][128];
+  static int next;
+  char *to = path[next++ % PATHS];
+  snprintf(to, sizeof path[0], "%s/%s", lks_format_folder, name);
+  return to;
+}
 
 bool lks_put_file(const char *folder, const char *name, const void *bytes, size_t count)
 {

@@ -5,6 +5,13 @@
 
 #include "dataset/contents.h"
 
+/** A folder that lks_format_folder_make makes, and lks_format_folder_remove removes with all that is in it. */
+extern char lks_format_folder[];
+int lks_format_folder_make(void **state);
+int lks_format_folder_remove(void **state);
+/** Local. The path of a file in it; lasts for seven more calls. */
+char *lks_format_path(const char *name);
+
 /** Local. Writes a dataset of pixels in every format that can be imported, without Lockstep's own code, into a folder:
  * train-images, train-labels, test-images, test-labels (IDX); train.csv, test.csv; data.npz, and its members *.npy;
  * cifar/data_batch_1.bin, cifar/data_batch_2.bin and cifar/test_batch.bin; pictures/train/CLASS/NUMBER.png and

@@ -1,10 +1,38 @@
 #include "own_file.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
 
 enum { VALUES_MOST = OWN_HEIGHT * OWN_COLUMNS * OWN_CHANNELS };
+
+static char folder[] = "/tmp/lockstep-test-XXXXXX";
+char own[64];
+
+int own_set_up(void **state)
+{
+  (void)state;
+  if (!mkdtemp(folder)) return -1;
+  snprintf(own, sizeof own, "%s/own.h5", folder);
+  return 0;
+}
+
+int own_tear_down(void **state)
+{
+  (void)state;
+  unlink(own);
+  return rmdir(folder);
+}
+
+int own_nothing_is_left(void **state)
+{
+  (void)state;
+  return lks_allocations_open() != 0;
+}
 
 static bool is_image(const own_file *file)
 {

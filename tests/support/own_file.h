@@ -47,6 +47,13 @@ typedef struct own_file {
   lks_dataset_names names;  /* that it is opened with */
 } own_file;
 
+/** The path of a file in a folder that own_set_up makes; own_tear_down fails when anything else is left in it. */
+extern char own[64];
+int own_set_up(void **state);
+int own_tear_down(void **state);
+/** Fails when memory of lks_new is. */
+int own_nothing_is_left(void **state);
+
 /** A number that the types of NumPy all have: values of features are 0 to 12, those of images 0 to 120. */
 double own_value(const own_file *file, lks_split split, size_t sample, size_t place);
 

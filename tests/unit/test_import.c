@@ -25,7 +25,7 @@
 
 enum { TRAIN = 83, TEST = 17, HEIGHT = 5, WIDTH = 4, MOST = 3 * HEIGHT * WIDTH, CLASSES = 3 };
 
-static char folder[] = "/tmp/lockstep-test-XXXXXX", output[64];
+static char output[64];
 static uint8_t pixels[TRAIN + TEST][MOST];
 static int32_t labels[TRAIN + TEST];
 
@@ -45,37 +45,31 @@ static lks_contents made_up(size_t channels)
                 {.count = TEST, .pixels = test, .label = labels + TRAIN}}};
 }
 
-static char *in_folder(const char *name)
-{
-  static char path[8][128];
-  static int next;
-  char *to = path[next++ % 8];
-  snprintf(to, sizeof path[0], "%s/%s", folder, name);
-  return to;
-}
-
 static lks_status open_format(lks_source **source, int format, lks_shape shape)
 {
   static const lks_dataset_names none;
-  const char *cifar = in_folder("cifar");
-  const lks_idx_paths idx = {in_folder("train-images"), in_folder("train-labels"), in_folder("test-images"),
-                             in_folder("test-labels")};
-  const lks_csv_options csv = {
-      .train = in_folder("train.csv"), .test = in_folder("test.csv"), .label = "", .shape = shape};
+  const char *cifar = lks_format_path("cifar");
+  const lks_idx_paths idx = {lks_format_path("train-images"), lks_format_path("train-labels"),
+                             lks_format_path("test-images"), lks_format_path("test-labels")};
+  const lks_csv_options csv = {.train = lks_format_path("train.csv"),
+                               .test = lks_format_path("test.csv"),
+                               .label = "",
+                               .shape = shape};
   switch (format) {
   case 0: return lks_source_idx_open(source, &idx);
   case 1: return lks_source_csv_open(source, &csv);
   case 2:
-    return lks_source_npz_open(source, &(lks_npz_options){.archive = in_folder("data.npz"), .names = &none});
-  case 3:
     return lks_source_npz_open(source,
-                               &(lks_npz_options){.file = {in_folder("x_train.npy"), in_folder("y_train.npy"),
-                                                           in_folder("x_test.npy"), in_folder("y_test.npy")},
-                                                  .names = &none});
+                               &(lks_npz_options){.archive = lks_format_path("data.npz"), .names = &none});
+  case 3:
+    return lks_source_npz_open(
+        source, &(lks_npz_options){.file = {lks_format_path("x_train.npy"), lks_format_path("y_train.npy"),
+                                            lks_format_path("x_test.npy"), lks_format_path("y_test.npy")},
+                                   .names = &none});
   case 4:
     return lks_source_cifar_open(source, &(lks_cifar_options){.train = &cifar, .trains = 1, .shape = shape});
-  case 5: return lks_source_folder_open(source, &(lks_folder_options){.folder = in_folder("pictures")});
-  case 6: return lks_source_h5_open(source, in_folder("native.h5"), &none);
+  case 5: return lks_source_folder_open(source, &(lks_folder_options){.folder = lks_format_path("pictures")});
+  case 6: return lks_source_h5_open(source, lks_format_path("native.h5"), &none);
   default: return LKS_ERR_USAGE;
   }
 }
@@ -107,8 +101,8 @@ static void test_formats_agree(void **state)
   (void)state;
   for (size_t channels = 1; channels <= 3; channels += 2) {
     const lks_contents contents = made_up(channels);
-    assert_true(lks_make_format_files(folder, &contents));
-    assert_int_equal(lks_dataset_write(in_folder("native.h5"), &contents, true), LKS_OK);
+    assert_true(lks_make_format_files(lks_format_folder, &contents));
+    assert_int_equal(lks_dataset_write(lks_format_path("native.h5"), &contents, true), LKS_OK);
     for (int format = 0; format < 7; format++) {
       lks_source *source = NULL;
       const lks_import_options options = {.output = output, .force = format > 0};
@@ -128,7 +122,7 @@ static void test_parts_and_rewind(void **state)
 {
   (void)state;
   const lks_contents contents = made_up(3);
-  assert_true(lks_make_format_files(folder, &contents));
+  assert_true(lks_make_format_files(lks_format_folder, &contents));
   for (int format = 0; format < 7; format++) {
     static uint8_t got[TRAIN + TEST][MOST];
     lks_source *source = NULL;
@@ -183,8 +177,8 @@ static void test_fraction(void **state)
   lks_source *source = NULL;
   lks_dataset_copy copy;
   lks_layout layout;
-  assert_true(lks_make_format_files(folder, &contents));
-  const lks_idx_paths paths = {in_folder("train-images"), in_folder("train-labels"), NULL, NULL};
+  assert_true(lks_make_format_files(lks_format_folder, &contents));
+  const lks_idx_paths paths = {lks_format_path("train-images"), lks_format_path("train-labels"), NULL, NULL};
   lks_import_options options = {.output = output, .test_share = 0.25, .seed = 3};
   assert_int_equal(lks_source_idx_open(&source, &paths), LKS_OK);
   assert_int_equal(lks_import(&layout, source, &options), LKS_OK);
@@ -209,9 +203,8 @@ static void test_fraction(void **state)
 
 static int set_up(void **state)
 {
-  (void)state;
-  if (!mkdtemp(folder)) return -1;
-  snprintf(output, sizeof output, "%s/out.h5", folder);
+  if (lks_format_folder_make(state)) return -1;
+  snprintf(output, sizeof output, "%s", lks_format_path("out.h5"));
   return 0;
 }
 
@@ -222,14 +215,6 @@ static int clean(void **state)
   return lks_allocations_open() != 0;
 }
 
-static int tear_down(void **state)
-{
-  char command[96];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -238,5 +223,5 @@ int main(void)
       cmocka_unit_test_teardown(test_split_is_stratified, clean),
       cmocka_unit_test_teardown(test_fraction, clean),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, set_up, lks_format_folder_remove);
 }

@@ -25,22 +25,12 @@
 
 enum { TRAIN = 9, TEST = 3, PIXELS = 6, CLASSES = 3 };
 
-static char folder[] = "/tmp/lockstep-test-XXXXXX", output[64];
 static const lks_dataset_names no_names;
 static const lks_shape shape = {3, 2, 1};
 
-static char *in_folder(const char *name)
-{
-  static char path[8][128];
-  static int next;
-  char *to = path[next++ % 8];
-  snprintf(to, sizeof path[0], "%s/%s", folder, name);
-  return to;
-}
-
 static void put(const char *name, const void *bytes, size_t count)
 {
-  assert_true(lks_put_file(folder, name, bytes, count));
+  assert_true(lks_put_file(lks_format_folder, name, bytes, count));
 }
 
 static void put_text(const char *name, const char *text)
@@ -63,28 +53,29 @@ static lks_status read_csv(const char *text, const char *label)
   lks_source *source = NULL;
   put_text("t.csv", text);
   return through(
-      lks_source_csv_open(&source, &(lks_csv_options){.train = in_folder("t.csv"), .label = label}), &source);
+      lks_source_csv_open(&source, &(lks_csv_options){.train = lks_format_path("t.csv"), .label = label}),
+      &source);
 }
 
 static lks_status read_npz(const char *name)
 {
   lks_source *source = NULL;
   return through(
-      lks_source_npz_open(&source, &(lks_npz_options){.archive = in_folder(name), .names = &no_names}),
+      lks_source_npz_open(&source, &(lks_npz_options){.archive = lks_format_path(name), .names = &no_names}),
       &source);
 }
 
 static lks_status read_npy(void)
 {
   lks_source *source = NULL;
-  const lks_npz_options options = {.file = {in_folder("x_train.npy"), in_folder("y_train.npy")},
+  const lks_npz_options options = {.file = {lks_format_path("x_train.npy"), lks_format_path("y_train.npy")},
                                    .names = &no_names};
   return through(lks_source_npz_open(&source, &options), &source);
 }
 
 static lks_status read_cifar(void)
 {
-  const char *path = in_folder("cifar");
+  const char *path = lks_format_path("cifar");
   lks_source *source = NULL;
   return through(
       lks_source_cifar_open(&source, &(lks_cifar_options){.train = &path, .trains = 1, .shape = shape}),
@@ -94,8 +85,8 @@ static lks_status read_cifar(void)
 static lks_status read_folder(void)
 {
   lks_source *source = NULL;
-  return through(lks_source_folder_open(&source, &(lks_folder_options){.folder = in_folder("pictures")}),
-                 &source);
+  return through(
+      lks_source_folder_open(&source, &(lks_folder_options){.folder = lks_format_path("pictures")}), &source);
 }
 
 static void expect(lks_status is, lks_status right, const char *part)
@@ -128,7 +119,7 @@ static void test_tables(void **state)
   expect(read_csv("1,0\n\n\"1\n\",1\n", "last"), LKS_ERR_DATA, "t.csv:3: column 1");
   put("t.csv", "1,0\n1\0,1\n", 9);
   lks_source *source = NULL;
-  expect(lks_source_csv_open(&source, &(lks_csv_options){.train = in_folder("t.csv"), .label = "2"}),
+  expect(lks_source_csv_open(&source, &(lks_csv_options){.train = lks_format_path("t.csv"), .label = "2"}),
          LKS_ERR_DATA, "t.csv:2: field 1 has a zero byte");
   expect(read_csv("1;0\n2;1\n", "last"), LKS_OK, "");
   expect(read_csv("\"a\tb\"\tlabel\n1\t0\n2\t1", ""), LKS_OK, "");
@@ -155,7 +146,8 @@ static void test_classes_of_words(void **state)
     lks_source *source = NULL;
     put_text("t.csv", table[i].text);
     assert_int_equal(
-        lks_source_csv_open(&source, &(lks_csv_options){.train = in_folder("t.csv"), .label = ""}), LKS_OK);
+        lks_source_csv_open(&source, &(lks_csv_options){.train = lks_format_path("t.csv"), .label = ""}),
+        LKS_OK);
     assert_int_equal(source->layout.classes, table[i].classes);
     assert_memory_equal(source->label[0], table[i].label, sizeof table[i].label);
     if (table[i].first)
@@ -182,12 +174,13 @@ static void test_endless_lines(void **state)
     const size_t length = strlen(kind[k].fill);
     for (size_t i = 0; i < BYTES; i++) text[i] = kind[k].fill[i % length];
     if (k == 2) text[0] = '"', text[1] = '2';
-    gzFile file = gzopen(in_folder("bomb.csv"), "wb1");
+    gzFile file = gzopen(lks_format_path("bomb.csv"), "wb1");
     assert_int_equal(gzwrite(file, text, BYTES), BYTES);
     gzclose(file);
     lks_source *source = NULL;
-    expect(lks_source_csv_open(&source, &(lks_csv_options){.train = in_folder("bomb.csv"), .label = "1"}),
-           LKS_ERR_DATA, kind[k].part);
+    expect(
+        lks_source_csv_open(&source, &(lks_csv_options){.train = lks_format_path("bomb.csv"), .label = "1"}),
+        LKS_ERR_DATA, kind[k].part);
   }
   free(text);
 }
@@ -228,7 +221,7 @@ static void test_arrays(void **state)
   put_array("x_train.npy", "<f4", 2, n, samples, 4);
   char *file;
   size_t bytes;
-  assert_int_equal(lks_file_read(&file, &bytes, in_folder("x_train.npy")), LKS_OK);
+  assert_int_equal(lks_file_read(&file, &bytes, lks_format_path("x_train.npy")), LKS_OK);
   memcpy(strstr(file + 10, "False"), "True ", 5);
   put("x_train.npy", file, bytes);
   expect(read_npy(), LKS_ERR_DATA, "the order of Fortran");
@@ -287,14 +280,15 @@ static void test_archives(void **state)
   (void)state;
   put_text("a.npz", "no archive");
   expect(read_npz("a.npz"), LKS_ERR_DATA, "a.npz: is no ZIP archive");
-  zip_t *archive = zip_open(in_folder("a.npz"), ZIP_CREATE | ZIP_TRUNCATE, NULL);
+  zip_t *archive = zip_open(lks_format_path("a.npz"), ZIP_CREATE | ZIP_TRUNCATE, NULL);
   zip_file_add(archive, "weights\xc2\x85.npy", zip_source_buffer(archive, "x", 1, 0), ZIP_FL_ENC_UTF_8);
   assert_int_equal(zip_close(archive), 0);
   expect(read_npz("a.npz"), LKS_ERR_USAGE, "it has: weights?");
   lks_source *source = NULL;
   const lks_dataset_names names = {.samples = "weights", .labels = "y"};
-  expect(lks_source_npz_open(&source, &(lks_npz_options){.archive = in_folder("a.npz"), .names = &names}),
-         LKS_ERR_USAGE, "has no array ");
+  expect(
+      lks_source_npz_open(&source, &(lks_npz_options){.archive = lks_format_path("a.npz"), .names = &names}),
+      LKS_ERR_USAGE, "has no array ");
 }
 
 /* Zeros pack a thousandfold: a member that claims more than that is refused, one that does not is not kept in memory. */
@@ -314,7 +308,7 @@ static void test_archive_bomb(void **state)
     const int32_t label = 0;
     size_t count;
     void *y = lks_make_npy(&count, "<i4", 1, size, &label, 4);
-    zip_t *archive = zip_open(in_folder("b.npz"), ZIP_CREATE | ZIP_TRUNCATE, NULL);
+    zip_t *archive = zip_open(lks_format_path("b.npz"), ZIP_CREATE | ZIP_TRUNCATE, NULL);
     zip_file_add(archive, "x.npy", zip_source_buffer(archive, zeros, BYTES, 0), 0);
     zip_file_add(archive, "y.npy", zip_source_buffer(archive, y, count, 0), 0);
     assert_int_equal(zip_close(archive), 0);
@@ -332,7 +326,7 @@ static void spoil(const char *name, lks_status (*read)(void), bool noticed)
 {
   char *file;
   size_t bytes;
-  assert_int_equal(lks_file_read(&file, &bytes, in_folder(name)), LKS_OK);
+  assert_int_equal(lks_file_read(&file, &bytes, lks_format_path(name)), LKS_OK);
   for (size_t i = 0; i < bytes; i++) {
     put(name, file, i);
     lks_status status = read();
@@ -358,7 +352,7 @@ static lks_status read_train_csv(void)
 {
   lks_source *source = NULL;
   return through(
-      lks_source_csv_open(&source, &(lks_csv_options){.train = in_folder("train.csv"), .label = ""}),
+      lks_source_csv_open(&source, &(lks_csv_options){.train = lks_format_path("train.csv"), .label = ""}),
       &source);
 }
 
@@ -375,7 +369,7 @@ static void test_truncated_and_changed(void **state)
       .layout = {.shape = shape, .classes = CLASSES, .count = {TRAIN, TEST}},
       .split = {{.count = TRAIN, .pixels = pixels[0], .label = labels},
                 {.count = TEST, .pixels = pixels[TRAIN], .label = labels + TRAIN}}};
-  assert_true(lks_make_format_files(folder, &contents));
+  assert_true(lks_make_format_files(lks_format_folder, &contents));
   spoil("data.npz", read_data, true);
   spoil("x_train.npy", read_npy, true);
   spoil("y_train.npy", read_npy, true);
@@ -387,7 +381,7 @@ static void test_truncated_and_changed(void **state)
 static void test_folders(void **state)
 {
   (void)state;
-  char *path = in_folder("pictures/train/2/odd.png");
+  char *path = lks_format_path("pictures/train/2/odd.png");
   const uint16_t values[4] = {1, 2, 3, 4};
   lks_picture_file file = lks_make_png(2, 2, 1, 8, false, values);
   assert_true(lks_picture_file_put(path, &file));
@@ -395,34 +389,18 @@ static void test_folders(void **state)
   expect(read_folder(), LKS_ERR_DATA, "odd.png: 2 x 2 pixels (height x width), and those before have 3 x 2");
   unlink(path);
   lks_source *source = NULL;
-  expect(lks_source_folder_open(&source, &(lks_folder_options){.folder = in_folder("cifar")}), LKS_ERR_DATA,
-         "cifar: has no folders");
-  expect(lks_source_folder_open(&source, &(lks_folder_options){.folder = in_folder("nowhere")}), LKS_ERR_IO,
-         "nowhere: No such file");
-  assert_int_equal(rename(in_folder("pictures/test/1"), in_folder("pictures/test/new\007")), 0);
+  expect(lks_source_folder_open(&source, &(lks_folder_options){.folder = lks_format_path("cifar")}),
+         LKS_ERR_DATA, "cifar: has no folders");
+  expect(lks_source_folder_open(&source, &(lks_folder_options){.folder = lks_format_path("nowhere")}),
+         LKS_ERR_IO, "nowhere: No such file");
+  assert_int_equal(rename(lks_format_path("pictures/test/1"), lks_format_path("pictures/test/new\007")), 0);
   expect(read_folder(), LKS_ERR_DATA, "test/new?: there is no folder of that name for training");
-}
-
-static int set_up(void **state)
-{
-  (void)state;
-  if (!mkdtemp(folder)) return -1;
-  snprintf(output, sizeof output, "%s/out.h5", folder);
-  return 0;
 }
 
 static int clean(void **state)
 {
   (void)state;
   return lks_allocations_open() != 0;
-}
-
-static int tear_down(void **state)
-{
-  char command[96];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  return system(command);
 }
 
 int main(void)
@@ -438,5 +416,5 @@ int main(void)
       cmocka_unit_test_teardown(test_truncated_and_changed, clean),
       cmocka_unit_test_teardown(test_folders, clean),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, lks_format_folder_make, lks_format_folder_remove);
 }

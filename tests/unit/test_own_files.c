@@ -18,30 +18,7 @@
 #include "support/hdf5_edit.h"
 #include "support/own_file.h"
 
-static char folder[] = "/tmp/lockstep-test-XXXXXX";
-static char own[64];
 static size_t files; /* that came in */
-
-static int set_up(void **state)
-{
-  (void)state;
-  if (!mkdtemp(folder)) return -1;
-  snprintf(own, sizeof own, "%s/own.h5", folder);
-  return 0;
-}
-
-static int tear_down(void **state)
-{
-  (void)state;
-  unlink(own);
-  return rmdir(folder);
-}
-
-static int nothing_is_left(void **state)
-{
-  (void)state;
-  return lks_allocations_open() != 0;
-}
 
 static bool same_samples(const lks_contents *is, const lks_contents *wanted)
 {
@@ -450,17 +427,17 @@ int main(void)
 {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_teardown(test_types, nothing_is_left),
-      cmocka_unit_test_teardown(test_shapes, nothing_is_left),
-      cmocka_unit_test_teardown(test_filters, nothing_is_left),
-      cmocka_unit_test_teardown(test_names, nothing_is_left),
-      cmocka_unit_test_teardown(test_given_names, nothing_is_left),
-      cmocka_unit_test_teardown(test_of_the_file, nothing_is_left),
-      cmocka_unit_test_teardown(test_extreme_values, nothing_is_left),
-      cmocka_unit_test_teardown(test_class_names, nothing_is_left),
-      cmocka_unit_test_teardown(test_described, nothing_is_left),
-      cmocka_unit_test_teardown(test_not_finite_described, nothing_is_left),
-      cmocka_unit_test_teardown(test_were_many, nothing_is_left),
+      cmocka_unit_test_teardown(test_types, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_shapes, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_filters, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_names, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_given_names, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_of_the_file, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_extreme_values, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_class_names, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_described, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_not_finite_described, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_were_many, own_nothing_is_left),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, own_set_up, own_tear_down);
 }

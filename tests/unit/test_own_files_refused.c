@@ -18,30 +18,6 @@
 #include "support/hdf5_edit.h"
 #include "support/own_file.h"
 
-static char folder[] = "/tmp/lockstep-test-XXXXXX";
-static char own[64];
-
-static int set_up(void **state)
-{
-  (void)state;
-  if (!mkdtemp(folder)) return -1;
-  snprintf(own, sizeof own, "%s/own.h5", folder);
-  return 0;
-}
-
-static int tear_down(void **state)
-{
-  (void)state;
-  unlink(own);
-  return rmdir(folder);
-}
-
-static int nothing_is_left(void **state)
-{
-  (void)state;
-  return lks_allocations_open() != 0;
-}
-
 /* Each changes a file of /X float32 (23,6) and /y int32 (23). */
 static void put(hid_t file, const char *name, hid_t type, int rank, const hsize_t *size, double value)
 {
@@ -477,9 +453,9 @@ int main(void)
 {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_teardown(test_wrong_files, nothing_is_left),
-      cmocka_unit_test_teardown(test_wrong_names, nothing_is_left),
-      cmocka_unit_test_teardown(test_left_open, nothing_is_left),
+      cmocka_unit_test_teardown(test_wrong_files, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_wrong_names, own_nothing_is_left),
+      cmocka_unit_test_teardown(test_left_open, own_nothing_is_left),
   };
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, own_set_up, own_tear_down);
 }
