@@ -26,10 +26,13 @@ know_slowness # once, not for each test
 tests_of() {
   case $1 in
     src/sums/exact_sum.c) echo unit/exact.* golden/batch_norm mpi/comm ;;
-    src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network ;;
+    src/sums/batch_plan.c) echo unit/batch_plan.* unit/config mpi/network mpi/batch_norm ;;
     src/sums/partition.c) echo unit/batch_plan.* mpi/loader mpi/gradient_sum ;;
     src/sums/sum_tree.c) echo unit/sum_tree mpi/gradient_sum ;;
     src/comm/gradient_sum.c | src/comm/sum_tier.c) echo mpi/comm_failure mpi/gradient_sum mpi/network mpi/allocations ;;
+    src/comm/reduce.c | src/comm/tree_sum.c) echo mpi/reduce ;;
+    src/norm/norm_sums.c | src/norm/running_statistics.c) echo golden/batch_norm mpi/batch_norm mpi/network ;;
+    src/norm/*) echo mpi/batch_norm.* ;;
     src/comm/same.c) echo mpi/same fault/not_the_same ;;
     src/comm/stall.c) echo unit/stall.* mpi/stall.* fault/stall ;;
     src/comm/stall_watch.c | src/comm/watch_table.c | src/comm/last_resort.c | src/comm/siblings.c) echo mpi/stall.* mpi/comm.* fault/stall fault/stopped_rank ;;

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-rooms=(base sums statistics kernels comm config model hdf5 dataset import optim checkpoint train bench forecast compare report study cli)
+rooms=(base sums statistics kernels comm norm config model hdf5 dataset import optim checkpoint train bench forecast compare report study cli)
 includes='^ *# *include *[<"]'
 
 # lines PATTERN FILE...: matching lines, FILE:LINE:TEXT; none is no failure.
@@ -32,7 +32,8 @@ room_of_public() {
   case $1 in
   log.h | memory.h | profile.h | public.h | settings.h | status.h) echo base ;;
   exact_sum.h) echo sums ;;
-  comm.h) echo comm ;;
+  comm.h | reduce.h) echo comm ;;
+  batch_norm.h) echo norm ;;
   batch.h | model.h | network.h) echo model ;;
   config.h) echo config ;;
   dataset.h) echo dataset ;;

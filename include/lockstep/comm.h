@@ -30,6 +30,9 @@ typedef struct lks_traffic_count {
 
 /** Collective over parent. `parent` is duplicated; the caller keeps its own. */
 lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent);
+/** Collective over parent. The same with the integer that Fortran has for a communicator (MPI_Comm_c2f, in mpi4py
+ * comm.py2f()), which any language can hand over. */
+lks_status lks_comm_create_fortran_all(lks_comm **comm, MPI_Fint parent);
 /** Collective. Takes NULL, sets NULL. */
 void lks_comm_destroy_all(lks_comm **comm);
 

@@ -19,6 +19,13 @@ enum { LKS_EXACT_DIGITS = 6, LKS_EXACT_LIMBS = 7, LKS_EXACT_NONFINITE = 6 };
 /** Local. Adds value to the accumulator limbs[LKS_EXACT_LIMBS]. */
 void lks_exact_sum_add(int64_t *limbs, double value);
 
+/** Local. Adds a*b to the accumulator, without rounding the product first. */
+void lks_exact_sum_add_product(int64_t *limbs, double a, double b);
+
+/** Local. Carries from digit to digit, which changes no sum: afterwards the accumulator counts as one addend of
+ * the 2^31 that a digit may hold. For sums of more addends, every 2^30 of them and once before a reduction. */
+void lks_exact_sum_carry(int64_t *limbs);
+
 /** Local. limbs[i] += other[i] for `count` accumulators. */
 void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count);
 

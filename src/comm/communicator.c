@@ -104,6 +104,11 @@ lks_status lks_comm_create_all(lks_comm **comm, MPI_Comm parent)
   return status;
 }
 
+lks_status lks_comm_create_fortran_all(lks_comm **comm, MPI_Fint parent)
+{
+  return lks_comm_create_all(comm, MPI_Comm_f2c(parent));
+}
+
 void lks_comm_destroy_all(lks_comm **comm)
 {
   if (*comm == NULL) return;

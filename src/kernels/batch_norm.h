@@ -41,8 +41,9 @@ void lks_batch_norm_forward(void *y, const void *x, const void *residual, const 
                             bool relu, size_t rows, size_t channels, lks_type type);
 
 /** Local. g [rows,channels] out: (dy + dy2) where y > 0, else 0; dy2 may be NULL (nothing added); y may be
- * NULL (no mask); g may be dy. dy_sum, dy_xhat_sum [channels] out (overwritten): sums over the rows of g, as
- * stored, and of g * x_hat, which is made of the sum of g * (x - mean) in double. x in. */
+ * NULL (no mask); g may be dy, or NULL without dy2 and y, where it would be a copy. dy_sum, dy_xhat_sum
+ * [channels] out (overwritten): sums over the rows of g, as stored, and of g * x_hat, which is made of the sum
+ * of g * (x - mean) in double. x in. */
 void lks_batch_norm_backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum, void *g,
                                   const void *dy, const void *dy2, const void *y, const void *x,
                                   const lks_batch_norm_form *form, size_t rows, size_t channels,

@@ -4,14 +4,11 @@
 
 #include "model/disturbance.h"
 #include "model/noise.h"
+#include "norm/norm_sums.h"
+#include "norm/running_statistics.h"
 
 /* Batch norm between two stages: from the sums that the segments made to the statistics of every group, and
  * back. */
-
-static int64_t *set_at(int64_t *sets, size_t channels)
-{
-  return sets + 2 * channels * LKS_EXACT_LIMBS;
-}
 
 void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *end)
 {
@@ -22,13 +19,20 @@ void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *
   while (*end < norms && network->unit_norm[*end].op->stage == stage + 1) ++*end;
 }
 
-/* Where the accumulators of a local group are: in the message when the group lies on several ranks. */
+/* The accumulators of the groups: in the message when a group lies on several ranks. */
+static lks_norm_sums sums_of(const lks_pass_context *context, const lks_norm_unit *unit)
+{
+  const size_t begin = unit->message_begin * context->plan->spanning;
+  return (lks_norm_sums){.plan = context->plan,
+                         .channels = unit->channels,
+                         .local = unit->local,
+                         .spanning = lks_norm_sums_at(context->network->message, 1, begin)};
+}
+
 static int64_t *group_set(const lks_pass_context *context, const lks_norm_unit *unit, size_t local_group)
 {
-  size_t slot = context->plan->local_spans[local_group];
-  if (slot == SIZE_MAX) return set_at(unit->local, local_group * unit->channels);
-  size_t begin = unit->message_begin * context->plan->spanning + slot * unit->channels;
-  return set_at(context->network->message, begin);
+  const lks_norm_sums sums = sums_of(context, unit);
+  return lks_norm_sums_of(&sums, local_group);
 }
 
 static size_t message_sets(const lks_pass_context *context, int first, int end)
@@ -38,24 +42,15 @@ static size_t message_sets(const lks_pass_context *context, int first, int end)
   return channels * context->plan->spanning;
 }
 
-/* Adds the double sums of all segments into the accumulators of their groups, and into the pooled ones.
- * Channels are independent of each other, so threads may take any of them. */
+/* Adds the double sums of all segments into the accumulators of their groups, and into the pooled ones. */
 static void accumulate(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
 {
-  const lks_batch_plan *plan = context->plan;
-  size_t columns = 2 * unit->channels;
-  bool known = lks_norm_pooled_known(plan);
-  memset(unit->local, 0, plan->local_groups * columns * LKS_EXACT_LIMBS * sizeof *unit->local);
-  memset(pooled, 0, columns * LKS_EXACT_LIMBS * sizeof *pooled);
-#pragma omp parallel for num_threads(context->network->threads) if (context->network->threads > 1)
-  for (size_t c = 0; c < columns; c++) {
-    for (size_t s = 0; s < plan->segments; s++) {
-      size_t local_group = plan->segment[s].group - plan->first_group;
-      double value = unit->segment_sums[s * columns + c];
-      lks_exact_sum_add(group_set(context, unit, local_group) + c * LKS_EXACT_LIMBS, value);
-      if (!known) lks_exact_sum_add(pooled + c * LKS_EXACT_LIMBS, value);
-    }
-  }
+  const size_t set_bytes = 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled;
+  const lks_norm_sums sums = sums_of(context, unit);
+  memset(unit->local, 0, context->plan->local_groups * set_bytes);
+  memset(pooled, 0, set_bytes);
+  lks_norm_sums_add(&sums, lks_norm_pooled_known(context->plan) ? NULL : pooled, unit->segment_sums,
+                    context->network->threads);
 }
 
 /* The message of a stage: for each of its norms, a set for each spanning group; zero where this rank has
@@ -81,7 +76,7 @@ bool lks_norm_pooled_known(const lks_batch_plan *plan)
 static void take_pooled(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
 {
   if (!lks_norm_pooled_known(context->plan)) return;
-  const int64_t *set = set_at(context->network->message, unit->message_begin);
+  const int64_t *set = lks_norm_sums_at(context->network->message, 1, unit->message_begin);
   memcpy(pooled, set, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled);
 }
 
@@ -89,14 +84,6 @@ static double group_count(const lks_pass_context *context, const lks_norm_unit *
 {
   const size_t *begin = context->plan->group_begin + context->plan->first_group + local_group;
   return (double)((begin[1] - begin[0]) * unit->pixels);
-}
-
-/* moments [2*channels] out: means, then biased variances, of n values whose sums are in `set`. */
-static void find_moments(double *moments, const int64_t *set, size_t channels, double n)
-{
-  for (size_t c = 0; c < channels; c++)
-    lks_exact_moments(&moments[c], &moments[channels + c], set + c * LKS_EXACT_LIMBS,
-                      set + (channels + c) * LKS_EXACT_LIMBS, n);
 }
 
 static double pooled_count(const lks_pass_context *context, const lks_norm_unit *unit)
@@ -113,7 +100,7 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
     double n = group_count(context, unit, g), *moments = unit->moments;
     if (!lks_norm_pooled_known(context->plan)) {
       moments = network->moments;
-      find_moments(moments, group_set(context, unit, g), unit->channels, n);
+      lks_norm_sums_moments(moments, group_set(context, unit, g), unit->channels, n);
     }
     if (lks_noise_measured(context)) lks_noise_add_group(context, unit, g, moments + unit->channels, n);
     lks_batch_norm_form_set(&unit->form[g], moments, moments + unit->channels, gamma, beta,
@@ -137,7 +124,7 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
     lks_norm_unit *unit = &network->unit_norm[u];
     take_pooled(context, unit, unit->pooled_forward);
     if (lks_norm_pooled_known(context->plan))
-      find_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
+      lks_norm_sums_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
     form_groups(context, unit);
   }
   return LKS_OK;
@@ -157,10 +144,8 @@ static void mean_groups(const lks_pass_context *context, lks_norm_unit *unit)
 {
   size_t columns = 2 * unit->channels;
   for (size_t g = 0; g < context->plan->local_groups; g++) {
-    const int64_t *set = group_set(context, unit, g);
-    double n = group_count(context, unit, g);
-    for (size_t c = 0; c < columns; c++)
-      unit->mean[g * columns + c] = lks_exact_sum_value(set + c * LKS_EXACT_LIMBS) / n;
+    lks_norm_sums_means(unit->mean + g * columns, group_set(context, unit, g), unit->channels,
+                        group_count(context, unit, g));
   }
 }
 
@@ -187,11 +172,8 @@ void lks_norm_gradients(const lks_pass_context *context)
   lks_network *network = context->network;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
-    const int64_t *dbeta = unit->pooled_backward, *dgamma = dbeta + unit->channels * LKS_EXACT_LIMBS;
-    for (size_t c = 0; c < unit->channels; c++) {
-      network->gradients[unit->beta + c] = (float)lks_exact_sum_value(dbeta + c * LKS_EXACT_LIMBS);
-      network->gradients[unit->gamma + c] = (float)lks_exact_sum_value(dgamma + c * LKS_EXACT_LIMBS);
-    }
+    lks_norm_sums_gradients(network->gradients + unit->gamma, network->gradients + unit->beta,
+                            unit->pooled_backward, unit->channels);
     if (lks_disturbed(context)) lks_disturbance_gradients(network, unit);
   }
 }
@@ -201,37 +183,23 @@ void lks_norm_running_forms(lks_network *network)
   if (network->running_formed) return;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    double *mean = network->moments, *variance = network->moments + unit->channels;
-    for (size_t c = 0; c < unit->channels; c++) {
-      mean[c] = network->running[unit->running_mean + c];
-      variance[c] = network->running[unit->running_var + c];
-    }
-    lks_batch_norm_form_set(&unit->running, mean, variance, network->parameters + unit->gamma,
-                            network->parameters + unit->beta, network->options.epsilon, unit->channels);
+    lks_running_statistics_form(&unit->running, network->moments, network->running + unit->running_mean,
+                                network->running + unit->running_var, network->parameters + unit->gamma,
+                                network->parameters + unit->beta, network->options.epsilon, unit->channels);
   }
   network->running_formed = true;
-}
-
-/* Makes the biased variance of n values unbiased. */
-static double unbiased(double n)
-{
-  return n > 1 ? n / (n - 1) : 1;
 }
 
 void lks_norm_update(const lks_pass_context *context)
 {
   lks_network *network = context->network;
-  double a = network->options.momentum;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    size_t channels = unit->channels;
-    float *mean = network->running + unit->running_mean, *var = network->running + unit->running_var;
-    double n = pooled_count(context, unit), correction = unbiased(n);
-    if (!lks_norm_pooled_known(context->plan)) find_moments(unit->moments, unit->pooled_forward, channels, n);
-    for (size_t c = 0; c < channels; c++) {
-      mean[c] = (float)((1 - a) * mean[c] + a * unit->moments[c]);
-      var[c] = (float)((1 - a) * var[c] + a * (unit->moments[channels + c] * correction));
-    }
+    const double n = pooled_count(context, unit);
+    if (!lks_norm_pooled_known(context->plan))
+      lks_norm_sums_moments(unit->moments, unit->pooled_forward, unit->channels, n);
+    lks_running_statistics_update(network->running + unit->running_mean, network->running + unit->running_var,
+                                  unit->moments, unit->channels, n, network->options.momentum);
   }
   network->batches_tracked++;
   network->running_formed = false;
@@ -263,11 +231,9 @@ lks_status lks_network_precise_set_all(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     double n = network->precise_samples * (double)unit->pixels, *moments = network->moments;
-    find_moments(moments, unit->precise, unit->channels, n);
-    for (size_t c = 0; c < unit->channels; c++) {
-      network->running[unit->running_mean + c] = (float)moments[c];
-      network->running[unit->running_var + c] = (float)(moments[unit->channels + c] * unbiased(n));
-    }
+    lks_norm_sums_moments(moments, unit->precise, unit->channels, n);
+    lks_running_statistics_set(network->running + unit->running_mean, network->running + unit->running_var,
+                               moments, unit->channels, n);
   }
   network->running_formed = false;
   return LKS_OK;

@@ -9,6 +9,7 @@
 typedef struct owned_plan {
   lks_batch_plan plan; /* first: callers hold a pointer to it */
   lks_arena *arena;
+  const size_t *shards; /* [size+1] where they begin, while the plan is being made; NULL: dealt out evenly */
 } owned_plan;
 
 /* The first sample of a microbatch; of the one behind the last: the end. */
@@ -52,25 +53,27 @@ static void join_lone_sample(lks_batch_plan *plan)
   plan->joined = true;
 }
 
-static size_t rank_of_sample(const lks_batch_plan *plan, size_t sample, size_t size)
+static size_t shard_begin(const owned_plan *owned, size_t rank, size_t size)
 {
-  return lks_partition_owner(plan->microbatches, size, sample / plan->microbatch);
+  const lks_batch_plan *plan = &owned->plan;
+  return owned->shards ? owned->shards[rank]
+                       : sample_begin(plan, lks_partition_begin(plan->microbatches, size, rank));
 }
 
-/* Shards are contiguous: a group spans ranks when its first and last sample lie on different ones. */
-static void list_spanning(lks_batch_plan *plan, size_t size)
+/* Shards are contiguous: a group spans ranks when one of them begins inside of it. */
+static void list_spanning(owned_plan *owned, size_t size)
 {
-  for (size_t g = 0; g < plan->groups; g++) {
-    size_t first = plan->group_begin[g], last = plan->group_begin[g + 1] - 1;
-    if (rank_of_sample(plan, first, size) != rank_of_sample(plan, last, size)) {
-      plan->spanning_group[plan->spanning++] = g;
-    }
+  lks_batch_plan *plan = &owned->plan;
+  for (size_t g = 0, rank = 0; g < plan->groups; g++) {
+    const size_t begin = plan->group_begin[g], end = plan->group_begin[g + 1];
+    while (rank < size && shard_begin(owned, rank, size) <= begin) rank++;
+    if (rank < size && shard_begin(owned, rank, size) < end) plan->spanning_group[plan->spanning++] = g;
   }
 }
 
 static void list_local(lks_batch_plan *plan)
 {
-  size_t begin = sample_begin(plan, plan->first), end = sample_begin(plan, plan->first + plan->count);
+  const size_t begin = plan->begin, end = plan->end;
   if (begin == end || plan->groups == 0) return;
   while (plan->group_begin[plan->first_group + 1] <= begin) plan->first_group++;
   for (size_t g = plan->first_group, slot = 0; g < plan->groups && plan->group_begin[g] < end; g++) {
@@ -84,7 +87,8 @@ static void cut_segments(lks_batch_plan *plan)
 {
   size_t group = plan->first_group;
   for (size_t i = 0; i < plan->count; i++) {
-    size_t begin = sample_begin(plan, plan->first + i), end = sample_begin(plan, plan->first + i + 1);
+    const size_t begin = plan->begin + i * plan->microbatch,
+                 end = lks_min(begin + plan->microbatch, plan->end);
     plan->segment_begin[i] = plan->segments;
     for (size_t at = begin, stop; at < end; at = stop) {
       if (plan->groups > 0 && plan->group_begin[group + 1] == at) group++;
@@ -109,35 +113,74 @@ static lks_status reserve_lists(owned_plan *owned)
   return lks_arena_commit(owned->arena);
 }
 
+static lks_status begin_plan(owned_plan **owned, size_t samples, size_t microbatch, lks_norm norm)
+{
+  *owned = NULL;
+  if (microbatch == 0 || (norm.kind != LKS_NORM_NONE && norm.size == 0))
+    return lks_fail(LKS_ERR_USAGE, "a microbatch and a normalization batch need at least one sample");
+  *owned = lks_new(1, sizeof **owned);
+  if (!*owned) return LKS_ERR_RANK;
+  (*owned)->plan.samples = samples;
+  (*owned)->plan.microbatch = microbatch;
+  return LKS_OK;
+}
+
+/* The lists, of a plan that knows its shard. */
+static lks_status end_plan(owned_plan *owned, lks_norm norm, size_t size)
+{
+  lks_batch_plan *plan = &owned->plan;
+  plan->groups = count_groups(plan, norm);
+  lks_status status = reserve_lists(owned);
+  if (status) return status;
+  place_groups(plan, norm);
+  join_lone_sample(plan);
+  list_spanning(owned, size);
+  list_local(plan);
+  cut_segments(plan);
+  owned->shards = NULL;
+  return LKS_OK;
+}
+
 lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t microbatch, lks_norm norm,
                                  int size, int rank)
 {
-  *plan = NULL;
+  owned_plan *owned;
   norm = reduced(norm, (size_t)size);
-  if (microbatch == 0 || (norm.kind != LKS_NORM_NONE && norm.size == 0)) {
-    return lks_fail(LKS_ERR_USAGE, "a microbatch and a normalization batch need at least one sample");
-  }
-  owned_plan *owned = lks_new(1, sizeof *owned);
-  if (!owned) return LKS_ERR_RANK;
+  lks_status status = begin_plan(&owned, samples, microbatch, norm);
+  *plan = owned ? &owned->plan : NULL;
+  if (status || !owned) return status;
   lks_batch_plan *made = &owned->plan;
-  made->samples = samples;
-  made->microbatch = microbatch;
   made->microbatches = lks_divide_up(samples, microbatch);
   made->first = lks_partition_begin(made->microbatches, (size_t)size, (size_t)rank);
   made->count = lks_partition_begin(made->microbatches, (size_t)size, (size_t)rank + 1) - made->first;
-  made->groups = count_groups(made, norm);
-  *plan = made;
-  lks_status status = reserve_lists(owned);
-  if (status) {
-    lks_batch_plan_destroy(plan);
-    return status;
+  made->begin = sample_begin(made, made->first);
+  made->end = sample_begin(made, made->first + made->count);
+  status = end_plan(owned, norm, (size_t)size);
+  if (status) lks_batch_plan_destroy(plan);
+  return status;
+}
+
+lks_status lks_batch_plan_of_shards(lks_batch_plan **plan, const size_t *shard_begin, size_t microbatch,
+                                    lks_norm norm, int size, int rank)
+{
+  owned_plan *owned;
+  norm = reduced(norm, (size_t)size);
+  lks_status status = begin_plan(&owned, shard_begin[size], microbatch, norm);
+  *plan = owned ? &owned->plan : NULL;
+  if (status || !owned) return status;
+  lks_batch_plan *made = &owned->plan;
+  owned->shards = shard_begin;
+  for (int r = 0; r < size; r++) {
+    const size_t count = lks_divide_up(shard_begin[r + 1] - shard_begin[r], microbatch);
+    if (r < rank) made->first += count;
+    if (r == rank) made->count = count;
+    made->microbatches += count;
   }
-  place_groups(made, norm);
-  join_lone_sample(made);
-  list_spanning(made, (size_t)size);
-  list_local(made);
-  cut_segments(made);
-  return LKS_OK;
+  made->begin = shard_begin[rank];
+  made->end = shard_begin[rank + 1];
+  status = end_plan(owned, norm, (size_t)size);
+  if (status) lks_batch_plan_destroy(plan);
+  return status;
 }
 
 void lks_batch_plan_destroy(lks_batch_plan **plan)
@@ -151,7 +194,7 @@ void lks_batch_plan_destroy(lks_batch_plan **plan)
 
 size_t lks_batch_plan_samples(const lks_batch_plan *plan, size_t i)
 {
-  return sample_begin(plan, plan->first + i + 1) - sample_begin(plan, plan->first + i);
+  return lks_min(plan->microbatch, plan->end - plan->begin - i * plan->microbatch);
 }
 
 size_t lks_batch_plan_smallest_group(const lks_batch_plan *plan)

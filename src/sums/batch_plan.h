@@ -22,6 +22,7 @@ typedef struct lks_batch_plan {
   size_t microbatch;   /* samples a microbatch, the last one may be smaller */
   size_t microbatches; /* of the mini-batch */
   size_t first, count; /* this rank's shard, in microbatches; count may be 0 */
+  size_t begin, end;   /* and in samples */
   size_t groups;       /* of the mini-batch; 0 with LKS_NORM_NONE */
   bool joined;         /* a remainder of one sample, which has no variance, belongs to the group before it */
   size_t *group_begin; /* [groups+1], in samples of the mini-batch; every group has at least one */
@@ -38,6 +39,12 @@ typedef struct lks_batch_plan {
 /** Local: arithmetic from plain ints. rank in 0..size-1; microbatch > 0; samples may be 0. */
 lks_status lks_batch_plan_create(lks_batch_plan **plan, size_t samples, size_t microbatch, lks_norm norm,
                                  int size, int rank);
+
+/** Local. The same for shards as they are: rank r has the samples shard_begin[r] .. shard_begin[r+1]-1, from 0 on, as
+ * many as it likes, also none, and cuts them into microbatches from its first one on. `first` counts those of the
+ * ranks before. norm is of kind SYNC or SIZE. */
+lks_status lks_batch_plan_of_shards(lks_batch_plan **plan, const size_t *shard_begin, size_t microbatch,
+                                    lks_norm norm, int size, int rank);
 void lks_batch_plan_destroy(lks_batch_plan **plan);
 
 /** Local. Samples of local microbatch i. */

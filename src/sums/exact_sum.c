@@ -61,6 +61,23 @@ void lks_exact_sum_add(int64_t *limbs, double value)
   spread(limbs, bits);
 }
 
+/* The second part is what rounding the product lost, which is a double itself. */
+void lks_exact_sum_add_product(int64_t *limbs, double a, double b)
+{
+  const double product = a * b;
+  lks_exact_sum_add(limbs, product);
+  if (exponent_of(bits_of(product)) < LIMIT_EXPONENT) lks_exact_sum_add(limbs, fma(a, b, -product));
+}
+
+void lks_exact_sum_carry(int64_t *limbs)
+{
+  for (int i = 0; i + 1 < LKS_EXACT_DIGITS; i++) {
+    const int64_t carried = limbs[i] >> 32; /* downwards */
+    limbs[i] -= carried * (INT64_C(1) << 32);
+    limbs[i + 1] += carried;
+  }
+}
+
 void lks_exact_sum_merge(int64_t *limbs, const int64_t *other, size_t count)
 {
   for (size_t i = 0; i < count * LKS_EXACT_LIMBS; i++) limbs[i] += other[i];

@@ -300,6 +300,12 @@ static void test_in_place_is_out_of_place(void **state)
                                  channels, LKS_FP32);
     assert_memory_equal(in, out, count * sizeof(float));
     assert_memory_equal(sums[0], sums[1], 2 * channels * sizeof(double));
+    lks_batch_norm_backward_sums(sums[0], sums[0] + channels, in, b.dy, NULL, NULL, b.x, &b.form, rows,
+                                 channels, LKS_FP32);
+    lks_batch_norm_backward_sums(sums[1], sums[1] + channels, NULL, b.dy, NULL, NULL, b.x, &b.form, rows,
+                                 channels, LKS_FP32); /* a copy that is not made */
+    assert_memory_equal(in, b.dy, count * sizeof(float));
+    assert_memory_equal(sums[0], sums[1], 2 * channels * sizeof(double));
     lks_batch_norm_backward(out, b.dy, b.x, &b.form, b.mean, b.variance, b.coefficient, rows, channels,
                             LKS_FP32);
     memcpy(in, b.dy, sizeof in);

@@ -167,6 +167,66 @@ static void test_plan_equals_its_twin(void **state)
   }
 }
 
+/* Shards of any size: every one of a few ranks has from none to all of what is left. */
+static void draw_shards(size_t shard_begin[MOST_RANKS + 1], size_t samples, size_t size, size_t number)
+{
+  shard_begin[0] = 0;
+  for (size_t r = 1; r < size; r++, number /= 5) {
+    const size_t left = samples - shard_begin[r - 1];
+    shard_begin[r] = shard_begin[r - 1] + left * (number % 5) / 4;
+  }
+  shard_begin[size] = samples;
+}
+
+static void draw_twin_of_shards(twin *t, const size_t *shard_begin, size_t microbatch, lks_norm norm,
+                                size_t size)
+{
+  size_t begun = 0; /* microbatches of the ranks before */
+  draw_twin(t, shard_begin[size], microbatch, norm, 1);
+  for (size_t r = 0; r < size; r++) {
+    for (size_t s = shard_begin[r]; s < shard_begin[r + 1]; s++) {
+      t->rank_of[s] = r;
+      t->microbatch_of[s] = begun + (s - shard_begin[r]) / microbatch;
+    }
+    if (shard_begin[r + 1] > shard_begin[r]) begun = t->microbatch_of[shard_begin[r + 1] - 1] + 1;
+  }
+}
+
+static void check_shards(const size_t *shard_begin, size_t microbatch, lks_norm norm, size_t size)
+{
+  twin t;
+  size_t seen = 0;
+  draw_twin_of_shards(&t, shard_begin, microbatch, norm, size);
+  for (size_t rank = 0; rank < size; rank++) {
+    lks_batch_plan *plan = NULL;
+    assert_int_equal(lks_batch_plan_of_shards(&plan, shard_begin, microbatch, norm, (int)size, (int)rank),
+                     LKS_OK);
+    check_groups(plan, &t);
+    check_local_groups(plan, &t, rank);
+    seen += check_segments(plan, &t, rank);
+    assert_int_equal(plan->begin, shard_begin[rank]);
+    assert_int_equal(plan->end, shard_begin[rank + 1]);
+    lks_batch_plan_destroy(&plan);
+  }
+  assert_int_equal(seen, shard_begin[size]);
+}
+
+static void test_plan_of_shards_equals_its_twin(void **state)
+{
+  (void)state;
+  size_t shard_begin[MOST_RANKS + 1];
+  for (size_t samples = 0; samples <= MOST_SAMPLES; samples += samples < 9 ? 1 : 4) {
+    for (size_t number = 0; number < 5 * 5 * 5; number++) {
+      for (size_t size = 1; size <= 4; size++) {
+        draw_shards(shard_begin, samples, size, number);
+        check_shards(shard_begin, 1 + number % 6, (lks_norm){LKS_NORM_SYNC, 0}, size);
+        for (size_t k = 1; k <= 9; k += 2)
+          check_shards(shard_begin, 1 + number % 6, (lks_norm){LKS_NORM_SIZE, k}, size);
+      }
+    }
+  }
+}
+
 /* Groups may not depend on the rank count, but with `rank` they do: the negative control. */
 static void test_only_rank_depends_on_the_rank_count(void **state)
 {
@@ -248,6 +308,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plan_equals_its_twin),
+      cmocka_unit_test(test_plan_of_shards_equals_its_twin),
       cmocka_unit_test(test_only_rank_depends_on_the_rank_count),
       cmocka_unit_test(test_a_lone_last_sample_joins),
       cmocka_unit_test(test_partition),

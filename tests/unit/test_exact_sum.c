@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -293,6 +294,54 @@ static void test_carries_and_borrows_at_every_place(void **state)
     check_three(ldexp(0xffffffffp0, 32 * digit - 112), ldexp(1, 32 * digit - 112), -0x1p-112);
 }
 
+/* A product of 26 and 27 bits is a double, and so are the parts of one of 106. */
+static void test_products_are_not_rounded(void **state)
+{
+  (void)state;
+  for (int i = 0; i < MOST; i++) {
+    const double a = random_double(-30, 30), b = random_double(-30, 30);
+    const double high = ldexp(trunc(ldexp(b, 70)), -70), low = b - high; /* b's bits, in two */
+    int64_t whole[LKS_EXACT_LIMBS] = {0}, parts[LKS_EXACT_LIMBS] = {0};
+    wide_integer twin = {{0}};
+    lks_exact_sum_add_product(whole, a, b);
+    lks_exact_sum_add_product(parts, a, high);
+    lks_exact_sum_add_product(parts, a, low);
+    assert_same_bits(lks_exact_sum_value(whole), lks_exact_sum_value(parts));
+    lks_exact_sum_add(whole, -(a * b));
+    wide_add_double(&twin, fma(a, b, -(a * b)));
+    assert_same_bits(lks_exact_sum_value(whole), wide_round(&twin));
+  }
+  int64_t limbs[LKS_EXACT_LIMBS] = {0};
+  lks_exact_sum_add_product(limbs, 0x1p41, -0x1p40);
+  lks_exact_sum_add_product(limbs, NAN, 0);
+  lks_exact_sum_add_product(limbs, DBL_MAX, DBL_MAX);
+  assert_int_equal(lks_exact_sum_nonfinite(limbs, 1), 3);
+}
+
+/* The same sum, in digits of 32 bits. */
+static void test_carrying_makes_room(void **state)
+{
+  (void)state;
+  for (int family = 0; family < FAMILIES; family++) {
+    double values[MOST];
+    int64_t limbs[LKS_EXACT_LIMBS], carried[LKS_EXACT_LIMBS];
+    sum(limbs, values, fill(values, family));
+    memcpy(carried, limbs, sizeof limbs);
+    lks_exact_sum_carry(carried);
+    for (int i = 0; i + 1 < LKS_EXACT_DIGITS; i++) assert_true(carried[i] >= 0 && carried[i] <= UINT32_MAX);
+    assert_same_bits(lks_exact_sum_value(carried), lks_exact_sum_value(limbs));
+  }
+  const int64_t most = (INT64_C(0x80000000) - 1) * INT64_C(0xffffffff);
+  for (int negative = 0; negative < 2; negative++) { /* full digits */
+    int64_t limbs[LKS_EXACT_LIMBS] = {0}, full[LKS_EXACT_LIMBS] = {0};
+    for (int i = 0; i < LKS_EXACT_DIGITS; i++) limbs[i] = full[i] = negative ? -most : most;
+    lks_exact_sum_carry(limbs);
+    for (int i = 0; i + 1 < LKS_EXACT_DIGITS; i++) assert_true(limbs[i] >= 0 && limbs[i] <= UINT32_MAX);
+    assert_true(llabs(limbs[LKS_EXACT_DIGITS - 1]) <= llabs(full[0]) + (INT64_C(1) << 32));
+    assert_same_bits(lks_exact_sum_value(limbs), lks_exact_sum_value(full));
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -306,6 +355,8 @@ int main(void)
       cmocka_unit_test(test_ties_round_to_even),
       cmocka_unit_test(test_a_far_bit_decides_a_tie),
       cmocka_unit_test(test_carries_and_borrows_at_every_place),
+      cmocka_unit_test(test_products_are_not_rounded),
+      cmocka_unit_test(test_carrying_makes_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ typedef struct gradients {
   const void *dy, *dy2, *y, *x;
   const float *mean;
   size_t channels;
-  bool two, masked; /* whether there are dy2 and y: constants where the loops are compiled */
+  bool two, masked, kept; /* whether there are dy2, y and g: constants where the loops are compiled */
 } gradients;
 
 LKS_INLINE lks_narrow gradient_fp32(const gradients *a, size_t at, size_t lanes)
@@ -151,7 +151,7 @@ LKS_INLINE lks_narrow gradient_fp32(const gradients *a, size_t at, size_t lanes)
   if (a->two) g += lks_load_narrow((const float *)a->dy2 + at, lanes);
   if (a->masked)
     g = (lks_narrow)((lks_narrow_mask)g & (lks_load_narrow((const float *)a->y + at, lanes) > 0));
-  lks_store_narrow((float *)a->g + at, g, lanes);
+  if (a->kept) lks_store_narrow((float *)a->g + at, g, lanes);
   return g;
 }
 
@@ -210,7 +210,7 @@ LKS_INLINE lks_full gradient_bf16(const gradients *a, size_t at, size_t lanes)
   lks_full_bf16 g = lks_load_bf16(a->dy, at, lanes);
   if (a->two) g = lks_to_bf16(lks_from_bf16(g) + lks_load(a->dy2, at, lanes, LKS_BF16));
   if (a->masked) g &= (lks_full_bf16)((lks_full_bf16)(lks_load_bf16(a->y, at, lanes) - 1) < 0x7f80);
-  lks_store_bf16(a->g, at, g, lanes);
+  if (a->kept) lks_store_bf16(a->g, at, g, lanes);
   return lks_from_bf16(g);
 }
 
@@ -262,11 +262,12 @@ LKS_INLINE void backward_bf16(double *dy_sum, double *dot, const gradients *a, s
   }
 }
 
-LKS_INLINE void backward_of(double *dy_sum, double *dot, gradients a, bool two, bool masked, size_t rows,
-                            lks_type type)
+LKS_INLINE void backward_of(double *dy_sum, double *dot, gradients a, bool two, bool masked, bool kept,
+                            size_t rows, lks_type type)
 {
   a.two = two;
   a.masked = masked;
+  a.kept = kept;
   if (type == LKS_BF16)
     backward_bf16(dy_sum, dot, &a, rows);
   else
@@ -277,15 +278,17 @@ static void backward_sums(double *restrict dy_sum, double *restrict dy_xhat_sum,
                           const void *dy2, const void *y, const void *x, const lks_batch_norm_form *form,
                           size_t rows, size_t channels, lks_type type)
 {
-  const gradients a = {g, dy, dy2, y, x, form->mean, channels, false, false};
+  const gradients a = {g, dy, dy2, y, x, form->mean, channels, false, false, false};
   if (dy2 && y)
-    backward_of(dy_sum, dy_xhat_sum, a, true, true, rows, type);
+    backward_of(dy_sum, dy_xhat_sum, a, true, true, true, rows, type);
   else if (dy2)
-    backward_of(dy_sum, dy_xhat_sum, a, true, false, rows, type);
+    backward_of(dy_sum, dy_xhat_sum, a, true, false, true, rows, type);
   else if (y)
-    backward_of(dy_sum, dy_xhat_sum, a, false, true, rows, type);
+    backward_of(dy_sum, dy_xhat_sum, a, false, true, true, rows, type);
+  else if (g)
+    backward_of(dy_sum, dy_xhat_sum, a, false, false, true, rows, type);
   else
-    backward_of(dy_sum, dy_xhat_sum, a, false, false, rows, type);
+    backward_of(dy_sum, dy_xhat_sum, a, false, false, false, rows, type);
   for (size_t c = 0; c < channels; c++)
     dy_xhat_sum[c] = form->rstd[c] * dy_xhat_sum[c] + form->offset[c] * dy_sum[c];
 }
