@@ -2,7 +2,7 @@
 # affair; who links the static one must know.
 include(CMakePackageConfigHelpers)
 
-set(pc_requires libxxhash inih zlib libpng libjpeg libzip ${LOCKSTEP_HDF5_MODULE})
+set(pc_requires libxxhash inih zlib libpng libjpeg libzip jansson ${LOCKSTEP_HDF5_MODULE})
 set(pc_libraries ${DNNL_LIBRARY} ${LIBCSV_LIBRARY} ${OpenMP_C_LIBRARIES})
 list(FILTER pc_libraries EXCLUDE REGEX "/libpthread\\.") # OpenMP's module names it, and it is named below
 if(NOT LOCKSTEP_HDF5_MODULE)

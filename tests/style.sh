@@ -3,7 +3,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-rooms=(base sums statistics kernels comm norm config model hdf5 dataset import optim checkpoint train bench forecast compare report study cli)
+rooms=(base sums statistics kernels comm norm config model hdf5 dataset import optim checkpoint export train bench forecast compare report study cli)
 includes='^ *# *include *[<"]'
 
 # lines PATTERN FILE...: matching lines, FILE:LINE:TEXT; none is no failure.

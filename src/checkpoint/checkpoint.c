@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint_write.h"
 #include "checkpoint/class_lines.h"
 #include "checkpoint/fingerprint.h"
+#include "checkpoint/state_broadcast.h"
 #include "dataset/sample_reader.h"
 
 /** A header that borrows what it points to. */
@@ -86,26 +87,6 @@ struct lks_checkpoint {
   char path[];                  /* for messages */
 };
 
-/** Gives rank 0's state to all ranks. */
-static lks_status broadcast_state_all(lks_comm *comm, lks_network *network, lks_optimizer *optimizer)
-{
-  const size_t parameters = lks_network_parameter_count(network) * sizeof(float);
-  int64_t counts[2] = {lks_network_batches_tracked(network), optimizer ? lks_optimizer_steps(optimizer) : 0};
-  lks_status status = lks_comm_broadcast_all(comm, lks_network_parameters(network), parameters, 0);
-  if (!status)
-    status = lks_comm_broadcast_all(comm, lks_network_running(network),
-                                    lks_network_running_count(network) * sizeof(float), 0);
-  const size_t moments = optimizer ? lks_optimizer_moments(optimizer) : 0;
-  for (size_t m = 0; !status && m < moments; m++)
-    status = lks_comm_broadcast_all(comm, lks_optimizer_moment(optimizer, m), parameters, 0);
-  if (!status) status = lks_comm_broadcast_all(comm, counts, sizeof counts, 0);
-  if (status) return status;
-  lks_network_batches_tracked_set(network, counts[0]);
-  if (optimizer) lks_optimizer_steps_set(optimizer, counts[1]);
-  lks_network_parameters_changed(network);
-  return LKS_OK;
-}
-
 lks_status lks_checkpoint_open_all(lks_checkpoint **checkpoint, lks_comm *comm, const char *path)
 {
   const size_t path_bytes = strlen(path) + 1;
@@ -158,7 +139,7 @@ lks_status lks_checkpoint_put_all(const lks_checkpoint *checkpoint, lks_comm *co
 {
   const bool root = lks_comm_rank(comm) == 0;
   const lks_status status = lks_comm_agree_all(comm, root ? put(checkpoint, network, optimizer) : LKS_OK);
-  return status ? status : broadcast_state_all(comm, network, optimizer);
+  return status ? status : lks_state_broadcast_all(comm, network, optimizer);
 }
 
 lks_status lks_checkpoint_header_all(lks_checkpoint_header *header, lks_comm *comm, const char *path)

@@ -39,6 +39,7 @@ static const command commands[] = {
     {"compare", lks_compare_syntax, lks_compare_run_all, true, true},
     {"report", lks_report_syntax, lks_report_run_all, false, false},
     {"study", lks_study_syntax, lks_study_run_all, true, true},
+    {"export", lks_export_syntax, lks_export_run_all, false, false},
     {"predict", lks_predict_syntax, lks_predict_run_all, false, false},
     {"plan", lks_plan_syntax, lks_plan_run_all, true, false},
     {"bench", lks_bench_syntax, lks_bench_run_all, true, false},

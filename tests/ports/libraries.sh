@@ -63,7 +63,7 @@ fi
 
 # A pkg-config that knows all but HDF5, and then it by the name hdf5.
 mkdir known
-for module in libxxhash inih zlib libpng libjpeg libzip; do
+for module in libxxhash inih zlib libpng libjpeg libzip jansson; do
   printf 'Name: %s\nDescription: as here\nVersion: %s\nCflags: %s\nLibs: %s\n' "$module" "$(pkg-config --modversion "$module")" \
     "$(pkg-config --cflags "$module")" "$(pkg-config --libs "$module")" >"known/$module.pc"
 done

@@ -1,0 +1,85 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "dataset/dataset_writer.h"
+#include "export/export_weights.h"
+
+typedef enum kind { SAFETENSORS, NPZ } kind;
+
+typedef struct settings {
+  kind to;
+  char output[LKS_TEXT_MAX];
+  bool fold, force;
+} settings;
+
+#define AT(field) offsetof(settings, field)
+#define KINDS "safetensors|npz"
+
+static const lks_option option[] = {
+    {"to", KINDS, LKS_OPTION_CHOICE, AT(to), "safetensors", KINDS, 0, 0, NULL,
+     "what is written: weights for PyTorch and others (safetensors), or arrays of NumPy (npz)"},
+    {"output", "FILE", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, NULL,
+     "file to be written; empty: named like the checkpoint, with the format's ending"},
+    {"fold-batch-norm", NULL, LKS_OPTION_SWITCH, AT(fold), "off", NULL, 0, 0, NULL,
+     "make each batch norm behind a convolution or dense layer part of that layer's weight and bias"},
+    {"force", NULL, LKS_OPTION_SWITCH, AT(force), "off", NULL, 0, 0, NULL, "replace a file that is there"},
+};
+enum { OPTIONS = sizeof option / sizeof *option };
+
+const lks_syntax *lks_export_syntax(void)
+{
+  static const lks_syntax syntax = {
+      "export",
+      "CHECKPOINT.h5 [--to FORMAT] [-o FILE]",
+      "Writes a trained network for other programs.",
+      "Parameters and running statistics have the names, shapes and order of axes of PyTorch's state_dict, as in the checkpoint. "
+      "A file of safetensors also says in its header what the model is (its text, the shape of its inputs, its classes) and how inputs are scaled: (x - mean)/std, of pixels divided by 255. "
+      "With --fold-batch-norm what is left is the network for use: it gives the same outputs, and can't be trained on with batch norm.",
+      option,
+      OPTIONS,
+      1,
+      1};
+  return &syntax;
+}
+
+/* The checkpoint's name, which ends with .h5 or not, with the ending of the format. */
+static lks_status choose_output(settings *s, const char *checkpoint)
+{
+  static const char *const ending[] = {"safetensors", "npz"};
+  if (s->output[0]) return LKS_OK;
+  const size_t length = strlen(checkpoint);
+  const bool h5 = length > 3 && strcmp(checkpoint + length - 3, ".h5") == 0;
+  const int written = snprintf(s->output, sizeof s->output, "%.*s.%s", (int)(h5 ? length - 3 : length),
+                               checkpoint, ending[s->to]);
+  if (written < (int)sizeof s->output) return LKS_OK;
+  return lks_fail(LKS_ERR_USAGE,
+                  "the name of the checkpoint is too long to name its export by it: give -o FILE");
+}
+
+static lks_status write_file(const settings *s, const lks_network_file *file)
+{
+  switch (s->to) {
+  case NPZ: return lks_export_weights_npz(file, s->output);
+  case SAFETENSORS: break;
+  }
+  return lks_export_safetensors(file, s->output);
+}
+
+lks_status lks_export_run_all(lks_comm *comm, int argc, char **argv)
+{
+  settings s;
+  lks_arguments arguments;
+  lks_network_file file;
+  lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_export_syntax(), argc, argv);
+  if (status || arguments.help) return status;
+  status = choose_output(&s, arguments.argument[0]);
+  if (!status) status = lks_dataset_may_write(s.output, s.force);
+  if (!status) status = lks_network_file_open_all(&file, comm, arguments.argument[0], s.fold);
+  if (status) return status;
+  status = write_file(&s, &file);
+  lks_network_file_close(&file);
+  if (!status) lks_say("%s: written", s.output);
+  return status;
+}
