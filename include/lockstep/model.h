@@ -19,6 +19,9 @@ typedef enum lks_layer_kind {
   LKS_LAYER_RELU,
   LKS_LAYER_LEAKY_RELU,
   LKS_LAYER_SIGMOID,
+  LKS_LAYER_GELU, /* x Phi(x), by erf */
+  LKS_LAYER_SILU, /* x/(1 + exp(-x)) */
+  LKS_LAYER_TANH,
   LKS_LAYER_MAX_POOL,
   LKS_LAYER_AVERAGE_POOL,
   LKS_LAYER_GLOBAL_AVERAGE_POOL,

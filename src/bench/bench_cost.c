@@ -32,7 +32,10 @@ static size_t elementwise_passes(const lks_op *op, lks_work work)
   switch (op->kind) {
   case LKS_OP_RELU:
   case LKS_OP_LEAKY_RELU:
-  case LKS_OP_SIGMOID: return backward ? 3 : 2;
+  case LKS_OP_SIGMOID:
+  case LKS_OP_GELU:
+  case LKS_OP_SILU:
+  case LKS_OP_TANH: return backward ? 3 : 2;
   case LKS_OP_ADD: return backward ? 2 * (op->dresidual >= 0) : 3;
   default: return 2;
   }

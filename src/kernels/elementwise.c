@@ -33,6 +33,36 @@ void lks_sigmoid_backward(void *dx, const void *dy, const void *y, size_t count,
   lks_vector()->elementwise->sigmoid_backward(dx, dy, y, count, type);
 }
 
+void lks_gelu_forward(void *y, const void *x, size_t count, lks_type type)
+{
+  lks_vector()->activation->gelu_forward(y, x, count, type);
+}
+
+void lks_gelu_backward(void *dx, const void *dy, const void *x, size_t count, lks_type type)
+{
+  lks_vector()->activation->gelu_backward(dx, dy, x, count, type);
+}
+
+void lks_silu_forward(void *y, const void *x, size_t count, lks_type type)
+{
+  lks_vector()->activation->silu_forward(y, x, count, type);
+}
+
+void lks_silu_backward(void *dx, const void *dy, const void *x, size_t count, lks_type type)
+{
+  lks_vector()->activation->silu_backward(dx, dy, x, count, type);
+}
+
+void lks_tanh_forward(void *y, const void *x, size_t count, lks_type type)
+{
+  lks_vector()->activation->tanh_forward(y, x, count, type);
+}
+
+void lks_tanh_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
+{
+  lks_vector()->elementwise->tanh_backward(dx, dy, y, count, type);
+}
+
 void lks_add_forward(void *y, const void *a, const void *b, size_t count, lks_type type)
 {
   lks_vector()->elementwise->add_forward(y, a, b, count, type);

@@ -23,6 +23,19 @@ void lks_leaky_relu_backward(void *dx, const void *dy, const void *y, float slop
 void lks_sigmoid_forward(void *y, const void *x, size_t count, lks_type type);
 /** Local. dx = dy * (y * (1 - y)). dx may be dy. */
 void lks_sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type);
+/** Local. y = x Phi(x), Phi being the normal distribution; in double, rounded to fp32 and then to `type`: within
+ * 0.51 ulp of it. y may be x. Source: Hendrycks & Gimpel 2016; erfc, not its approximation by tanh. */
+void lks_gelu_forward(void *y, const void *x, size_t count, lks_type type);
+/** Local. dx = dy (Phi(x) + x phi(x)), computed alike. dx may be dy. */
+void lks_gelu_backward(void *dx, const void *dy, const void *x, size_t count, lks_type type);
+/** Local. y = x/(1 + exp(-x)), computed alike. y may be x. Source: Elfwing et al. 2017. */
+void lks_silu_forward(void *y, const void *x, size_t count, lks_type type);
+/** Local. dx = dy s (1 + x (1 - s)), s = 1/(1 + exp(-x)). dx may be dy. */
+void lks_silu_backward(void *dx, const void *dy, const void *x, size_t count, lks_type type);
+/** Local. y = tanh(x), computed alike. y may be x. */
+void lks_tanh_forward(void *y, const void *x, size_t count, lks_type type);
+/** Local. dx = dy (1 - y)(1 + y), of y as stored. dx may be dy. */
+void lks_tanh_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type);
 /** Local. y = a + b. y may be a or b. */
 void lks_add_forward(void *y, const void *a, const void *b, size_t count, lks_type type);
 

@@ -105,6 +105,9 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
   case LKS_OP_RELU: lks_relu_backward(dx, dy, y, all, type); break;
   case LKS_OP_LEAKY_RELU: lks_leaky_relu_backward(dx, dy, y, (float)op->layer->slope, all, type); break;
   case LKS_OP_SIGMOID: lks_sigmoid_backward(dx, dy, y, all, type); break;
+  case LKS_OP_GELU: lks_gelu_backward(dx, dy, lks_value(network, op->input, microbatch), all, type); break;
+  case LKS_OP_SILU: lks_silu_backward(dx, dy, lks_value(network, op->input, microbatch), all, type); break;
+  case LKS_OP_TANH: lks_tanh_backward(dx, dy, y, all, type); break;
   case LKS_OP_DROPOUT: dropout_backward(context, op, dx, dy, microbatch); break;
   default: break;
   }

@@ -110,6 +110,9 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
   case LKS_OP_RELU: lks_relu_forward(y, x, all, op->type); break;
   case LKS_OP_LEAKY_RELU: lks_leaky_relu_forward(y, x, (float)op->layer->slope, all, op->type); break;
   case LKS_OP_SIGMOID: lks_sigmoid_forward(y, x, all, op->type); break;
+  case LKS_OP_GELU: lks_gelu_forward(y, x, all, op->type); break;
+  case LKS_OP_SILU: lks_silu_forward(y, x, all, op->type); break;
+  case LKS_OP_TANH: lks_tanh_forward(y, x, all, op->type); break;
   case LKS_OP_POOL: {
     lks_pool_unit *pool = &network->pool[op->unit];
     char *workspace = pool->workspace + microbatch * pool->workspace_stride;

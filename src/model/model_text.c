@@ -39,6 +39,9 @@ static const struct {
      {LKS_FIELD_SLOPE},
      KEY(NAME)},
     {"sigmoid", "sigmoid [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_SIGMOID, {0}, KEY(NAME)},
+    {"gelu", "gelu [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_GELU, {0}, KEY(NAME)},
+    {"silu", "silu [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_SILU, {0}, KEY(NAME)},
+    {"tanh", "tanh [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_TANH, {0}, KEY(NAME)},
     {"dropout", "dropout RATE [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_DROPOUT, {LKS_FIELD_RATE}, KEY(NAME)},
     {"maxpool",
      "maxpool KERNEL [stride=S] [pad=0] [name=NAME]",
@@ -254,10 +257,12 @@ static lks_status read_word(reader *line, const token *first)
   }
   const char *near = lks_suggest(first->text, names, WORDS);
   if (near) return fail_at(line, first, "unknown layer '%s'; did you mean '%s'?", first->text, near);
-  return fail_at(
-      line, first,
-      "unknown layer '%s'; there are conv, dense, batchnorm, relu, leakyrelu, sigmoid, dropout, maxpool, avgpool, globalavgpool, residual and end",
-      first->text);
+  char all[256] = "";
+  for (int w = 0; w < WORDS; w++) {
+    const size_t at = strlen(all);
+    snprintf(all + at, sizeof all - at, "%s%s", w == 0 ? "" : w == WORDS - 1 ? " and " : ", ", names[w]);
+  }
+  return fail_at(line, first, "unknown layer '%s'; there are %s", first->text, all);
 }
 
 static lks_status read_value(reader *line, lks_field field, const char *text, const token *at)

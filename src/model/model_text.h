@@ -14,6 +14,9 @@
  *   relu [name=NAME]
  *   leakyrelu SLOPE [name=NAME]
  *   sigmoid [name=NAME]
+ *   gelu [name=NAME]
+ *   silu [name=NAME]
+ *   tanh [name=NAME]
  *   dropout RATE [name=NAME]
  *   maxpool KERNEL [stride=S] [pad=0] [name=NAME]                        stride: the kernel unless given
  *   avgpool KERNEL [stride=S] [pad=0] [name=NAME]

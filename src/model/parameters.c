@@ -84,8 +84,8 @@ lks_status lks_parameters_describe(lks_network *network)
   return LKS_OK;
 }
 
-/* 2 when the next activation is a relu, which halves the variance; 2/(1 + slope^2) when it is a leaky one;
- * else 1. Source: He et al. 2015, section 2.2. */
+/* 2 when the next activation is a relu, which halves the variance, or gelu or silu, which come close to it;
+ * 2/(1 + slope^2) when it is a leaky one; else 1. Source: He et al. 2015, section 2.2. */
 static double variance_gain(const lks_network *network, const lks_op *op)
 {
   const lks_stages *s = network->stages;
@@ -93,9 +93,12 @@ static double variance_gain(const lks_network *network, const lks_op *op)
   for (int next = o + 1; next < s->ops; next++) {
     const lks_op *consumer = &s->op[next];
     if (consumer->input != o && consumer->residual != o) continue;
-    if (consumer->kind == LKS_OP_RELU || consumer->relu) return 2;
+    if (consumer->kind == LKS_OP_RELU || consumer->relu || consumer->kind == LKS_OP_GELU ||
+        consumer->kind == LKS_OP_SILU)
+      return 2;
     if (consumer->kind == LKS_OP_LEAKY_RELU) return 2 / (1 + consumer->layer->slope * consumer->layer->slope);
-    if (consumer->kind == LKS_OP_SIGMOID || consumer->kind == LKS_OP_LINEAR) return 1;
+    if (consumer->kind == LKS_OP_SIGMOID || consumer->kind == LKS_OP_TANH || consumer->kind == LKS_OP_LINEAR)
+      return 1;
     o = next;
   }
   return 1;

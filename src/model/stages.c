@@ -31,6 +31,9 @@ static lks_op_kind op_kind(lks_layer_kind kind)
   case LKS_LAYER_RELU: return LKS_OP_RELU;
   case LKS_LAYER_LEAKY_RELU: return LKS_OP_LEAKY_RELU;
   case LKS_LAYER_SIGMOID: return LKS_OP_SIGMOID;
+  case LKS_LAYER_GELU: return LKS_OP_GELU;
+  case LKS_LAYER_SILU: return LKS_OP_SILU;
+  case LKS_LAYER_TANH: return LKS_OP_TANH;
   case LKS_LAYER_MAX_POOL:
   case LKS_LAYER_AVERAGE_POOL:
   case LKS_LAYER_GLOBAL_AVERAGE_POOL: return LKS_OP_POOL;
@@ -165,14 +168,15 @@ static void sort_by_stage(lks_stages *s, const lks_op *unsorted, int *order)
 static bool works_in_place(const lks_stages *s, const lks_op *op)
 {
   if (op->kind != LKS_OP_RELU && op->kind != LKS_OP_LEAKY_RELU && op->kind != LKS_OP_SIGMOID &&
-      op->kind != LKS_OP_DROPOUT)
+      op->kind != LKS_OP_TANH && op->kind != LKS_OP_DROPOUT)
     return false;
   int consumers = 0;
   for (int o = 0; o < s->ops; o++)
     consumers += (s->op[o].input == op->input) + (s->op[o].residual == op->input);
   const lks_op *before = &s->op[op->input];
   bool output_unneeded = before->kind == LKS_OP_LINEAR || before->kind == LKS_OP_POOL ||
-                         before->kind == LKS_OP_ADD || (before->kind == LKS_OP_NORM && !before->relu);
+                         before->kind == LKS_OP_ADD || before->kind == LKS_OP_GELU ||
+                         before->kind == LKS_OP_SILU || (before->kind == LKS_OP_NORM && !before->relu);
   return consumers == 1 && output_unneeded;
 }
 

@@ -17,6 +17,9 @@ typedef enum lks_op_kind {
   LKS_OP_RELU,
   LKS_OP_LEAKY_RELU,
   LKS_OP_SIGMOID,
+  LKS_OP_GELU,
+  LKS_OP_SILU,
+  LKS_OP_TANH,
   LKS_OP_POOL,
   LKS_OP_DROPOUT,
   LKS_OP_ADD

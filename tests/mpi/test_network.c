@@ -33,8 +33,8 @@ static bool agree(lks_comm *comm, const char *text, const char *norm, const char
 static void test_same_bits(lks_comm *comm)
 {
   static const char *const norms[] = {"sync", "5", "8", "13", "rank:3", "none", "3", "1"};
-  static const char *const texts[] = {residual_text, before_text, pooled_text};
-  for (size_t t = 0; t < 3; t++) {
+  static const char *const texts[] = {residual_text, before_text, pooled_text, kinds_text};
+  for (size_t t = 0; t < 4; t++) {
     for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) {
       if (t == 0 && n >= 6) continue; /* they leave groups of one sample, too few behind a dense layer */
       bool loss_equal, same = agree(comm, texts[t], norms[n], norms[n], 1 + (int)(n % 2), &loss_equal);
@@ -151,13 +151,13 @@ static double loss_at(subject *s, const float *start, const float *direction, do
  * again. */
 static void test_gradient_by_finite_differences(lks_comm *comm)
 {
-  static const char *const norms[] = {"sync", "5", "none"};
-  for (size_t n = 0; n < 3; n++) {
+  static const char *const norms[] = {"sync", "5", "none", "5"};
+  for (size_t n = 0; n < 4; n++) {
     subject s;
     lks_pass_result result;
     lks_network_options o = options(norms[n], 1);
     o.smoothing = 0;
-    lks_assert_ok_all(comm, subject_create(&s, comm, before_text, &o));
+    lks_assert_ok_all(comm, subject_create(&s, comm, n == 3 ? kinds_text : before_text, &o));
     size_t count = lks_network_parameter_count(s.network);
     float *start = lks_new(count, sizeof *start), *direction = lks_new(count, sizeof *direction);
     lks_status status = pass(&s, &result, LKS_PASS_TRAIN, 0, BATCH, 0);

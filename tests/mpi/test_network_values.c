@@ -21,6 +21,9 @@ static const double tolerance = 5e-5;
  * and without bias, of images and of features; a batch norm of 80 values a sample and one of 1. */
 static const char text[] = "conv 6 1x1\nbatchnorm\nrelu\ndropout 0.3\nconv 6 1x1\nsigmoid\ndropout 0.3\n"
                            "dense 24\nbatchnorm\nrelu\ndropout 0.4\ndense classes\n";
+static const char smooth_text[] =
+    "conv 6 1x1\nbatchnorm\ngelu\nconv 6 1x1\nsilu\ndropout 0.3\ndense 24\nbatchnorm\n"
+    "tanh\ndense classes\n";
 
 enum { BOUNDS = BATCH + 2 };
 
@@ -45,10 +48,10 @@ typedef struct pair {
   size_t bound[BOUNDS];
 } pair;
 
-static void pair_create(pair *p, lks_comm *comm, const char *norm, int threads)
+static void pair_create_of(pair *p, lks_comm *comm, const char *model, const char *norm, int threads)
 {
   p->options = options(norm, threads);
-  lks_assert_ok_all(comm, subject_create(&p->all, comm, text, &p->options));
+  lks_assert_ok_all(comm, subject_create(&p->all, comm, model, &p->options));
   float *w = lks_network_parameters(p->all.network);
   for (size_t t = 0; t < lks_network_tensors(p->all.network); t++) {
     const lks_tensor *tensor = lks_network_tensor(p->all.network, t);
@@ -58,6 +61,11 @@ static void pair_create(pair *p, lks_comm *comm, const char *norm, int threads)
   lks_network_parameters_changed(p->all.network);
   p->naive = naive_network_create(p->all.model, p->all.network, BATCH);
   lks_assert_all(comm, p->naive != NULL);
+}
+
+static void pair_create(pair *p, lks_comm *comm, const char *norm, int threads)
+{
+  pair_create_of(p, comm, text, norm, threads);
 }
 
 static void pair_destroy(pair *p)
@@ -289,12 +297,29 @@ static void test_many_sizes(lks_comm *comm)
   lks_assert_all(comm, ok && larger == LKS_ERR_USAGE);
 }
 
+static void test_smooth_activations(lks_comm *comm)
+{
+  for (size_t n = 0; n < NORMS; n++) {
+    pair p;
+    lks_status status = LKS_OK;
+    pair_create_of(&p, comm, smooth_text, norms[n], 1);
+    bool ok = step_agrees(&status, &p, 0, BATCH, 0);
+    descend(&p);
+    ok = step_agrees(&status, &p, BATCH, 22, 1) && ok;
+    ok = values_agree(&status, &p, LKS_PASS_RUNNING, 3, BATCH, 0) && ok;
+    pair_destroy(&p);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, ok);
+  }
+}
+
 int main(int argc, char **argv)
 {
   static const lks_mpi_test tests[] = {
       LKS_MPI_TEST(test_training),           LKS_MPI_TEST(test_other_settings_differ),
       LKS_MPI_TEST(test_evaluation),         LKS_MPI_TEST(test_changed_statistics_are_used),
       LKS_MPI_TEST(test_precise_statistics), LKS_MPI_TEST(test_many_sizes),
+      LKS_MPI_TEST(test_smooth_activations),
   };
   make_data();
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

@@ -1,5 +1,6 @@
 #include "kernel_test.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,13 @@ void kernel_test_fill(float *x, size_t count, uint32_t seed, double mean, double
     const double uniform = (double)(state >> 11) * 0x1p-53;
     x[i] = (float)(mean + std * 1.7320508075688772 * (2 * uniform - 1));
   }
+}
+
+double kernel_test_ulp(double x)
+{
+  int exponent;
+  (void)frexp(x, &exponent);
+  return ldexp(1, exponent < -125 ? -149 : exponent - 24);
 }
 
 bool kernel_test_same_bits(void (*run)(void *out, void *context), void *context, size_t bytes)

@@ -40,7 +40,7 @@ static bool describe(naive_network *n, naive_layer *l, const lks_layer *layer)
   l->variance = place_of(n, layer, "running_var");
   const bool pointwise = layer->kind != LKS_LAYER_CONV || (layer->kernel[0] == 1 && layer->kernel[1] == 1 &&
                                                            layer->stride[0] == 1 && layer->stride[1] == 1);
-  const bool known = layer->kind <= LKS_LAYER_SIGMOID || layer->kind == LKS_LAYER_DROPOUT;
+  const bool known = layer->kind <= LKS_LAYER_TANH || layer->kind == LKS_LAYER_DROPOUT;
   return known && pointwise && l->y && l->dy && l->x_hat && l->deviation && l->sum && l->square;
 }
 
@@ -228,6 +228,25 @@ static double kept(const naive_layer *l, const lks_batch *batch, size_t at, cons
   return naive_random_keeps(key, at % elements, l->layer->rate) ? 1 / (1 - l->layer->rate) : 0;
 }
 
+static double normal_below(double x)
+{
+  return erfc(-x / sqrt(2)) / 2;
+}
+
+/* Of gelu, silu or tanh. */
+static double curve(lks_layer_kind kind, double x)
+{
+  if (kind == LKS_LAYER_GELU) return x * normal_below(x);
+  return kind == LKS_LAYER_SILU ? x / (1 + exp(-x)) : tanh(x);
+}
+
+static double curve_slope(lks_layer_kind kind, double x)
+{
+  const double s = 1 / (1 + exp(-x));
+  if (kind == LKS_LAYER_GELU) return normal_below(x) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
+  return kind == LKS_LAYER_SILU ? s + x * s * (1 - s) : 1 - tanh(x) * tanh(x);
+}
+
 static void forward(naive_network *n, naive_layer *l, const lks_batch *batch, const naive_settings *set)
 {
   const double *x = (l - 1)->y;
@@ -241,6 +260,11 @@ static void forward(naive_network *n, naive_layer *l, const lks_batch *batch, co
     break;
   case LKS_LAYER_SIGMOID:
     for (size_t i = 0; i < values; i++) l->y[i] = 1 / (1 + exp(-x[i]));
+    break;
+  case LKS_LAYER_GELU:
+  case LKS_LAYER_SILU:
+  case LKS_LAYER_TANH:
+    for (size_t i = 0; i < values; i++) l->y[i] = curve(l->layer->kind, x[i]);
     break;
   default:
     for (size_t i = 0; i < values; i++) l->y[i] = x[i] * kept(l, batch, i, set);
@@ -265,6 +289,11 @@ static void backward(naive_network *n, const naive_layer *l, const lks_batch *ba
     break;
   case LKS_LAYER_SIGMOID:
     for (size_t i = 0; i < values; i++) dx[i] = l->dy[i] * l->y[i] * (1 - l->y[i]);
+    break;
+  case LKS_LAYER_GELU:
+  case LKS_LAYER_SILU:
+  case LKS_LAYER_TANH:
+    for (size_t i = 0; i < values; i++) dx[i] = l->dy[i] * curve_slope(l->layer->kind, x[i]);
     break;
   default:
     for (size_t i = 0; i < values; i++) dx[i] = l->dy[i] * kept(l, batch, i, set);

@@ -7,7 +7,7 @@
 
 #include "lockstep/network.h"
 
-/* A chain of layers (1x1 convolution, dense, batch norm, relu, sigmoid, dropout) on pictures or features,
+/* A chain of layers (1x1 convolution, dense, batch norm, relu, sigmoid, gelu, silu, tanh, dropout) on pictures or features,
  * in double and without microbatches, ranks or sums that are clever: what a pass of a network must give. All
  * are local. */
 

@@ -20,6 +20,10 @@ const char pooled_text[] =
     "conv 5 3x3\nbatchnorm\nrelu\nmaxpool 3x2\nconv 18 1x1\nbatchnorm\nmaxpool 1x2\nrelu\n"
     "conv 6 1x1\nbatchnorm\nrelu\nmaxpool 2x2 stride=1\ndense classes\n";
 
+const char kinds_text[] =
+    "conv 6 3x3\nbatchnorm\ngelu\nconv 7 3x3\nsilu\ndropout 0.2\nconv 5 1x1\ntanh\nbatchnorm\nsilu\nmaxpool 2\n"
+    "dense 11\ngelu\ndense classes\n";
+
 static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
 
 static struct {

@@ -18,14 +18,6 @@ static const double ulp = 0x1p-24;
 static float a[MAX], b[MAX];
 static double mean[MAX], std[MAX], scale[MAX]; /* scale = 1/std */
 
-/* The distance of two floats that are next to each other at x. */
-static double ulp_of(double x)
-{
-  int exponent;
-  (void)frexp(x, &exponent);
-  return ldexp(1, exponent < -125 ? -149 : exponent - 24);
-}
-
 static int fill(void **state)
 {
   (void)state;
@@ -90,7 +82,7 @@ static void test_values(void **state)
     assert_true(y[4 * MAX + i] == a[i] + b[i]);
     const double dropped = naive_dropout(a, 0.3, &k, i), featured = (a[i] - mean[i]) / std[i];
     assert_true(fabs(y[5 * MAX + i] - dropped) <= 2.001 * ulp * fabs(dropped));
-    assert_true(fabs(y[6 * MAX + i] - featured) <= 0.5001 * ulp_of(featured));
+    assert_true(fabs(y[6 * MAX + i] - featured) <= 0.5001 * kernel_test_ulp(featured));
     assert_true(y[7 * MAX + i] == (a[i] > 0 ? a[i] : a[i] / 8));
     assert_true(y[8 * MAX + i] == (b[i] > 0 ? a[i] : a[i] / 8));
   }
@@ -184,7 +176,7 @@ static void check_picture(float *y, const naive_picture *p, int shift_y, int shi
     const size_t c = i % p->channels, pixel = i / p->channels;
     const double twin =
         (double)naive_input_image(p, shift_y, shift_x, flip, pixel / p->width, pixel % p->width, c);
-    assert_true(fabs(y[i] - twin) <= 0.5001 * ulp_of(twin));
+    assert_true(fabs(y[i] - twin) <= 0.5001 * kernel_test_ulp(twin));
   }
 }
 
@@ -250,7 +242,7 @@ static void test_a_mean_far_from_zero_costs_no_digit(void **state)
     lks_input_features(y, x, means, scales, COUNT, LKS_FP32);
     for (size_t i = 0; i < COUNT; i++) {
       const double twin = (double)(((long double)x[i] - m) / s);
-      assert_true(fabs(y[i] - twin) <= 0.5001 * ulp_of(twin));
+      assert_true(fabs(y[i] - twin) <= 0.5001 * kernel_test_ulp(twin));
     }
   }
 }
@@ -268,7 +260,7 @@ static void test_pixels_that_hardly_vary(void **state)
   lks_input_image(y, x, center, factor, 0, 0, 0, 16, 16, 3, LKS_FP32);
   for (size_t i = 0; i < sizeof x; i++) {
     const double twin = (double)((x[i] / 255.0L - means[i % 3]) / stds[i % 3]);
-    assert_true(fabs(y[i] - twin) <= 0.5001 * ulp_of(twin));
+    assert_true(fabs(y[i] - twin) <= 0.5001 * kernel_test_ulp(twin));
   }
 }
 

@@ -189,7 +189,7 @@ static void test_text_forms(void **state)
   (void)state;
   lks_model *model = parse(
       "\xEF\xBB\xBF# comment\r\n\r\n\tconv   classes\t3x5  pad=1x2 stride=2x1 name=a-b_1.x# comment\r\n"
-      "maxpool 3x3 stride=1 pad=1\r\navgpool 2\r\nleakyrelu 0.25\r\nsigmoid\r\ndropout .5 \r\nglobalavgpool",
+      "maxpool 3x3 stride=1 pad=1\r\navgpool 2\r\nleakyrelu 0.25\r\nsigmoid\r\ngelu name=g\r\nsilu\r\ntanh\r\ndropout .5 \r\nglobalavgpool",
       digit, false);
   const lks_layer *conv = find(model, "a-b_1.x");
   assert_shape(conv->out, 4, 8, 10);
@@ -200,6 +200,9 @@ static void test_text_forms(void **state)
   assert_shape(find(model, "avgpool1")->out, 2, 4, 10);
   assert_true(find(model, "dropout1")->rate == 0.5);
   assert_true(find(model, "leakyrelu1")->slope == 0.25);
+  assert_int_equal(find(model, "g")->kind, LKS_LAYER_GELU);
+  assert_int_equal(find(model, "silu1")->kind, LKS_LAYER_SILU);
+  assert_int_equal(find(model, "tanh1")->kind, LKS_LAYER_TANH);
   assert_true(conv->bias);
   lks_model_destroy(&model);
 }
@@ -239,6 +242,7 @@ static void test_errors(void **state)
       {"conv 8 3 =", "T:1:10: unknown key ''", LKS_ERR_USAGE},
       {"conv 8 3 stride=2 stride=2", "T:1:19: stride is given twice", LKS_ERR_USAGE},
       {"conv 8 3 strid=2", "T:1:10: unknown key 'strid'; did you mean 'stride'?", LKS_ERR_USAGE},
+      {"gelu 1", "T:1:6: '1' is one value too many; write: gelu [name=NAME]", LKS_ERR_USAGE},
       {"relu rate=2", "T:1:6: unknown key 'rate'; write: relu [name=NAME]", LKS_ERR_USAGE},
       {"conv 8 3 bias=maybe", "T:1:10: bad bias 'maybe'; give yes or no", LKS_ERR_USAGE},
       {"dropout 1", "T:1:9: bad rate '1'", LKS_ERR_USAGE},

@@ -5,7 +5,7 @@
 
 /* In place means the very same element, which is loaded before it is stored. */
 
-typedef enum operation { RELU_FORWARD, RELU_BACKWARD, SIGMOID_BACKWARD, ADD } operation;
+typedef enum operation { RELU_FORWARD, RELU_BACKWARD, SIGMOID_BACKWARD, TANH_BACKWARD, ADD } operation;
 
 LKS_INLINE lks_full result(operation of, lks_full a, lks_full b)
 {
@@ -13,6 +13,7 @@ LKS_INLINE lks_full result(operation of, lks_full a, lks_full b)
   case RELU_FORWARD: return lks_relu(a);
   case RELU_BACKWARD: return (lks_full)((lks_full_mask)a & (b > 0));
   case SIGMOID_BACKWARD: return a * (b * (1.0f - b));
+  case TANH_BACKWARD: return a * ((1.0f - b) * (1.0f + b));
   default: return a + b;
   }
 }
@@ -72,6 +73,11 @@ static void leaky_relu(void *y, const void *x, const void *sign, float slope, si
 static void sigmoid_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
 {
   each(SIGMOID_BACKWARD, dx, dy, y, count, type);
+}
+
+static void tanh_backward(void *dx, const void *dy, const void *y, size_t count, lks_type type)
+{
+  each(TANH_BACKWARD, dx, dy, y, count, type);
 }
 
 static void add_forward(void *y, const void *a, const void *b, size_t count, lks_type type)
@@ -200,6 +206,6 @@ static void bf16_pairs(uint32_t *y, const float *a, const float *b, size_t count
 }
 
 const lks_elementwise_kernels LKS_OF_ISA(elementwise) = {
-    relu_forward, relu_backward, leaky_relu,   sigmoid_backward, add_forward,
+    relu_forward, relu_backward, leaky_relu,   sigmoid_backward, tanh_backward, add_forward,
     dropout,      input_bytes,   input_floats, bf16_of,          bf16_pairs,
 };

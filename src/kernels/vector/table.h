@@ -42,6 +42,7 @@ typedef struct lks_elementwise_kernels {
   /* y = x where sign > 0, else slope*x */
   void (*leaky_relu)(void *y, const void *x, const void *sign, float slope, size_t count, lks_type type);
   void (*sigmoid_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
+  void (*tanh_backward)(void *dx, const void *dy, const void *y, size_t count, lks_type type);
   void (*add_forward)(void *y, const void *a, const void *b, size_t count, lks_type type);
   /* an element whose word is below threshold becomes 0, the others are multiplied by scale */
   void (*dropout)(void *y, const void *x, uint32_t threshold, float scale, const lks_random_key *key,
@@ -60,6 +61,14 @@ typedef struct lks_exp_kernels {
   void (*sigmoid_forward)(void *y, const void *x, size_t count, lks_type type);
 } lks_exp_kernels;
 
+typedef struct lks_activation_kernels {
+  void (*gelu_forward)(void *y, const void *x, size_t count, lks_type type);
+  void (*gelu_backward)(void *dx, const void *dy, const void *x, size_t count, lks_type type);
+  void (*silu_forward)(void *y, const void *x, size_t count, lks_type type);
+  void (*silu_backward)(void *dx, const void *dy, const void *x, size_t count, lks_type type);
+  void (*tanh_forward)(void *y, const void *x, size_t count, lks_type type);
+} lks_activation_kernels;
+
 typedef struct lks_optimizer_kernels {
   /* each returns whether all that it wrote is finite */
   bool (*sgd_update)(float *w, float *v, const float *g, float lr, float momentum, float decay, bool nesterov,
@@ -75,6 +84,7 @@ typedef struct lks_vector_kernels {
   const lks_batch_norm_pool_kernels *batch_norm_pool;
   const lks_elementwise_kernels *elementwise;
   const lks_exp_kernels *exp;
+  const lks_activation_kernels *activation;
   const lks_optimizer_kernels *optimizer;
 } lks_vector_kernels;
 
@@ -97,6 +107,7 @@ extern const lks_batch_norm_sum_kernels LKS_OF_ISA(batch_norm_sums);
 extern const lks_batch_norm_pool_kernels LKS_OF_ISA(batch_norm_pool);
 extern const lks_elementwise_kernels LKS_OF_ISA(elementwise);
 extern const lks_exp_kernels LKS_OF_ISA(exp);
+extern const lks_activation_kernels LKS_OF_ISA(activation);
 extern const lks_optimizer_kernels LKS_OF_ISA(optimizer);
 #endif
 
