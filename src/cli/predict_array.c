@@ -16,14 +16,15 @@ static size_t samples_of(const lks_npy *array, lks_shape shape)
   const size_t width = values_of(shape);
   for (size_t many = 0; many < 2; many++) { /* axes in front of a sample's */
     size_t axis = many;
+    bool fits = true;
     if (array->rank < many) continue;
     for (int i = 0; i < 3; i++)
       if (axis < array->rank && array->size[axis] == axes[i])
         axis++;
-      else if (axes[i] != 1)
-        axis = SIZE_MAX / 2;
+      else
+        fits = fits && axes[i] == 1;
     const bool flat = array->rank == many + 1 && array->size[many] == width;
-    if (axis == array->rank || flat) return many ? array->size[0] : 1;
+    if ((fits && axis == array->rank) || flat) return many ? array->size[0] : 1;
   }
   return 0;
 }
