@@ -14,7 +14,7 @@ usage: tests/run.sh [--quick | --whole] [CTEST ARGUMENT]...
 Installs the Debian packages that are missing, builds, and runs the tests: a few minutes on two cores.
   --quick   a selection that takes under two minutes on two cores, besides the build: every unit and golden test, the
             MPI tests on one and three ranks, and the tests of wrong input and of single commands
-  --whole   also what only continuous integration runs otherwise
+  --whole   also what repeats others: networks on every pair of a rank and a thread count
   --help    this
 All other arguments are ctest's, for example:
   tests/run.sh -R unit/         the tests whose names match; ctest -N lists them

@@ -15,10 +15,19 @@ declare -A arguments=(
   [mlp]="--model mlp --optimizer adamw --lr 0.003 --weight-decay 0.05"
 )
 modes=(sync 6 16 rank:4 none) # 6 divides neither mini-batches nor microbatches
-executions=(1-1 1-2 2-1 2-2 3-1 4-2 5-1 7-1 7-2) # ranks and threads; the first is what the others are held against
-if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then executions=(3-2); fi # what is wrong in memory, not in bits
-if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then modes=(sync 6 16 none) executions=(1-1 3-2); fi
-one=${executions[0]}
+one=1-1 # ranks and threads: what the others are held against
+executions=(1-2 2-1 2-2 3-1 4-2 5-1 7-1 7-2)
+each=3 # so many of them for a model in a mode
+if [ "${LOCKSTEP_SANITIZE:-OFF}" = ON ]; then one=3-2 executions=() each=0; fi # what is wrong in memory, not in bits
+if [ -n "${LOCKSTEP_TEST_QUICK:-}" ]; then modes=(sync 6 16 none) executions=(3-2) each=1; fi
+if [ -n "${LOCKSTEP_TEST_WHOLE:-}" ]; then each=${#executions[@]}; fi
+
+# executions_of MODEL MODE, both numbers: each model meets all of them in some modes, and each mode in some models.
+executions_of() {
+  local i
+  echo "$one"
+  for ((i = 0; i < each; i++)); do echo "${executions[(3 * $1 + 2 * $2 + i) % ${#executions[@]}]}"; done
+}
 
 # start NAME RANKS ARGUMENT...: in the background. Small runs wait more than they compute.
 start() {
@@ -26,9 +35,12 @@ start() {
   train "$@" &
 }
 
-for model in cnn resnet8 mlp; do
-  for mode in "${modes[@]}"; do
-    for execution in "${executions[@]}"; do
+models=(cnn resnet8 mlp)
+for m in "${!models[@]}"; do
+  model=${models[m]}
+  for b in "${!modes[@]}"; do
+    mode=${modes[b]}
+    for execution in $(executions_of "$m" "$b"); do
       # shellcheck disable=SC2086 # arguments are words
       start "$model-$mode-$execution" "${execution%-*}" "${common[@]}" ${arguments[$model]} --bn "$mode" --threads "${execution#*-}"
     done
@@ -40,7 +52,7 @@ run probe 1 train data.h5 --epochs 0 --precision bf16 --output probe
 precise=()
 if [ "$(<probe.code)" -eq 0 ]; then
   for mode in sync 6; do
-    for execution in "${executions[@]}"; do
+    for execution in "$one" "${executions[@]}"; do
       # shellcheck disable=SC2086 # arguments are words
       start "bf16-$mode-$execution" "${execution%-*}" "${common[@]}" ${arguments[resnet8]} --precision bf16 --bn "$mode" \
         --threads "${execution#*-}"
@@ -73,7 +85,7 @@ start seed-2 1 "${usual[@]}" --seed 2
 start mpi 3 "${usual[@]}" --reduce mpi
 wait
 
-for model in cnn resnet8 mlp; do
+for model in "${models[@]}"; do
   for mode in "${modes[@]}"; do
     for other in "$model-$mode"-*.code; do same "$model-$mode-$one" "${other%.code}"; done
   done
