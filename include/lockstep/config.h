@@ -84,6 +84,7 @@ typedef struct lks_config {
   size_t verify_every;     /* steps between comparisons of what the ranks hold; 0: at checkpoints alone */
   lks_on_nan on_nan;       /* ROLLBACK: back to the newest checkpoint, and on without the mini-batch */
   lks_display progress;
+  bool quiet;         /* results, warnings and errors alone, and no progress */
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */
 } lks_config;
 

@@ -3,54 +3,103 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-static atomic_bool enabled = true;
+#include "base/status_line.h"
+#include "base/terminal.h"
+#include "base/wrapped.h"
+
+static atomic_bool enabled = true, quiet = false;
 
 void lks_log_enable(bool enable)
 {
   atomic_store(&enabled, enable);
 }
 
+void lks_log_quiet(bool silent)
+{
+  atomic_store(&quiet, silent);
+}
+
+bool lks_log_is_quiet(void)
+{
+  return atomic_load(&quiet);
+}
+
 /* One call prints the whole line, so that lines of several processes do not mix. */
-__attribute__((format(printf, 2, 0))) static void print_to_error(const char *kind, const char *format,
-                                                                 va_list arguments)
+static void print_to_error(lks_ink ink, const char *kind, const char *text)
+{
+  lks_status_line_wipe();
+  fprintf(stderr, "lockstep: %s%s%s%s\n", ink ? lks_terminal_ink(STDERR_FILENO, ink) : "", kind,
+          ink ? lks_terminal_ink(STDERR_FILENO, LKS_INK_PLAIN) : "", text);
+}
+
+__attribute__((format(printf, 3, 0))) static void print_unless_mute(lks_ink ink, const char *kind,
+                                                                    const char *format, va_list arguments)
 {
   char text[2048];
   if (!atomic_load(&enabled)) return;
   vsnprintf(text, sizeof text, format, arguments);
-  fprintf(stderr, "lockstep: %s%s\n", kind, text);
+  print_to_error(ink, kind, text);
 }
 
 void lks_warn(const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  print_to_error("warning: ", format, arguments);
+  print_unless_mute(LKS_INK_YELLOW, "warning: ", format, arguments);
   va_end(arguments);
 }
 
 void lks_note(const char *format, ...)
 {
+  if (atomic_load(&quiet)) return;
   va_list arguments;
   va_start(arguments, format);
-  print_to_error("", format, arguments);
+  print_unless_mute(LKS_INK_PLAIN, "", format, arguments);
   va_end(arguments);
 }
 
-void lks_say(const char *format, ...)
+/* Without memory, or in a file, as it is. */
+__attribute__((format(printf, 1, 0))) static void print_line(const char *format, va_list arguments)
 {
+  char *text = NULL;
+  va_list again;
   if (!atomic_load(&enabled)) return;
   flockfile(stdout);
-  va_list arguments;
-  va_start(arguments, format);
-  vprintf(format, arguments);
-  va_end(arguments);
+  lks_status_line_wipe();
+  va_copy(again, arguments);
+  const size_t columns = lks_terminal_columns(STDOUT_FILENO);
+  if (columns > 0 && vasprintf(&text, format, again) >= 0) {
+    lks_fitted_print(stdout, text, columns);
+    free(text);
+  } else
+    vprintf(format, arguments);
   putchar_unlocked('\n');
+  va_end(again);
   fflush(stdout);
   funlockfile(stdout);
 }
 
+void lks_say(const char *format, ...)
+{
+  if (atomic_load(&quiet)) return;
+  va_list arguments;
+  va_start(arguments, format);
+  print_line(format, arguments);
+  va_end(arguments);
+}
+
+void lks_result(const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  print_line(format, arguments);
+  va_end(arguments);
+}
+
 void lks_error_print(const char *message)
 {
-  fprintf(stderr, "lockstep: error: %s\n", message);
+  print_to_error(LKS_INK_RED, "error: ", message);
 }

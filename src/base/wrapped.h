@@ -4,8 +4,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/** Local. Words and a line end, in lines of a terminal of 80 columns; the lines that follow are indented. `at`: letters
- * that stand there already. */
+/** Local. Words and a line end, in lines as long as sentences on standard output may be (base/terminal.h); the
+ * lines that follow are indented. `at`: letters that stand there already. */
 void lks_wrapped_print(FILE *stream, const char *text, size_t at, size_t indent);
+
+/** Local. Lines of text, of which those that are longer than so many columns are broken at blanks: they go on
+ * below where the words began that stand behind a label, or two columns further in than the line begins. With 0
+ * columns, as in a file, all lines are as they are. */
+void lks_fitted_print(FILE *stream, const char *text, size_t columns);
 
 #endif

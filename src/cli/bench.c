@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/shape.h"
+#include "config/config_value.h"
 
 /* The options stand first, so that rows of the configuration's table are rows of this struct. */
 typedef struct settings {
@@ -12,7 +14,7 @@ typedef struct settings {
   char bn[LKS_TEXT_MAX], reduce[LKS_TEXT_MAX], precision[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
   size_t classes, repeats;
   double seconds;
-  bool layers, json, predict;
+  bool layers, json, predict, quiet;
   size_t rank_samples, host_ranks;
   double latency, bandwidth;
 } settings;
@@ -46,6 +48,7 @@ static const lks_option own_options[] = {
      "bandwidth between two hosts, when this run has but one"},
     {"layers", NULL, LKS_OPTION_SWITCH, AT(layers), "off", NULL, 0, 0, "Output",
      "print a table of all layers too; a sum, relu or max pool right behind a batch norm is a part of it"},
+    {"quiet", NULL, LKS_OPTION_SWITCH, AT(quiet), "off", NULL, 0, 0, "Output", LKS_QUIET_HELP},
     {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, "Output",
      "print one JSON object, layers included"},
 };
@@ -77,7 +80,9 @@ const lks_syntax *lks_bench_syntax(void)
       option,
       TRAIN + OWN,
       0,
-      1};
+      1,
+      {{"mpirun -np 2 lockstep bench --model resnet20 --layers", "speed, and the time that each layer takes"},
+       {"mpirun -np 2 lockstep bench DATA.h5 --predict", "what more ranks would bring"}}};
   take_train_options(option);
   memcpy(option + TRAIN, own_options, sizeof own_options);
   return &syntax;
@@ -130,6 +135,7 @@ lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv)
   lks_config_default(&s.config);
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_bench_syntax(), argc, argv);
   if (status || arguments.help) return status;
+  lks_log_quiet(s.quiet);
   status = lks_comm_agree_all(comm, make_options(&options, &s, &arguments));
   return status ? status : measure_all(comm, &s, &options);
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "base/terminal.h"
 #include "cli/same_start.h"
 #include "config/config_sections.h"
 #include "config/config_value.h"
@@ -288,12 +289,30 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
   return status;
 }
 
+/* As wide as the terminal; in a narrow one explanations stand below their options. */
+static void set_width(void)
+{
+  char format[64];
+  const size_t width = lks_terminal_width();
+  snprintf(format, sizeof format, "no-dup-args-note,rmargin=%zu%s", width - 1,
+           width < 60 ? ",opt-doc-col=10,usage-indent=4" : "");
+  setenv("ARGP_HELP_FMT", format, 0);
+}
+
+static void print_examples(const lks_syntax *syntax)
+{
+  puts("\nExamples:");
+  for (size_t i = 0; i < LKS_EXAMPLES; i++)
+    printf("  %s\n      %s\n", syntax->example[i].line, syntax->example[i].does);
+}
+
 void lks_command_line_help(const lks_syntax *syntax)
 {
   parsing p;
   char name[64];
   const struct argp argp = make_argp(&p, syntax, NULL);
   snprintf(name, sizeof name, "lockstep %s", syntax->command);
-  setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
+  set_width();
   argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_DOC | ARGP_HELP_LONG, name);
+  print_examples(syntax);
 }

@@ -4,6 +4,13 @@
 #include "lockstep/comm.h"
 #include "lockstep/config.h"
 
+/** A command line of at most 76 characters that works with files of such names, and what it does, in as many. */
+typedef struct lks_example {
+  const char *line, *does;
+} lks_example;
+
+enum { LKS_EXAMPLES = 2 };
+
 /** What may stand behind a command's name. All borrowed. */
 typedef struct lks_syntax {
   const char *command;      /* "train" */
@@ -14,6 +21,7 @@ typedef struct lks_syntax {
                              * group of NULL has no heading; "output" is also -o */
   size_t options;
   int least, most; /* how many arguments */
+  lks_example example[LKS_EXAMPLES];
 } lks_syntax;
 
 enum { LKS_LIST_MAX = 64 };

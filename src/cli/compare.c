@@ -68,7 +68,11 @@ const lks_syntax *lks_compare_syntax(void)
       option,
       0,
       0,
-      1};
+      1,
+      {{"mpirun -np 2 lockstep compare DATA.h5 --bn sync,32,8,none -o DIR",
+        "which normalization batch serves best, with five seeds each"},
+       {"lockstep compare DATA.h5 --arm slow:lr=0.01 --arm fast:lr=0.1 -o DIR",
+        "compares two learning rates, with five seeds each"}}};
   if (syntax.options > 0) return &syntax;
   size_t count, used = 1 + OWN;
   const lks_option *table = lks_config_options(&count);
@@ -172,6 +176,7 @@ lks_status lks_compare_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_command_line_all(&arguments, comm, lks_compare_syntax(), argc, argv);
   if (status || arguments.help) return status;
   status = configure(&s, &arguments);
+  lks_log_quiet(!status && s.run.config.quiet);
   if (!status) status = make_comparison(&comparison, &s, &arguments, lks_comm_size(comm));
   if (!status) status = lks_comparison_part_parse(&part, &comparison, s.only);
   status = lks_comm_agree_all(comm, status);

@@ -2,78 +2,64 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/completion_parts.h"
 #include "cli/manual.h"
-#include "lockstep/model.h"
 #include "model/presets.h"
 
+static void add_word(lks_completed *completed, const char *word, size_t length)
+{
+  const size_t used = strlen(completed->words);
+  if (used + length + 2 > sizeof completed->words) return; /* a word less to choose from */
+  snprintf(completed->words + used, sizeof completed->words - used, "%.*s ", (int)length, word);
+}
+
 /* The words of "a|b|c", but for those with a capital, which stand for numbers. */
-static void print_words(const char *choices)
+static void add_choices(lks_completed *completed, const char *choices)
 {
   for (const char *word = choices; *word; word += strspn(word, "|")) {
     const size_t length = strcspn(word, "|"), small = strcspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ|");
-    if (small == length) printf("%.*s ", (int)length, word);
+    if (small == length) add_word(completed, word, length);
     word += length;
   }
 }
 
-/* What may follow --NAME: its choices, the presets, or a file. */
-static void complete_value(const lks_option *option)
+lks_completed lks_completed_value(const lks_option *option)
 {
-  if (option->type == LKS_OPTION_SWITCH) return;
-  printf("      --%s) ", option->name);
+  lks_completed completed = {.files = false};
   const bool list = option->choices || strchr(option->value, '|');
   if (strcmp(option->name, "model") == 0) {
-    fputs("words=\"", stdout);
-    for (const lks_preset *preset = lks_presets; preset->name; preset++) printf("%s ", preset->name);
-    fputs("\" files=yes", stdout);
-  } else if (list) {
-    fputs("words=\"", stdout);
-    print_words(option->choices ? option->choices : option->value);
-    putchar('"');
-  } else
-    fputs(option->type == LKS_OPTION_TEXT ? "files=yes" : ":", stdout);
-  puts(" ;;");
+    for (const lks_preset *preset = lks_presets; preset->name; preset++)
+      add_word(&completed, preset->name, strlen(preset->name));
+    completed.files = true;
+  } else if (list)
+    add_choices(&completed, option->choices ? option->choices : option->value);
+  else
+    completed.files = option->type == LKS_OPTION_TEXT;
+  return completed;
 }
 
-static void complete_command(const lks_syntax *syntax)
+void lks_completed_brief(char brief[LKS_COMPLETED_MAX], const char *text)
 {
-  printf("    %s)\n      options=\"", syntax->command);
-  for (size_t i = 0; i < syntax->options; i++) {
-    const lks_option *option = &syntax->option[i];
-    printf("--%s%s ", option->name, option->type == LKS_OPTION_SWITCH ? "" : "=");
-    if (option->type == LKS_OPTION_SWITCH) printf("--no-%s ", option->name);
+  static const char *const ends[] = {";", ":", ". ", " ("};
+  size_t length = strlen(text);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    const char *end = strstr(text, ends[i]);
+    if (end && (size_t)(end - text) < length) length = (size_t)(end - text);
   }
-  puts("--help\"\n      case $option in");
-  for (size_t i = 0; i < syntax->options; i++) complete_value(&syntax->option[i]);
-  puts("      -o) files=yes ;;\n      *) matched='' ;;\n      esac ;;");
+  while (length > 0 && text[length - 1] == '.') length--;
+  snprintf(brief, LKS_COMPLETED_MAX, "%.*s", (int)length, text);
 }
 
-void lks_completion_print(const lks_syntax *const *syntax, size_t count)
+bool lks_completion_print(const char *shell, const lks_syntax *const *syntax, size_t count)
 {
-  puts(
-      "# bash completion of lockstep, also behind mpirun\n"
-      "_lockstep() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]} command='' options='' words='' files=''\n"
-      "  local matched=yes i\n"
-      "  if [ \"$option\" = = ]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-      "  if [ \"$word\" = = ]; then word=''; fi\n"
-      "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-      "    case ${COMP_WORDS[i-1]} in lockstep | */lockstep) command=${COMP_WORDS[i]} ;; esac\n"
-      "  done");
-  fputs("  local commands=\"help --version ", stdout);
-  for (size_t i = 0; i < count; i++) printf("%s ", syntax[i]->command);
-  puts(
-      "\"\n  case $command in\n    '') matched=yes words=$commands ;;\n    help) matched=yes words=\"$commands models\" ;;");
-  for (size_t i = 0; i < count; i++) complete_command(syntax[i]);
-  puts(
-      "    *) matched='' ;;\n"
-      "  esac\n"
-      "  if [ -z \"$matched\" ]; then\n"
-      "    case $word in -*) words=$options ;; *) files=yes ;; esac\n"
-      "  fi\n"
-      "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\" || :; [ -z \"$files\" ] || compgen -f -- \"$word\")\n"
-      "  case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
-      "  compopt -o filenames 2>/dev/null\n"
-      "}\n"
-      "complete -F _lockstep lockstep");
+  static const struct {
+    const char *shell;
+    void (*print)(const lks_syntax *const *syntax, size_t count);
+  } known[] = {{"bash", lks_completion_bash}, {"fish", lks_completion_fish}, {"zsh", lks_completion_zsh}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(known[i].shell, shell) == 0) {
+      known[i].print(syntax, count);
+      return true;
+    }
+  return false;
 }

@@ -68,7 +68,9 @@ const lks_syntax *lks_corrupt_syntax(void)
       option,
       OPTIONS,
       1,
-      1};
+      1,
+      {{"lockstep corrupt DATA.h5 -o darker.h5 --affine 0.5,0", "halves every pixel"},
+       {"lockstep corrupt DATA.h5 -o noisy.h5 --noise 0.1", "adds noise to every pixel"}}};
   return &syntax;
 }
 

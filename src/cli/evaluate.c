@@ -13,6 +13,7 @@
 #include "cli/confusion.h"
 #include "cli/dataset_rows.h"
 #include "cli/statistics_source.h"
+#include "config/config_value.h"
 #include "lockstep/trainer.h"
 
 typedef struct settings {
@@ -31,7 +32,7 @@ typedef struct settings {
   lks_dataset_names names;
   size_t threads;
   double stall_limit; /* heeded before MPI starts: cli/main.c */
-  bool json;
+  bool json, quiet;
 } settings;
 
 #define AT(field) offsetof(settings, field)
@@ -77,6 +78,7 @@ const lks_syntax *lks_evaluate_syntax(void)
       {"stall-limit", "TIME", LKS_OPTION_TIME, AT(stall_limit), "300", NULL, 0, 0, NULL,
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
       LKS_DATASET_OTHER_ROWS(offsetof(settings, names)),
+      {"quiet", NULL, LKS_OPTION_SWITCH, AT(quiet), "off", NULL, 0, 0, NULL, LKS_QUIET_HELP},
       {"json", NULL, LKS_OPTION_SWITCH, AT(json), "off", NULL, 0, 0, NULL, "print one JSON object"},
   };
   static const lks_syntax syntax = {
@@ -87,7 +89,10 @@ const lks_syntax *lks_evaluate_syntax(void)
       option,
       sizeof option / sizeof *option,
       2,
-      2};
+      2,
+      {{"lockstep evaluate run/last.h5 DATA.h5 --statistics precise",
+        "loss and accuracy, with the statistics of batch norm recomputed"},
+       {"lockstep evaluate run/last.h5 DATA.h5 --confusion -", "shows which classes are taken for which"}}};
   return &syntax;
 }
 
@@ -113,8 +118,8 @@ static void print_json(const lks_evaluation *result, const settings *s, const ch
 
 static void print_text(const lks_evaluation *result, const settings *s, const char *data)
 {
-  lks_say("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
-          result->samples, statistics_names[s->statistics]);
+  lks_result("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
+             result->samples, statistics_names[s->statistics]);
   if (s->statistics == LKS_STATISTICS_PRECISE)
     lks_say("statistics recomputed over %zu %s samples of %s", result->statistics_samples,
             s->statistics_split == LKS_SPLIT_TRAIN ? "training" : "test",
@@ -233,6 +238,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_evaluate_syntax(), argc, argv);
   if (status || arguments.help) return status;
+  lks_log_quiet(s.quiet);
   status = take_source(&s);
   if (!status) status = take_samples(&s);
   status = lks_comm_agree_all(comm, status);

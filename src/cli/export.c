@@ -40,7 +40,10 @@ const lks_syntax *lks_export_syntax(void)
       option,
       OPTIONS,
       1,
-      1};
+      1,
+      {{"lockstep export run/last.h5 --to safetensors", "writes run/last.safetensors, with PyTorch's names"},
+       {"lockstep export run/best.h5 --fold-batch-norm -o weights.npz",
+        "arrays for NumPy of a network without batch norm"}}};
   return &syntax;
 }
 

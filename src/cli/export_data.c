@@ -48,7 +48,9 @@ const lks_syntax *lks_export_data_syntax(void)
       option,
       OPTIONS,
       1,
-      1};
+      1,
+      {{"lockstep export-data DATA.h5 -o OUT.npz", "arrays for NumPy: x_train, y_train, x_test, y_test"},
+       {"lockstep export-data DATA.h5 -o OUT.csv", "a table with a sample a line"}}};
   return &syntax;
 }
 

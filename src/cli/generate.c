@@ -58,7 +58,11 @@ const lks_syntax *lks_generate_syntax(void)
       option,
       OPTIONS,
       0,
-      1};
+      1,
+      {{"lockstep generate -o made-up.h5 --shape 32x32x3 --train 5000 --test 1000",
+        "images of random patterns, to try out speed and settings"},
+       {"lockstep generate cats -o cats.h5 --sheet cats.png",
+        "drawn cats and others, and a picture of some of them"}}};
   return &syntax;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/shape.h"
+#include "config/config_value.h"
 #include "dataset/dataset_writer.h"
 #include "import/import.h"
 #include "import/source_cifar.h"
@@ -24,7 +25,7 @@ typedef struct settings {
   enum { COLOUR_AUTO, COLOUR_GREY, COLOUR_RGB } colour;
   double test_fraction;
   uint64_t seed;
-  bool force, coarse;
+  bool force, coarse, quiet;
 } settings;
 
 #define AT(field) offsetof(settings, field)
@@ -37,6 +38,7 @@ static const char for_idx[] = "idx", for_tables[] = "csv, cifar10, cifar100", fo
 
 static const lks_option option[] = {
     {"output", "FILE", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, NULL, "dataset to be written"},
+    {"quiet", NULL, LKS_OPTION_SWITCH, AT(quiet), "off", NULL, 0, 0, NULL, LKS_QUIET_HELP},
     {"force", NULL, LKS_OPTION_SWITCH, AT(force), "off", NULL, 0, 0, NULL, "replace a file that is there"},
     {"test-fraction", "SHARE", LKS_OPTION_REAL, AT(test_fraction), "0", NULL, 0, 0.999999, NULL,
      "share of the samples that become the test part, the same share of each class, where there is no test part"},
@@ -210,7 +212,11 @@ const lks_syntax *lks_import_syntax(void)
       option,
       OPTIONS,
       0,
-      LKS_LIST_MAX};
+      LKS_LIST_MAX,
+      {{"lockstep import csv table.csv --label kind --test-fraction 0.2 -o OUT.h5",
+        "takes a table whose column kind says the class"},
+       {"lockstep import folder PICTURES --size 64x64 -o OUT.h5",
+        "takes PNG and JPEG files, in a folder for each class"}}};
   return &syntax;
 }
 
@@ -284,6 +290,7 @@ lks_status lks_import_run_all(lks_comm *comm, int argc, char **argv)
   lks_arguments arguments;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_import_syntax(), argc, argv);
   if (status || arguments.help) return status;
+  lks_log_quiet(s.quiet);
   const format *chosen = arguments.count ? find(arguments.argument[0]) : NULL;
   if (!chosen) return fail_format(arguments.count ? arguments.argument[0] : NULL);
   request r = {.s = &s, .inputs = arguments.count - 1, .input = arguments.argument + 1};

@@ -39,7 +39,10 @@ const lks_syntax *lks_info_syntax(void)
       option,
       sizeof option / sizeof *option,
       1,
-      1};
+      1,
+      {{"lockstep info DATA.h5 --sheet pictures.png",
+        "what a dataset holds, and a picture of its first samples"},
+       {"lockstep info run/last.h5", "what a checkpoint holds: settings, layers, fingerprint"}}};
   return &syntax;
 }
 

@@ -8,15 +8,16 @@
 #include "base/log.h"
 #include "base/stop_request.h"
 #include "base/suggest.h"
+#include "base/wrapped.h"
 #include "cli/commands.h"
 #include "cli/hangup.h"
 #include "cli/manual.h"
 #include "cli/same_start.h"
+#include "cli/topics.h"
 #include "comm/stall_watch.h"
 #include "hdf5/hdf5_version.h"
 #include "kernels/onednn.h"
 #include "lockstep/fork_server.h"
-#include "lockstep/model.h"
 #include "lockstep/trainer.h"
 #include "train/launch.h"
 
@@ -88,36 +89,37 @@ static void print_version(void)
 }
 
 static const char closing[] =
-    "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled,\n75 stopped on request and resumable.\n";
+    "Exit codes: 0 done, 2 usage, 3 bad data, 4 input/output, 5 diverged, 6 a rank failed or stalled, 75 stopped on request and resumable.\n";
 
 static void print_help(void)
 {
-  printf("Lockstep trains neural networks data-parallel over MPI with synchronized batch norm:\n"
-         "the same bits at any rank count.\n\nUsage: [mpirun -np N] lockstep COMMAND ...\n\n");
+  puts("Lockstep trains neural networks data-parallel over MPI with synchronized batch\n"
+       "norm: the same bits at any rank count.\n\nUsage: [mpirun -np N] lockstep COMMAND ...\n");
   for (size_t i = 0; i < COMMANDS; i++) {
     const lks_syntax *syntax = commands[i].syntax();
-    printf("  %s %s\n      %s\n", commands[i].name, syntax->arguments, syntax->summary);
+    printf("  %s %s\n      ", commands[i].name, syntax->arguments);
+    lks_wrapped_print(stdout, syntax->summary, 6, 6);
   }
-  printf(
-      "\n`lockstep help COMMAND` is the reference of a command, `lockstep help models` that of model texts;\n"
-      "`lockstep --version` tells what it is built with.\n\n%s",
-      closing);
+  puts("\n`lockstep help COMMAND` is the reference of a command; and `lockstep help ...`");
+  for (const lks_topic *topic = lks_topics; topic->name; topic++)
+    printf("    %-10s %s\n", topic->name, topic->summary);
+  puts("`lockstep --version` tells what it is built with.\n");
+  lks_wrapped_print(stdout, closing, 0, 0);
 }
 
-/* For the build: `help --pages` lists the manual pages, `help --page NAME` prints one, `help --completion`
- * the completion of bash. */
+/* For the build: `help --pages` lists the manual pages, `help --page NAME` prints one, `help --completion SHELL`
+ * the completion of bash, fish or zsh. */
 static bool documented(int argc, char **argv)
 {
   const lks_syntax *syntax[COMMANDS];
   for (size_t i = 0; i < COMMANDS; i++) syntax[i] = commands[i].syntax();
   if (argc < 3 || strcmp(argv[1], "help") != 0) return false;
-  if (argc == 3 && strcmp(argv[2], "--completion") == 0) {
-    lks_completion_print(syntax, COMMANDS);
-    return true;
-  }
+  if (argc == 4 && strcmp(argv[2], "--completion") == 0)
+    return lks_completion_print(argv[3], syntax, COMMANDS);
   if (argc == 3 && strcmp(argv[2], "--pages") == 0) {
     for (size_t i = 0; i < COMMANDS; i++) printf("lockstep-%s.1\n", syntax[i]->command);
-    puts("lockstep.1\nlockstep-model.5");
+    puts("lockstep.1");
+    for (const lks_topic *topic = lks_topics; topic->name; topic++) puts(topic->page);
     return true;
   }
   if (argc != 4 || strcmp(argv[2], "--page") != 0) return false;
@@ -127,9 +129,19 @@ static bool documented(int argc, char **argv)
     if (strcmp(argv[3], page) == 0) lks_manual_command(syntax[i]);
   }
   if (strcmp(argv[3], "lockstep.1") == 0) lks_manual_program(syntax, COMMANDS, closing);
-  if (strcmp(argv[3], "lockstep-model.5") == 0)
-    lks_manual_text("lockstep-model", "the text that describes a network", lks_model_help);
+  for (const lks_topic *topic = lks_topics; topic->name; topic++)
+    if (strcmp(argv[3], topic->page) == 0) lks_topic_print_page(topic);
   return true;
+}
+
+/* `help WORD`: of a command or a topic. */
+static bool explained(const char *word)
+{
+  const command *of = find(word);
+  const lks_topic *topic = lks_topic_find(word);
+  if (of != NULL) lks_command_line_help(of->syntax());
+  if (of == NULL && topic != NULL) lks_topic_print(topic);
+  return of != NULL || topic != NULL;
 }
 
 /* What needs no MPI: an argument's answer on standard output. */
@@ -145,13 +157,7 @@ static bool answered(int argc, char **argv)
     print_version();
     return true;
   }
-  if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "models") == 0) {
-    fputs(lks_model_help, stdout);
-    return true;
-  }
-  const command *topic = argc == 3 && strcmp(argv[1], "help") == 0 ? find(argv[2]) : NULL;
-  if (topic != NULL) lks_command_line_help(topic->syntax());
-  return topic != NULL;
+  return argc == 3 && strcmp(argv[1], "help") == 0 && explained(argv[2]);
 }
 
 /* Before the ranks do anything together. */

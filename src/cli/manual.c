@@ -73,6 +73,17 @@ static void describe_options(const lks_syntax *syntax)
   puts(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nprint the options");
 }
 
+static void describe_examples(const lks_syntax *syntax)
+{
+  puts(".SH EXAMPLES");
+  for (size_t i = 0; i < LKS_EXAMPLES; i++) {
+    fputs(".TP\n\\fB", stdout);
+    escaped(syntax->example[i].line);
+    puts("\\fR");
+    paragraph(syntax->example[i].does);
+  }
+}
+
 void lks_manual_command(const lks_syntax *syntax)
 {
   char name[64];
@@ -87,6 +98,7 @@ void lks_manual_command(const lks_syntax *syntax)
     paragraph(syntax->text);
   }
   describe_options(syntax);
+  describe_examples(syntax);
   puts(".SH SEE ALSO\n\\fBlockstep\\fR(1), \\fBlockstep\\-model\\fR(5), \\fBlockstep\\-files\\fR(5)");
 }
 
@@ -102,7 +114,7 @@ void lks_manual_program(const lks_syntax *const *syntax, size_t count, const cha
   puts(".SH EXIT STATUS AND MORE");
   paragraph(closing);
   puts(
-      ".SH ENVIRONMENT\n.TP\n\\fBLOCKSTEP_SQUEUE\\fR\nthe program that is asked for the time left of a Slurm job, instead of squeue\n.SH SEE ALSO\n\\fBlockstep\\-model\\fR(5), \\fBlockstep\\-files\\fR(5), \\fBmpirun\\fR(1)");
+      ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nif it is set and not empty, nothing is coloured; else verdicts, warnings and errors are, on a terminal\n.TP\n\\fBLOCKSTEP_SQUEUE\\fR\nthe program that is asked for the time left of a Slurm job, instead of squeue\n.SH SEE ALSO\n\\fBlockstep\\-model\\fR(5), \\fBlockstep\\-files\\fR(5), \\fBlockstep\\-own\\-data\\fR(7), \\fBlockstep\\-cluster\\fR(7), \\fBmpirun\\fR(1)");
 }
 
 void lks_manual_text(const char *name, const char *summary, const char *text)

@@ -52,7 +52,11 @@ const lks_syntax *lks_plan_syntax(void)
       option,
       0,
       0,
-      1};
+      1,
+      {{"mpirun -np 2 lockstep plan DATA.h5 --model resnet20 --batch-size 256",
+        "what training on two ranks of this host would take"},
+       {"lockstep plan --shape 224x224x3 --model resnet20 --batch-size 64",
+        "what images that size would take, without any dataset"}}};
   if (syntax.options > 0) return &syntax;
   size_t count;
   const lks_option *table = lks_config_options(&count);

@@ -69,7 +69,11 @@ const lks_syntax *lks_predict_syntax(void)
       option,
       sizeof option / sizeof *option,
       2,
-      INT_MAX};
+      INT_MAX,
+      {{"lockstep predict run/last.h5 DATA.h5:17 picture.png",
+        "classifies the test sample number 17, and a picture"},
+       {"lockstep predict run/last.h5 table.csv --csv >classes.csv",
+        "classifies every line of a table, into another table"}}};
   return &syntax;
 }
 

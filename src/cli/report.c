@@ -14,7 +14,9 @@ const lks_syntax *lks_report_syntax(void)
       NULL,
       0,
       1,
-      INT_MAX};
+      INT_MAX,
+      {{"lockstep report DIR", "makes DIR/report.html of the runs that are finished so far"},
+       {"lockstep report monday tuesday", "makes the reports of two comparisons anew"}}};
   return &syntax;
 }
 

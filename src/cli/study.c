@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "config/config_value.h"
 #include "study/study.h"
 
 #define AT(field) offsetof(lks_study_options, field)
@@ -33,6 +34,7 @@ const lks_syntax *lks_study_syntax(void)
        "end the job with code 6 when a rank that others wait for gives no sign of life for longer than this; 0: never"},
       {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0,
        0, NULL, "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
+      {"quiet", NULL, LKS_OPTION_SWITCH, AT(quiet), "off", NULL, 0, 0, NULL, LKS_QUIET_HELP},
   };
   static const lks_syntax syntax = {
       "study",
@@ -44,7 +46,10 @@ const lks_syntax *lks_study_syntax(void)
       option,
       sizeof option / sizeof *option,
       1,
-      1};
+      1,
+      {{"lockstep study list", "tells the studies and what each takes"},
+       {"mpirun -np 2 lockstep study speed -o studies",
+        "tests whether batch norm speeds up learning; its page is studies/speed"}}};
   return &syntax;
 }
 
@@ -53,7 +58,7 @@ static lks_status list(void)
   char *text;
   const lks_status status = lks_studies_print(&text);
   if (status) return status;
-  lks_say("%.*s", (int)strlen(text) - 1, text);
+  lks_result("%.*s", (int)strlen(text) - 1, text);
   lks_free(text);
   return LKS_OK;
 }
@@ -67,6 +72,7 @@ lks_status lks_study_run_all(lks_comm *comm, int argc, char **argv)
   lks_status status = lks_settings_read_all(&options, &arguments, comm, lks_study_syntax(), argc, argv);
   if (status || arguments.help) return status;
   const char *name = arguments.argument[0];
+  lks_log_quiet(options.quiet);
   if (strcmp(name, "list") == 0) return list();
   if (strcmp(name, "all") == 0) return lks_studies_all(comm, &options);
   status = lks_study_find(&study, name);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -19,7 +20,10 @@ const lks_syntax *lks_train_syntax(void)
       option,
       0,
       0,
-      1};
+      1,
+      {{"mpirun -np 4 lockstep train DATA.h5 --model resnet20 --bn sync -o run",
+        "trains on four ranks; any other number gives the same bits"},
+       {"mpirun -np 2 lockstep train --resume -o run", "goes on where that run stopped, with its settings"}}};
   if (syntax.options > 0) return &syntax;
   size_t count;
   const lks_option *table = lks_config_options(&count);
@@ -27,6 +31,15 @@ const lks_syntax *lks_train_syntax(void)
   memcpy(option + 1, table, count * sizeof *table);
   syntax.options = count + 1;
   return &syntax;
+}
+
+/* Of the last epoch, where no line has told them. */
+static void say_results(const lks_train_summary *summary)
+{
+  if (lks_log_is_quiet() && isfinite(summary->test_accuracy))
+    lks_result("epoch %zu: test loss %.4f, accuracy %.4f", summary->epochs, summary->test_loss,
+               summary->test_accuracy);
+  lks_result("fingerprint: %s", summary->fingerprint);
 }
 
 lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
@@ -39,8 +52,9 @@ lks_status lks_train_run_all(lks_comm *comm, int argc, char **argv)
   if (!status) status = lks_run_settings_same_all(comm, lks_train_syntax(), &s, &arguments);
   if (!status) status = lks_config_check(&s.config);
   if (status) return status;
+  lks_log_quiet(s.config.quiet);
   lks_train_summary summary;
   status = lks_train_all(&summary, comm, &s.config);
-  if (!status) lks_say("fingerprint: %s", summary.fingerprint);
+  if (!status) say_results(&summary);
   return status;
 }

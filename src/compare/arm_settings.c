@@ -24,6 +24,7 @@ static const struct {
     {"threads", "threads change no result; give them for all arms", false},
     {"checkpoint-every", "checkpoints change no result; give it for all arms", false},
     {"progress", "it is shown for the whole comparison", false},
+    {"quiet", "it is for the whole comparison", false},
     {"max-time", "it is the time of the whole job", false},
     {"stop-margin", "it is that of the whole job", false},
     {"stall-limit", "it is that of the whole job", false},

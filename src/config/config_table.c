@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "config/config_value.h"
 #include "lockstep/config.h"
 
 /* One row a setting. Order and groups are those of the help and of a printed configuration. */
@@ -121,6 +122,7 @@ static const lks_option table[] = {
      "measure what smaller normalization batches do to the statistics of each batch norm: noise.csv"},
     {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
      "Run directory", "how progress is shown; auto: a bar on a terminal, plain lines elsewhere"},
+    {"quiet", NULL, LKS_OPTION_SWITCH, AT(quiet), "off", NULL, 0, 0, "Run directory", LKS_QUIET_HELP},
 
     {"log-every", "STEPS", LKS_OPTION_SIZE, AT(log_every), "0", NULL, 0, MANY, "Measurements",
      "write loss and accuracy of the mini-batch every so many steps: steps.csv; 0: never"},
@@ -156,7 +158,7 @@ bool lks_config_is_execution(const char *name)
       "progress",    "stall-limit",   "keep",        "noise",       "stop-margin",
       "cache",       "log-every",     "log-test",    "stop-at",     "probe",
       "probe-layer", "probe-samples", "probe-every", "probe-draws", "keep-best",
-      "on-nan",      "verify-every",  NULL};
+      "on-nan",      "verify-every",  "quiet",       NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

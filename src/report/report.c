@@ -17,8 +17,8 @@ static lks_status say(const lks_table *table, const lks_results *results)
   char *text = NULL;
   const lks_status status = lks_table_text(&text, table, results);
   if (status) return status;
-  lks_say("%s", text);
-  lks_say("report: %s/report.html", results->comparison.directory);
+  lks_result("%s", text);
+  lks_result("report: %s/report.html", results->comparison.directory);
   lks_free(text);
   return LKS_OK;
 }

@@ -79,6 +79,6 @@ lks_status lks_studies_page(const char *directory)
     return printed;
   }
   status = lks_printed_file(path, &page);
-  if (!status) lks_say("all claims: %s", path);
+  if (!status) lks_result("all claims: %s", path);
   return status;
 }

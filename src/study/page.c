@@ -52,7 +52,7 @@ static lks_status say(const lks_study_outcome *outcome)
   if (status) return status;
   print_summary(printed.stream, outcome);
   status = lks_printed_text(&text, &printed);
-  if (!status) lks_say("%s", text);
+  if (!status) lks_result("%s", text);
   lks_free(text);
   return status;
 }

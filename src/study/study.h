@@ -25,6 +25,7 @@ typedef struct lks_study_options {
   /* how it is executed */
   size_t threads;
   lks_display progress;
+  bool quiet;
   double stall_limit;
   double max_time;
   lks_isa_choice isa;

@@ -3,13 +3,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/log.h"
+#include "base/status_line.h"
+#include "base/terminal.h"
+#include "base/wrapped.h"
 #include "lockstep/profile.h"
 
-enum { FRAME_SIZE = 512, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 };
+enum { FRAME_SIZE = 512, LINE_SIZE = 2048, BAR_LONGEST = 30, BAR_SHORTEST = 5, COLUMNS_USUAL = 80 };
 
 static const double redraw_seconds = 0.1, plain_seconds = 30.0, memory_seconds = 10.0;
 
@@ -27,19 +30,11 @@ struct lks_progress {
   char frame[FRAME_SIZE]; /* what the bar shows now */
 };
 
-/** Columns of the terminal on standard output; 0 when it is none (mpirun gives ranks a terminal without
- * columns). */
-static size_t terminal_columns(void)
-{
-  struct winsize size = {0};
-  if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
-}
-
 static lks_display choose_display(lks_display wanted)
 {
+  if (lks_log_is_quiet()) return LKS_DISPLAY_NONE;
   if (wanted != LKS_DISPLAY_AUTO) return wanted;
-  return terminal_columns() > 0 ? LKS_DISPLAY_BAR : LKS_DISPLAY_PLAIN;
+  return lks_terminal_columns(STDOUT_FILENO) > 0 ? LKS_DISPLAY_BAR : LKS_DISPLAY_PLAIN;
 }
 
 lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t steps_per_epoch, size_t done)
@@ -70,10 +65,7 @@ void lks_progress_run(lks_progress *progress, const char *title, size_t first_st
 void lks_progress_destroy(lks_progress **progress)
 {
   if (!*progress) return;
-  if ((*progress)->frame[0]) {
-    fputc('\n', stdout);
-    fflush(stdout);
-  }
+  lks_status_line_wipe();
   lks_free(*progress);
   *progress = NULL;
 }
@@ -135,7 +127,7 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
 {
   char left[FRAME_SIZE], right[FRAME_SIZE], bar[BAR_LONGEST + 8] = "";
   print_sides(left, right, p, step, loss);
-  size_t columns = terminal_columns();
+  size_t columns = lks_terminal_columns(STDOUT_FILENO);
   if (columns == 0) columns = COLUMNS_USUAL;
   if (columns > FRAME_SIZE) columns = FRAME_SIZE;
   /* The last column stays free: some terminals wrap when it is written to. */
@@ -149,8 +141,7 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
   char whole[sizeof left + sizeof right + sizeof bar];
   snprintf(whole, sizeof whole, "%s %s%s", left, bar, right);
   snprintf(p->frame, sizeof p->frame, "%.*s", (int)columns - 1, whole);
-  fprintf(stdout, "\r%s\033[K", p->frame);
-  fflush(stdout);
+  lks_status_line_show(p->frame);
 }
 
 void lks_progress_step(lks_progress *progress, size_t step, size_t samples, double mean_loss)
@@ -176,12 +167,14 @@ void lks_progress_step(lks_progress *progress, size_t step, size_t samples, doub
 void lks_progress_line(lks_progress *progress, const char *format, ...)
 {
   if (!progress || progress->display == LKS_DISPLAY_NONE) return;
-  if (progress->frame[0]) fputs("\r\033[K", stdout);
+  char text[LINE_SIZE];
   va_list arguments;
   va_start(arguments, format);
-  vfprintf(stdout, format, arguments);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  lks_status_line_wipe();
+  lks_fitted_print(stdout, text, lks_terminal_columns(STDOUT_FILENO));
   fputc('\n', stdout);
-  fputs(progress->frame, stdout);
   fflush(stdout);
+  if (progress->frame[0]) lks_status_line_show(progress->frame);
 }

@@ -10,11 +10,12 @@
  * elsewhere. */
 typedef struct lks_progress lks_progress;
 
-/** Local (rank 0). AUTO is a bar if standard output is a terminal with columns > 0, else plain lines. epochs
+/** Local (rank 0). AUTO is a bar if a terminal of known width shows standard output, else plain lines; nothing is
+ * shown at all where lks_log_quiet is set. epochs
  * and steps_per_epoch are those of the whole run; done: steps done before this job. NULL and a message when
  * out of memory. */
 lks_progress *lks_progress_create(lks_display display, size_t epochs, size_t steps_per_epoch, size_t done);
-void lks_progress_destroy(lks_progress **progress); /* ends the bar's line */
+void lks_progress_destroy(lks_progress **progress); /* the bar goes away */
 
 /** Local. The run that begins at `first_step` is one of many: `title` stands before its epochs, which are
  * counted from there and have `steps_per_epoch` of their own; rate and ETA go on being those of the whole.

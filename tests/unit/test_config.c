@@ -142,6 +142,7 @@ static void every_setting_survives_printing(void **state)
       {"keep-best", "train-loss"},
       {"noise", "on"},
       {"progress", "plain"},
+      {"quiet", "on"},
       {"log-every", "5"},
       {"log-test", "on"},
       {"stop-at", "0.85"},

@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/leave.h"
+#include "base/log.h"
 #include "lockstep/profile.h"
 #include "train/progress.h"
 
@@ -59,10 +61,12 @@ static void run_two(lks_display display)
   lks_progress_destroy(&progress);
 }
 
-static bool two_runs;
+static bool two_runs, narrowed;
+static noreturn void run_narrowed(void);
 
 static noreturn void run(lks_display display)
 {
+  if (narrowed) run_narrowed();
   clock_now = 1000.0;
   if (two_runs)
     run_two(display);
@@ -129,14 +133,23 @@ static void run_in_pipe(char out[OUTPUT_SIZE], lks_display display)
   assert_int_equal(status, 0);
 }
 
-/** The last line on the screen: the bar, drawn again below "epoch 3 done". A pty ends lines with \r\n. */
+static const char wiped[] = "\r\033[J", drawn[] = "\033[J";
+
+/** Cuts `ending` off the end of text, where it must be. */
+static void cut_off(char *text, const char *ending)
+{
+  const size_t length = strlen(text), bytes = strlen(ending);
+  assert_true(length >= bytes);
+  assert_string_equal(text + length - bytes, ending);
+  text[length - bytes] = '\0';
+}
+
+/** The last line on the screen: the bar, drawn again below "epoch 3 done", and gone in the end. */
 static const char *last_frame(char *out)
 {
-  char *end = strrchr(out, '\r');
-  assert_non_null(end);
-  assert_string_equal(end, "\r\n");
-  *end = '\0';
-  return strrchr(out, '\n') + 1;
+  cut_off(out, wiped);
+  cut_off(out, drawn);
+  return strrchr(out, '\r') + 1;
 }
 
 static char output[OUTPUT_SIZE];
@@ -145,7 +158,7 @@ static void test_bar(void **state)
 {
   (void)state;
   run_in_terminal(output, 100, LKS_DISPLAY_AUTO);
-  assert_non_null(strstr(output, "\033[Kepoch 2 done\r\n"));
+  assert_non_null(strstr(output, "\r\033[Jepoch 2 done\r\n\repoch 2/3 ["));
   assert_non_null(strstr(output, "epoch 2/3 [====="));
   assert_string_equal(
       last_frame(output),
@@ -161,6 +174,53 @@ static void test_bar_fits_the_terminal(void **state)
     assert_true(strlen(frame) < columns);
     assert_memory_equal(frame, "epoch 3/3 ", columns < 10 ? columns - 1u : 9);
   }
+}
+
+/** The window becomes narrower, the bar that it wrapped into three rows goes, and so it does before a warning. */
+static noreturn void run_narrowed(void)
+{
+  struct winsize size = {.ws_row = 24, .ws_col = 40};
+  unsetenv("XTERM_VERSION");
+  unsetenv("STY");
+  setenv("TERM", "xterm", 1);
+  clock_now = 1000.0;
+  lks_progress *progress = lks_progress_create(LKS_DISPLAY_AUTO, 3, 4, 0);
+  for (size_t step = 1; progress && step <= 3; step++) {
+    clock_now += 1.0;
+    lks_progress_step(progress, step, 10, 1.0);
+    if (step == 1) ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
+    if (step == 2) lks_warn("in between");
+  }
+  lks_progress_destroy(&progress);
+  fputc(end_of_output, stdout);
+  fflush(stdout);
+  lks_leave(0);
+}
+
+static void test_narrower_window(void **state)
+{
+  (void)state;
+  narrowed = true;
+  run_in_terminal(output, 100, LKS_DISPLAY_AUTO);
+  narrowed = false;
+  static const char *const parts[] = {
+      "\repoch 1/3 [=======>                      ]  1/4  loss 1.0000  10.0 images/s  ETA 0:11\033[J",
+      "\r\033[2Aepoch 1/3 2/4  loss 1.0000  10.0 images\033[J", /* three rows */
+      "\r\033[J",                                               /* one row, before the warning */
+      "\repoch 1/3 3/4  loss 1.0000  10.0 images\033[J", "\r\033[J"};
+  const char *at = output;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; at += strlen(parts[i++]))
+    assert_memory_equal(at, parts[i], strlen(parts[i]));
+  assert_string_equal(at, "");
+}
+
+static void test_quiet(void **state)
+{
+  (void)state;
+  lks_log_quiet(true);
+  run_in_terminal(output, 100, LKS_DISPLAY_BAR);
+  lks_log_quiet(false);
+  assert_string_equal(output, "");
 }
 
 static void test_eta(void **state)
@@ -245,6 +305,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_bar),
       cmocka_unit_test(test_bar_fits_the_terminal),
+      cmocka_unit_test(test_narrower_window),
+      cmocka_unit_test(test_quiet),
       cmocka_unit_test(test_eta),
       cmocka_unit_test(test_runs_of_different_steps),
       cmocka_unit_test(test_plain_without_control_characters),

@@ -1,0 +1,13 @@
+# Writes OUTPUT, a C file that holds the text of every manual page in FILES, for cli/topics.h.
+set(text "#include \"cli/topics.h\"\n\nconst lks_page lks_pages[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  string(APPEND text "  {\"${name}\"")
+  file(READ ${file} content)
+  string(REPLACE "\\" "\\\\" content "${content}")
+  string(REPLACE "\"" "\\\"" content "${content}")
+  string(REPLACE "\n" "\\n\"\n   \"" content "${content}")
+  string(APPEND text ",\n   \"${content}\"},\n")
+endforeach()
+string(APPEND text "  {0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${text}")
