@@ -95,7 +95,7 @@ make_root() {
 
 make_root
 # An emulator takes some ten times as long as a processor.
-build_tests "$root/build/aarch64-$release" -DCMAKE_TOOLCHAIN_FILE="$root/tests/ports/aarch64.cmake" \
+build_tests "$root/build/aarch64-$release" all -DCMAKE_TOOLCHAIN_FILE="$root/tests/ports/aarch64.cmake" \
   -DLOCKSTEP_ARM64_ROOT="$sysroot" -DLOCKSTEP_WERROR=ON -DLOCKSTEP_TEST_SECONDS=2400
 [ $# -gt 0 ] || set -- -R '^(unit|golden)/|^mpi/.*/1$|^ports/emulated$'
 # This system's mpirun starts the emulators; they have no process_vm_readv, by which ranks read each other's memory.
