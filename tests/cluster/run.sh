@@ -64,13 +64,16 @@ start_cluster() {
   exit 1
 }
 
-# within SECONDS COMMAND...: waits until the command succeeds, for so long at most.
+# within SECONDS COMMAND...: waits until the command succeeds, for so long at most. It looks seldom after a while, for each
+# question to Slurm is work.
 within() {
-  local end=$((SECONDS + $(slowed "$1")))
+  local end=$((SECONDS + $(slowed "$1"))) pause=0.1 looks=0
   shift
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.1
+    sleep "$pause"
+    looks=$((looks + 1))
+    if [ "$looks" -eq 30 ]; then pause=0.5; fi
   done
 }
 

@@ -93,7 +93,8 @@ run_tests() {
   local results=$folder/tests.xml
   local -x LOCKSTEP_TEST_STOP=$folder/tests.stop
   rm -f "$results" "$LOCKSTEP_TEST_STOP"
-  ended_with_us end_tests ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel "$(nproc)" \
+  # One more than processors, for there is nearly always a test that waits: for Slurm's clock, for a limit, for an end.
+  ended_with_us end_tests ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel $(($(nproc) + 1)) \
     --test-output-size-passed 100000 --output-junit "$results" "$@" || code=$?
   rm -f "$LOCKSTEP_TEST_STOP"
   [ -f "$results" ] || fail "ctest did not finish (exit code $code)"
