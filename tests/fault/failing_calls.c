@@ -34,7 +34,7 @@ static bool onwards;
 static long *count; /* shared; NULL: nothing is watched */
 
 static int (*real_open)(const char *, int, ...);
-static int (*real_close)(int);
+static int (*real_close)(int); /* this and the next: other libraries may call them before this one begins */
 static ssize_t (*real_write)(int, const void *, size_t);
 
 /* A function pointer out of what dlsym gives, in the way POSIX says. */
@@ -315,6 +315,7 @@ int mkstemp(char *path)
 
 ssize_t write(int file, const void *data, size_t bytes)
 {
+  if (!real_write) REAL(real_write);
   call c = of_file("write", file);
   c.length = bytes;
   int error = strike(&c);
@@ -383,6 +384,7 @@ int fdatasync(int file)
 /** Fails only for what was written to, and closes all the same, as a file system over a network does. */
 int close(int file)
 {
+  if (!real_close) REAL(real_close);
   call c = of_file("close", file);
   c.watched = c.watched && (fcntl(file, F_GETFL) & O_ACCMODE) != O_RDONLY;
   int error = strike(&c), result = real_close(file);
