@@ -75,7 +75,8 @@ lks_status lks_batch_norm_forward_running(lks_batch_norm *norm, void *y, const v
                                           const float *gamma, const float *beta, size_t samples,
                                           size_t pixels);
 
-/** Collective. Gradients of the last forward pass, with its samples and pixels.
+/** Collective, but Local after lks_batch_norm_forward_running with own_gradients. Gradients of the last forward pass,
+ * with its samples and pixels, which must be of the same kind on all ranks.
  *  dx out, may be dy; dresidual out, the gradient of the residual, or NULL; dgamma, dbeta [channels] out, each or
  * both NULL if they are not wanted; dy in; x in, and y in, as they were given and made there; y may be NULL without
  * relu. dx = gamma/sqrt(var + epsilon) * (dy' - mean(dy') - x_hat*mean(dy'*x_hat)), where dy' is dy where y > 0 (with

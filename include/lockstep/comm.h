@@ -36,7 +36,7 @@ lks_status lks_comm_create_fortran_all(lks_comm **comm, MPI_Fint parent);
 /** Collective. Takes NULL, sets NULL. */
 void lks_comm_destroy_all(lks_comm **comm);
 
-/** Local. */
+/** Local. Numbers and names of this rank, its node and their communicators. */
 int lks_comm_rank(const lks_comm *comm);
 int lks_comm_size(const lks_comm *comm);
 int lks_comm_node_rank(const lks_comm *comm); /* this rank among those of its node */
@@ -81,7 +81,7 @@ lks_status lks_comm_gatherv_all(lks_comm *comm, void *all, const void *mine, siz
 /** Collective. True on every rank when all ranks gave the same 64 bits. */
 bool lks_comm_equal_all(lks_comm *comm, uint64_t value);
 
-/** Local. */
+/** Local. What was reduced and exchanged so far. */
 lks_traffic_count lks_comm_traffic(const lks_comm *comm, lks_traffic traffic);
 
 /** Local. From now on a rank that waits longer than `seconds` inside one collective call ends the program

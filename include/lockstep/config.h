@@ -114,14 +114,14 @@ typedef struct lks_option {
   const char *help;
 } lks_option;
 
-/** Local. */
+/** Local. The table of all settings. */
 const lks_option *lks_config_options(size_t *count);
 
 /** Local. Whether a setting only says how or where a run is executed: it changes no bit of the result, and
  * may differ from one job of a run to the next. */
 bool lks_config_is_execution(const char *name);
 
-/** Local. */
+/** Local. Sets every setting to what it is when nothing is said. */
 void lks_config_default(lks_config *config);
 
 /** Local. LKS_ERR_USAGE: an unknown key (with a suggestion), or a value that is not of its type, range or

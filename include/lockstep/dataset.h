@@ -104,7 +104,7 @@ void lks_loader_destroy(lks_loader **loader);
  */
 size_t lks_loader_footprint(size_t sample_bytes, size_t samples, size_t shard, bool shuffled);
 
-/** Local. */
+/** Local. Samples of an epoch, and its mini-batches. */
 size_t lks_loader_samples(const lks_loader *loader); /* an epoch */
 size_t lks_loader_steps(const lks_loader *loader);   /* mini-batches an epoch; the last one may be smaller */
 

@@ -60,7 +60,7 @@ lks_status lks_model_parse(lks_model **model, const char *text, const char *wher
  * lks_free. LKS_ERR_USAGE, with a suggestion, if there is neither. */
 lks_status lks_model_text(char **text, const char *name_or_path);
 
-/** Local. */
+/** Local. Destroys it; takes NULL, sets NULL. */
 void lks_model_destroy(lks_model **model);
 
 /** Local. Layers, the input being number 0 and the last one the logits, [1,1,classes]. Borrowed. */

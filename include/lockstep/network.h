@@ -107,7 +107,7 @@ size_t lks_network_bytes(const lks_network *network);
 
 /* Parameters and running statistics: src/model/parameters.c */
 
-/** Local. */
+/** Local. How many parameters and running statistics there are, and each of them. */
 size_t lks_network_tensors(const lks_network *network);
 const lks_tensor *lks_network_tensor(const lks_network *network, size_t number);
 /** Local. The tensor of that name, or NULL. */
@@ -196,7 +196,7 @@ typedef struct lks_noise {
  * all ranks. */
 size_t lks_network_norms(const lks_network *network);
 lks_noise lks_network_noise(const lks_network *network, size_t norm);
-/** Logically collective. */
+/** Logically collective. Forgets the noise that was measured. */
 void lks_network_noise_reset(lks_network *network);
 
 /** The sums behind the noise, so that a run that is interrupted loses none. */

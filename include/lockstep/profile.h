@@ -35,7 +35,7 @@ typedef struct lks_profile {
 /** Local. Seconds since some fixed moment, monotonic. */
 double lks_seconds(void);
 
-/** Local. */
+/** Local. Books the time that passes to one part at a time. */
 void lks_profile_start(lks_profile *profile);                /* zeroes; LKS_PART_OTHER runs */
 void lks_profile_enter(lks_profile *profile, lks_part part); /* takes NULL: does nothing */
 void lks_profile_leave(lks_profile *profile);

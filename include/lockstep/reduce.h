@@ -44,7 +44,7 @@ lks_status lks_tree_sum_create_all(lks_tree_sum **sum, lks_comm *comm, size_t el
 void lks_tree_sum_destroy_all(lks_tree_sum **sum);
 
 /** Logically collective; leaves equal on all ranks, 1 to max_leaves. Begins a sum, and tells which leaves are this
- * rank's: first .. first+count-1; count may be 0. LKS_ERR_USAGE for another number of leaves. */
+ * rank's: count of them, which may be 0, from first on. LKS_ERR_USAGE for another number of leaves. */
 lks_status lks_tree_sum_begin(lks_tree_sum *sum, size_t leaves, size_t *first, size_t *count);
 
 /** Local. Adds the next of this rank's leaves, from its first one on; leaf [elements] is copied. */

@@ -36,7 +36,7 @@ lks_status lks_norm_parse(lks_norm *norm, const char *text);
 typedef struct lks_norm_words {
   char text[32];
 } lks_norm_words;
-/** Local. */
+/** Local. The words of a norm. */
 lks_norm_words lks_norm_text(lks_norm norm);
 
 /** What activations and their gradients are stored as. Arithmetic is fp32 or double in either case: a bf16

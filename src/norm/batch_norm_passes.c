@@ -255,9 +255,9 @@ lks_status lks_batch_norm_backward_all(lks_batch_norm *norm, void *dx, void *dre
   const arrays a = {.dx = dx, .dy = masked ? masked : dy, .x = x};
   lks_status status = check_backward(norm, dx, dy, x, y);
   if (!status) run(norm, &sums, backward_sum_block);
-  const bool late = lks_norm_pooled_late(norm);
   const lks_status reduced = lks_norm_reduce_all(norm, status);
   if (reduced) return reduced;
+  const bool late = lks_norm_pooled_late(norm);
   if (!late) status = lks_norm_reduce_end_all(norm, status);
   if (!status) {
     find_means(norm);

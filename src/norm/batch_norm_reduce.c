@@ -11,6 +11,12 @@ static bool in_samples(const lks_batch_norm *norm)
   return norm->pass == LKS_NORM_TRAINING && norm->options.group == LKS_BATCH_NORM_SAMPLES;
 }
 
+/* Constant statistics, and gradients that are this rank's affair. */
+static bool nothing_to_reduce(const lks_batch_norm *norm)
+{
+  return norm->pass == LKS_NORM_RUNNING && norm->options.own_gradients;
+}
+
 bool lks_norm_pooled_late(const lks_batch_norm *norm)
 {
   return norm->pass == LKS_NORM_TRAINING && norm->options.group == LKS_BATCH_NORM_RANKS;
@@ -74,6 +80,7 @@ lks_status lks_norm_reduce_all(lks_batch_norm *norm, lks_status status)
   const size_t accumulators = 2 * norm->channels + 1;
   int64_t *message = norm->work.message;
   fill_message(norm, status);
+  if (nothing_to_reduce(norm)) return LKS_OK;
   if (!lks_norm_pooled_late(norm))
     return lks_comm_exact_sum_all(norm->comm, message, accumulators + spanning(norm) * 2 * norm->channels,
                                   LKS_TRAFFIC_NORM);
@@ -123,7 +130,7 @@ lks_status lks_norm_reduce_end_all(lks_batch_norm *norm, lks_status status)
     if (waited) return waited;
   }
   status = check_groups(norm, status);
-  if (lks_norm_facts(norm, norm->work.message)[LKS_NORM_FAULTS] != 0)
-    return lks_comm_agree_all(norm->comm, status);
+  const bool failed = lks_norm_facts(norm, norm->work.message)[LKS_NORM_FAULTS] != 0;
+  if (failed && !nothing_to_reduce(norm)) return lks_comm_agree_all(norm->comm, status);
   return status ? status : check_finite(norm);
 }

@@ -48,11 +48,18 @@ completes resnet20 lockstep train --model = resn
 completes cosine lockstep compare --schedule = c
 completes rank lockstep train --bn = ra
 completes trained lockstep info tra
+grep -l '^lks_.* .- *\(Local\|Collective\|Logically\)' "$prefix"/share/man/man3/*.3 >undescribed || true
+[ ! -s undescribed ] || complain "pages that do not say what the function does" undescribed
 if has_tool man "how manual pages are shown"; then
-  for page in "$prefix"/share/man/man*/*; do
+  for page in "$prefix"/share/man/man[15]/* "$prefix"/share/man/man3/{lockstep,lks_batch_norm_create_all}.3; do
     man --warnings -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null 2>page.err || complain "$page cannot be shown" page.err
     [ ! -s page.err ] || complain "$page is not sound" page.err
   done
+fi
+
+if has_tool groff "what else groff says of the library's pages"; then
+  groff -man -Tutf8 -ww -z "$prefix"/share/man/man3/*.3 >groff.log 2>&1 || complain "pages of section 3 cannot be shown" groff.log
+  [ ! -s groff.log ] || complain "pages of section 3 are not sound" groff.log
 fi
 
 # sound LANGUAGE STANDARD: each public header by itself, for one compiler.
@@ -65,18 +72,41 @@ sound() {
   done
 }
 
-# ran PROGRAM: on two ranks.
+# same_output NAME COMMAND...: an example prints the same on one to four ranks, but for lines that begin with MPI_.
+same_output() {
+  local name=$1 n
+  shift
+  for n in 1 2 3 4; do
+    rm -f user.h5
+    limited 60 "$MPIEXEC" -n "$n" "$@" >"$name.$n" 2>&1 || complain "$name fails on $n ranks" "$name.$n"
+    sed -i '/^MPI_/d' "$name.$n"
+    cmp -s "$name.1" "$name.$n" || complain "$name prints something else on $n ranks" "$name.1" "$name.$n"
+  done
+}
+
+# ran FOLDER: its examples.
 ran() {
-  rm -f user.h5
-  limited 60 "$MPIEXEC" -n 2 "$1" "$prefix/share/lockstep/digits.h5" user.h5 >user.out 2>&1 || complain "$1 fails" user.out
-  grep -q "rank 1 of 2: [0-9a-f]\{32\}$" user.out || complain "$1 does not end as it should" user.out
+  same_output batch_norm "$1/batch_norm"
+  local mean
+  mean=$(sed -n 's/^channel 2: .* running mean //p' batch_norm.1)
+  awk -v mean="$mean" 'BEGIN { for (r = 0; r < 64; r++) sum += (3 * r + 2) * 7919 % 1000 / 100
+    d = mean - 0.1 * sum / 64; exit !(mean != "" && d < 1e-6 && d > -1e-6) }' || complain "batch_norm: another mean" batch_norm.1
+  same_output dot_product "$1/dot_product"
+  same_output training_loop "$1/training_loop" "$prefix/share/lockstep/digits.h5" user.h5
+  grep -qx "[0-9a-f]\{32\}" training_loop.1 || complain "training_loop does not end as it should" training_loop.1
+}
+
+# starts FOLDER: its examples find their libraries.
+starts() {
+  limited 60 "$MPIEXEC" -n 2 "$1/batch_norm" >user.out 2>&1 || complain "$1/batch_norm fails" user.out
+  cmp -s user.out batch_norm.1 || complain "$1/batch_norm prints something else" user.out
 }
 
 # built_by_cmake FOLDER [OPTION]...
 built_by_cmake() {
-  { cmake -S . -B "$@" -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="$mpicc" && cmake --build "$1"; } >user.log 2>&1 ||
+  { cmake -S "$examples" -B "$@" -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="$mpicc" && cmake --build "$1"; } >user.log 2>&1 ||
     complain "CMake: $1 cannot be built" user.log
-  ran "$1/user_program"
+  starts "$1"
 }
 
 # needs FILE LIBRARY: whether the linker finds that shared library for it, in the prefix.
@@ -86,7 +116,7 @@ needs() {
 }
 
 mpicc=${MPICC:-mpicc} has_cxx=no
-cp "$LOCKSTEP_SOURCE/tests/mpi/user_program.c" .
+examples=$prefix/share/lockstep/examples
 sound c c17
 if echo 'int main() { return 0; }' | "$mpicc" -x c++ -std=c++17 -c -o header.o - 2>/dev/null; then
   sound c++ c++17
@@ -102,11 +132,15 @@ else
   PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name lockstep.pc)")
   export PKG_CONFIG_PATH
   libraries=$(cd "$(pkg-config --variable=libdir lockstep)" && pwd)
-  # shellcheck disable=SC2046 # words
-  "$mpicc" user_program.c -o by-pkg-config $(pkg-config --cflags --libs lockstep) "-Wl,-rpath,$libraries" >user.log 2>&1 ||
-    complain "pkg-config: a program cannot be built" user.log
-  ran ./by-pkg-config
-  needs by-pkg-config liblockstep.so.0 || complain "pkg-config: not the shared library" needs.out
+  mkdir by-pkg-config static
+  for example in batch_norm dot_product training_loop; do
+    # shellcheck disable=SC2046 # words
+    "$mpicc" -Wall -Wextra "$examples/$example.c" -o "by-pkg-config/$example" $(pkg-config --cflags --libs lockstep) -lm \
+      "-Wl,-rpath,$libraries" >user.log 2>&1 || complain "pkg-config: $example cannot be built" user.log
+    [ ! -s user.log ] || complain "$example: warnings" user.log
+  done
+  ran by-pkg-config
+  needs by-pkg-config/batch_norm liblockstep.so.0 || complain "pkg-config: not the shared library" needs.out
   if [ "$has_cxx" = yes ]; then
     printf '#include <lockstep/lockstep.h>\nint main() { return lks_allocations_open() != 0; }\n' >user.cc
     # shellcheck disable=SC2046 # words
@@ -115,20 +149,13 @@ else
   fi
   flags=$(pkg-config --static --cflags --libs lockstep)
   # shellcheck disable=SC2086 # words
-  "$mpicc" user_program.c -o static ${flags/-llockstep/-l:liblockstep.a} >user.log 2>&1 ||
+  "$mpicc" "$examples/batch_norm.c" -o static/batch_norm ${flags/-llockstep/-l:liblockstep.a} >user.log 2>&1 ||
     complain "pkg-config --static: a program cannot be built" user.log
-  ran ./static
-  cat >CMakeLists.txt <<'END'
-cmake_minimum_required(VERSION 3.20)
-project(user C)
-find_package(lockstep 0.1 REQUIRED)
-add_executable(user_program user_program.c)
-target_link_libraries(user_program PRIVATE lockstep::lockstep)
-END
+  starts static
   built_by_cmake by-cmake
-  if needs by-cmake/user_program liblockstep; then complain "CMake: not the static library" needs.out; fi
+  if needs by-cmake/batch_norm liblockstep; then complain "CMake: not the static library" needs.out; fi
   built_by_cmake by-cmake-shared -DBUILD_SHARED_LIBS=ON
-  needs by-cmake-shared/user_program liblockstep.so.0 || complain "CMake: not the shared library" needs.out
+  needs by-cmake-shared/batch_norm liblockstep.so.0 || complain "CMake: not the shared library" needs.out
 
   version=$(sed -n 's/^#define LOCKSTEP_VERSION_[A-Z]* //p' "$prefix/include/lockstep/lockstep.h" | paste -sd.)
   [ "$version" = "$(pkg-config --modversion lockstep)" ] || complain "the headers are of version $version"
@@ -138,6 +165,9 @@ END
   cat "$prefix"/include/lockstep/*.h | sed 's|/\*.*\*/||' | grep -v '^ *\*\|typedef\|#define' |
     grep -oE '\blks_[a-z0-9_]+ ?\(|\blks_model_help\b' | tr -d ' (' | sort -u >declared
   nm -D --defined-only "$libraries/liblockstep.so" | awk '$3 ~ /^[a-z]/ { print $3 }' | sort -u >shown # others are the compiler's
+  while IFS= read -r name; do
+    [ -s "$prefix/share/man/man3/$name.3" ] || complain "no manual page of $name"
+  done < <(grep -v '^lks_model_help$' declared)
   diff declared shown >difference || complain "what the shared library shows is not what the headers declare" difference
   for file in "$prefix/bin/lockstep" "$libraries/liblockstep.so"; do
     if readelf -d "$file" | grep -E 'R(UN)?PATH' >path.out && grep -qF "$build" path.out; then complain "$file knows $build" path.out; fi

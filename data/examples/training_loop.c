@@ -1,6 +1,9 @@
-/* A program of somebody who has the installed library alone (tests/mpi/install.sh): trains with a loop of its own, writes a checkpoint
- * on the way, and resumes from it. Both ways must end with the same bits.
- * usage: user_program DATA.h5 CHECKPOINT.h5 */
+/* A training loop of one's own: trains a preset model, writes a checkpoint on the way, goes on, and then does the second
+ * half once more from the checkpoint. Both ways, and any number of ranks, end with the same bits.
+ *
+ *   mpicc training_loop.c -o training_loop $(pkg-config --cflags --libs lockstep)
+ *   mpirun -np 2 ./training_loop DATA.h5 CHECKPOINT.h5
+ */
 #include <lockstep/lockstep.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,7 +154,7 @@ static lks_status run_all(lks_comm *comm, const char *path, const char *checkpoi
   if (!status) status = resume_all(resumed, comm, data, checkpoint);
   if (!status && strcmp(straight, resumed) != 0)
     status = lks_fail(LKS_ERR_DATA, "%s became %s", straight, resumed);
-  if (!status) printf("rank %d of %d: %s\n", lks_comm_rank(comm), lks_comm_size(comm), resumed);
+  if (!status && lks_comm_rank(comm) == 0) printf("%s\n", resumed);
   lks_dataset_close_all(&data);
   return status;
 }
