@@ -29,23 +29,26 @@ enum {
   LKS_BATCH_NORM_NONE     /* nothing is normalized: y = act(x + residual) */
 };
 
-/** Options of a batch norm. */
+/** Options of a batch norm. The last word of each comment is the default.
+ *
+ *  microbatch: samples that are summed in one piece. When each rank but the last has a multiple of it, the bits do not
+ * depend on how the samples are dealt out; 1 fits everything, more is faster for plain rows x channels.
+ *
+ *  own_gradients: 1 leaves dgamma and dbeta this rank's share, for programs that add gradients up themselves; 0 gives
+ * every rank the sum of all. */
 typedef struct lks_batch_norm_options {
   double epsilon;    /* added to the variance, inside the root; 1e-5 */
   double momentum;   /* weight of a new batch in the running statistics, from 0 to 1; 0.1 */
   int group;         /* one of the constants above; LKS_BATCH_NORM_SYNC */
-  int type;          /* LKS_FP32, or LKS_BF16: of x, y, residual and their gradients; LKS_FP32 */
-  size_t group_size; /* samples or ranks of a group; 0 for those that have no such size */
-  size_t
-      microbatch; /* samples that are summed in one piece; 1. When each rank but the last has a multiple of it,
-                        the bits do not depend on how the samples are dealt out. Without pixels, more is faster */
-  int relu;       /* 1: y = max(0, .); 0 */
-  int threads;    /* of this rank; 0 is OpenMP's number; 1. They change no bit */
-  int own_gradients; /* 1: dgamma and dbeta are this rank's share, for programs that add gradients up themselves;
-                        0: those of all ranks */
+  int type;          /* LKS_FP32 or LKS_BF16, of all arrays of samples; LKS_FP32 */
+  size_t group_size; /* samples or ranks of a group, where the group has such a size; 0 */
+  size_t microbatch; /* samples; 1 */
+  int relu;          /* whether y = max(0, .); 0 */
+  int threads;       /* of this rank, 0: as many as OpenMP would take; they change no bit; 1 */
+  int own_gradients; /* 0 */
 } lks_batch_norm_options;
 
-/** Local. Fills in the values that the comments of lks_batch_norm_options name last. */
+/** Local. Fills in the default of every option. */
 void lks_batch_norm_options_default(lks_batch_norm_options *options);
 
 /** Collective; channels and options equal on all ranks, but for threads. Creates a batch norm of so many channels,

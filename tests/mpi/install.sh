@@ -51,7 +51,7 @@ completes trained lockstep info tra
 grep -l '^lks_.* .- *\(Local\|Collective\|Logically\)' "$prefix"/share/man/man3/*.3 >undescribed || true
 [ ! -s undescribed ] || complain "pages that do not say what the function does" undescribed
 if has_tool man "how manual pages are shown"; then
-  for page in "$prefix"/share/man/man[15]/* "$prefix"/share/man/man3/{lockstep,lks_batch_norm_create_all}.3; do
+  for page in "$prefix"/share/man/man[157]/* "$prefix"/share/man/man3/{lockstep,lks_batch_norm_create_all}.3; do
     man --warnings -E UTF-8 -l -Tutf8 -Z "$page" >/dev/null 2>page.err || complain "$page cannot be shown" page.err
     [ ! -s page.err ] || complain "$page is not sound" page.err
   done
