@@ -32,7 +32,7 @@ enum {
 /** Options of a batch norm. The last word of each comment is the default.
  *
  *  microbatch: samples that are summed in one piece. When each rank but the last has a multiple of it, the bits do not
- * depend on how the samples are dealt out; 1 fits everything, more is faster for plain rows x channels.
+ * depend on how the samples are dealt out. 1 fits everything; plain rows x channels are many times faster with 64.
  *
  *  own_gradients: 1 leaves dgamma and dbeta this rank's share, for programs that add gradients up themselves; 0 gives
  * every rank the sum of all. */

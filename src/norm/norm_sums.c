@@ -1,5 +1,7 @@
 #include "norm/norm_sums.h"
 
+#include "base/integers.h"
+
 int64_t *lks_norm_sums_of(const lks_norm_sums *sums, size_t local_group)
 {
   const size_t slot = sums->plan->local_spans[local_group];
@@ -7,18 +9,22 @@ int64_t *lks_norm_sums_of(const lks_norm_sums *sums, size_t local_group)
   return lks_norm_sums_at(sums->spanning, slot, sums->channels);
 }
 
-/* Channels are independent of each other, so threads may take any of them. */
+enum { LINE = 8 }; /* doubles of a cache line */
+
+/* Sums are exact, so the order is free: columns of one cache line together, all segments one after the other. */
 void lks_norm_sums_add(const lks_norm_sums *sums, int64_t *pooled, const double *segment_sums, int threads)
 {
   const lks_batch_plan *plan = sums->plan;
   const size_t columns = 2 * sums->channels;
 #pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (size_t c = 0; c < columns; c++) {
+  for (size_t first = 0; first < columns; first += LINE) {
+    const size_t end = lks_min(first + LINE, columns);
     for (size_t s = 0; s < plan->segments; s++) {
-      const size_t local_group = plan->segment[s].group - plan->first_group;
-      const double value = segment_sums[s * columns + c];
-      lks_exact_sum_add(lks_norm_sums_of(sums, local_group) + c * LKS_EXACT_LIMBS, value);
-      if (pooled) lks_exact_sum_add(pooled + c * LKS_EXACT_LIMBS, value);
+      int64_t *set = lks_norm_sums_of(sums, plan->segment[s].group - plan->first_group);
+      for (size_t c = first; c < end; c++) {
+        lks_exact_sum_add(set + c * LKS_EXACT_LIMBS, segment_sums[s * columns + c]);
+        if (pooled) lks_exact_sum_add(pooled + c * LKS_EXACT_LIMBS, segment_sums[s * columns + c]);
+      }
     }
   }
 }

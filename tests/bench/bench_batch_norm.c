@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lockstep/batch_norm.h"
 #include "lockstep/memory.h"
@@ -42,6 +43,14 @@ static lks_status running(bench *b)
                                         b->samples, b->pixels);
 }
 
+/* One rank waits for nobody, so its processor's time counts, which other programs on the machine do not lengthen. */
+static double now_seconds(const bench *b)
+{
+  struct timespec time;
+  if (lks_comm_size(b->comm) > 1 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return lks_seconds();
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
 /* The best of many: others who use the machine make none faster. The slowest rank counts. */
 static double best_seconds(bench *b, lks_status (*work)(bench *), double seconds)
 {
@@ -49,12 +58,12 @@ static double best_seconds(bench *b, lks_status (*work)(bench *), double seconds
   int go = 1;
   for (int run = 0; go; run++) {
     MPI_Barrier(MPI_COMM_WORLD);
-    now = lks_seconds();
+    now = now_seconds(b);
     if (work(b) != LKS_OK) {
       fprintf(stderr, "%s\n", lks_message());
       MPI_Abort(MPI_COMM_WORLD, 1);
     }
-    now = lks_seconds() - now;
+    now = now_seconds(b) - now;
     MPI_Allreduce(MPI_IN_PLACE, &now, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
     if (now < best) best = now;
     go = run < 3 || lks_seconds() - begin < seconds;
@@ -122,7 +131,9 @@ int main(int argc, char **argv)
   const double seconds = argc > 1 ? atof(argv[1]) : 0.5;
   MPI_Init(&argc, &argv);
   if (lks_comm_create_all(&b.comm, MPI_COMM_WORLD) != LKS_OK) MPI_Abort(MPI_COMM_WORLD, 1);
-  if (lks_comm_rank(b.comm) == 0) printf("%d ranks, each with all of this\n", lks_comm_size(b.comm));
+  if (lks_comm_rank(b.comm) == 0)
+    printf("%d ranks, each with all of this; one rank: its processor's time, best of some\n",
+           lks_comm_size(b.comm));
   b.samples = 32, b.pixels = 56 * 56, b.channels = 64;
   shape(&b, "32x56x56x64 fp32", LKS_FP32, 1, false, seconds);
   shape(&b, "32x56x56x64 fp32", LKS_FP32, 1, true, seconds);
