@@ -86,7 +86,10 @@ static int begin_temporary(lks_file_writer *writer, const char *target)
       cause = writer->file < 0 ? errno : 0;
     }
   }
-  if (cause != 0) writer->temporary[0] = '\0';
+  if (cause == 0)
+    lks_temporary_note(writer->temporary);
+  else
+    writer->temporary[0] = '\0';
   return cause;
 }
 
@@ -120,29 +123,66 @@ lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, siz
   return fail_to_write(writer, lks_file_write_fully(writer->file, data, bytes));
 }
 
-/* Gives what was written its name, for good; 0 or the error number. */
-static int give_name(lks_file_writer *writer)
+/* A second name fails where the file is there already; then the first one goes, now or when that file is written again. Not
+ * every file system knows of second names. 0 or the error number. */
+static int rename_new(const char *from, const char *to)
 {
-  if (rename(writer->temporary, writer->path) != 0) return errno;
+  if (link(from, to) == 0) {
+    unlink(from);
+    return 0;
+  }
+  if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) return errno;
+  if (lks_file_exists(to)) return EEXIST;
+  return rename(from, to) == 0 ? 0 : errno;
+}
+
+/* Gives what was written its name, for good; 0 or the error number. */
+static int give_name(lks_file_writer *writer, bool replace)
+{
+  const int failed = !replace ? rename_new(writer->temporary, writer->path)
+                     : rename(writer->temporary, writer->path) != 0 ? errno
+                                                                    : 0;
+  if (failed) return failed;
+  lks_temporary_forget(writer->temporary);
   const int cause = sync_folder_of(writer->path, writer->temporary);
   writer->temporary[0] = '\0';
   return cause;
 }
 
-lks_status lks_file_writer_commit(lks_file_writer *writer)
+static int commit(lks_file_writer *writer, bool replace)
 {
   int cause = fsync(writer->file) != 0 ? errno : 0;
   if (close(writer->file) != 0 && cause == 0) cause = errno; /* a network file system may tell only now */
   writer->file = -1;
-  if (cause == 0) cause = give_name(writer);
+  return cause ? cause : give_name(writer, replace);
+}
+
+lks_status lks_file_writer_commit(lks_file_writer *writer)
+{
+  return fail_to_write(writer, commit(writer, true));
+}
+
+lks_status lks_file_writer_commit_new(lks_file_writer *writer)
+{
+  const int cause = commit(writer, false);
+  if (cause == EEXIST)
+    return lks_fail(LKS_ERR_USAGE, "%s is there now, and was not before: another process has made it",
+                    writer->path);
   return fail_to_write(writer, cause);
+}
+
+static void remove_temporary(lks_file_writer *writer)
+{
+  if (!writer->temporary[0]) return;
+  lks_temporary_forget(writer->temporary);
+  unlink(writer->temporary);
 }
 
 void lks_file_writer_close(lks_file_writer **writer)
 {
   if (!*writer) return;
   if ((*writer)->file >= 0) close((*writer)->file);
-  if ((*writer)->path && (*writer)->temporary[0]) unlink((*writer)->temporary);
+  if ((*writer)->path) remove_temporary(*writer);
   lks_free((*writer)->path);
   lks_free(*writer);
   *writer = NULL;
@@ -164,8 +204,8 @@ lks_status lks_file_link(const char *path, const char *target)
   lks_status status = make_room(&writer, path);
   if (status) return status;
   int cause = begin_temporary(&writer, target);
-  if (cause == 0) cause = give_name(&writer);
-  if (writer.temporary[0]) unlink(writer.temporary);
+  if (cause == 0) cause = give_name(&writer, true);
+  remove_temporary(&writer);
   lks_free(writer.path);
   return cause ? lks_fail(LKS_ERR_IO, "cannot point %s at %s: %s", path, target, strerror(cause)) : LKS_OK;
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 
 #include "base/process.h"
 
-enum { HOST_SIZE = 65, DAY = 86400, PATH_ROOM = 4096 };
+enum { HOST_SIZE = 65, DAY = 86400, PATH_ROOM = 4096, NOTED = 8 };
 static const char ending[] = ".tmp";
+static _Atomic(const char *) noted[NOTED];
 
 static void name_host(char host[HOST_SIZE])
 {
@@ -94,4 +96,31 @@ void lks_temporary_tidy_file(const char *path)
   snprintf(folder, sizeof folder, "%.*s.", length, path);
   snprintf(beginning, sizeof beginning, "%s.", path + length);
   tidy(folder, beginning);
+}
+
+static bool exchange(const char *from, const char *to)
+{
+  for (int i = 0; i < NOTED; i++) {
+    const char *there = from;
+    if (atomic_compare_exchange_strong(&noted[i], &there, to)) return true;
+  }
+  return false;
+}
+
+void lks_temporary_note(const char *name)
+{
+  exchange(NULL, name);
+}
+
+void lks_temporary_forget(const char *name)
+{
+  exchange(name, NULL);
+}
+
+void lks_temporary_remove_all(void)
+{
+  for (int i = 0; i < NOTED; i++) {
+    const char *name = atomic_exchange(&noted[i], NULL);
+    if (name) unlink(name);
+  }
 }

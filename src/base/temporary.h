@@ -18,4 +18,12 @@ void lks_temporary_tidy(const char *folder);
 /** Local. Of these, only those for PATH: what an interrupted work on that file has left. */
 void lks_temporary_tidy_file(const char *path);
 
+/** Local. From now on, or no longer, this file is one that lks_temporary_remove_all removes; borrowed meanwhile. Of more
+ * than a few at a time the rest are not. */
+void lks_temporary_note(const char *name);
+void lks_temporary_forget(const char *name);
+
+/** Local, and may be called by a signal handler: of a process that ends here and now. */
+void lks_temporary_remove_all(void);
+
 #endif

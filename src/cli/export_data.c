@@ -81,9 +81,9 @@ lks_status lks_export_data_run_all(lks_comm *comm, int argc, char **argv)
   if (status || arguments.help) return status;
   status = check(&s, &arguments);
   if (!status) status = lks_source_h5_open(&source, arguments.argument[0], &s.names);
-  const lks_export_csv_options options = {.part = s.part, .words = s.words};
+  const lks_export_csv_options options = {.part = s.part, .words = s.words, .replace = s.force};
   if (!status)
-    status = ends_with(s.output, ".npz") ? lks_export_npz(source, s.output)
+    status = ends_with(s.output, ".npz") ? lks_export_npz(source, s.output, s.force)
                                          : lks_export_csv(source, s.output, &options);
   lks_source_destroy(&source);
   if (!status) lks_say("%s: written", s.output);

@@ -11,6 +11,7 @@
 #include "base/wrapped.h"
 #include "cli/commands.h"
 #include "cli/hangup.h"
+#include "cli/interrupt.h"
 #include "cli/manual.h"
 #include "cli/same_start.h"
 #include "cli/topics.h"
@@ -236,6 +237,8 @@ int main(int argc, char **argv)
   lks_life_go();
   if (chosen != NULL && chosen->stoppable)
     lks_stop_handlers_install(); /* MPICH has taken SIGUSR1 for itself */
+  else
+    lks_interrupt_handlers_install();
   lks_comm *comm = NULL;
   lks_status status = lks_comm_create_all(&comm, MPI_COMM_WORLD);
   bool speaks = comm == NULL || lks_comm_rank(comm) == 0;

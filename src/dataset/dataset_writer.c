@@ -30,6 +30,7 @@ struct lks_dataset_writer {
   lks_layout layout;
   const lks_class_names *names;
   const char *path;
+  bool force; /* to replace what is there in the end */
   lks_file_writer *temporary;
   hid_t file, type[2]; /* of values and of labels, in memory as in the file */
   array array[LKS_SECTIONS];
@@ -163,7 +164,8 @@ lks_status lks_dataset_writer_create(lks_dataset_writer **writer, const char *pa
   if (status) return status;
   lks_dataset_writer *made = *writer = lks_new(1, sizeof *made);
   if (!made) return LKS_ERR_RANK;
-  *made = (lks_dataset_writer){.layout = *layout, .names = names, .path = path, .file = H5I_INVALID_HID};
+  *made = (lks_dataset_writer){
+      .layout = *layout, .names = names, .path = path, .force = force, .file = H5I_INVALID_HID};
   lks_temporary_tidy_file(path);
   status = lks_file_writer_open(&made->temporary, path);
   H5E_BEGIN_TRY
@@ -331,7 +333,9 @@ lks_status lks_dataset_writer_finish(lks_dataset_writer *writer)
     if (!status) status = complete(writer);
   }
   H5E_END_TRY;
-  return status ? status : lks_file_writer_commit(writer->temporary);
+  if (status) return status;
+  return writer->force ? lks_file_writer_commit(writer->temporary)
+                       : lks_file_writer_commit_new(writer->temporary);
 }
 
 void lks_dataset_writer_destroy(lks_dataset_writer **writer)

@@ -24,7 +24,7 @@ lks_status lks_dataset_writer_put(lks_dataset_writer *writer, lks_split split, c
 
 /** Local. When all samples were put: reads them back, which gives mean, std and hash and shows that they lie there
  * as they should, and gives the file its name for good. Nothing may be put afterwards. LKS_ERR_DATA when samples are
- * missing, LKS_ERR_IO. */
+ * missing, LKS_ERR_USAGE when another process has made a file of that name meanwhile, unless `force` was given, LKS_ERR_IO. */
 lks_status lks_dataset_writer_finish(lks_dataset_writer *writer);
 
 /** Local. Removes the temporary file of one that was not finished. Takes NULL, sets NULL. */

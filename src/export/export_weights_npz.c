@@ -27,7 +27,7 @@ lks_status lks_export_weights_npz(const lks_network_file *file, const char *path
                                  .bytes = weight->bytes};
     memcpy(member[i].extent, weight->extent, sizeof member[i].extent);
   }
-  status = member ? lks_npz_write(path, member, list.count, give, &list) : LKS_ERR_RANK;
+  status = member ? lks_npz_write(path, true, member, list.count, give, &list) : LKS_ERR_RANK;
   lks_free(member);
   lks_weight_list_clear(&list);
   return status;

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/long_work.h"
+#include "base/temporary.h"
 #include "import/export.h"
 
 enum { BUFFER = 1 << 16, BATCH_BYTES = 1 << 20, NUMBER_ROOM = 24 };
@@ -122,10 +123,13 @@ static lks_status write_table(table *self, const char *path)
   lks_long_work work = {0};
   snprintf(what, sizeof what, "writing %s", path);
   lks_long_work_begin(&work, what);
+  lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&self->file, path);
   if (!status) status = put_heading(self);
   if (!status) status = put_samples(self, &work);
-  if (!status) status = lks_file_writer_commit(self->file);
+  if (!status)
+    status =
+        self->options->replace ? lks_file_writer_commit(self->file) : lks_file_writer_commit_new(self->file);
   lks_file_writer_close(&self->file);
   return status;
 }

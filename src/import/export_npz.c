@@ -66,7 +66,7 @@ static lks_status give(void *context, const char **piece, size_t *bytes, size_t 
   return status;
 }
 
-lks_status lks_export_npz(lks_source *source, const char *path)
+lks_status lks_export_npz(lks_source *source, const char *path, bool replace)
 {
   lks_npz_member member[LKS_SECTIONS];
   char what[300];
@@ -78,7 +78,7 @@ lks_status lks_export_npz(lks_source *source, const char *path)
   lks_long_work_begin(&self.work, what);
   const size_t members = source->layout.count[LKS_SPLIT_TEST] ? LKS_SECTIONS : LKS_SECTIONS / 2;
   for (size_t i = 0; i < members; i++) describe(&member[i], &self, (int)i);
-  lks_status status = lks_npz_write(path, member, members, give, &self);
+  lks_status status = lks_npz_write(path, replace, member, members, give, &self);
   lks_free(self.part);
   return status;
 }

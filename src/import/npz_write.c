@@ -10,6 +10,7 @@
 #include "base/append.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/temporary.h"
 
 enum { HEADER_ROOM = 256, NAME_ROOM = 300, EPOCH_OF_ZIP = 315532800 };
 
@@ -126,27 +127,75 @@ static lks_status fail_to_write(const char *path, const char *why)
   return lks_fail(LKS_ERR_IO, "cannot write %s: %s", path, why);
 }
 
-/* libzip puts another file in the place of the temporary one, which lasts when it is synced by its name. */
-static lks_status sync_file(const char *name, const char *path)
+/* The temporary file as libzip writes to it, from its beginning; by itself it would make another one beside it, which a kill
+ * leaves. */
+typedef struct target {
+  int file;
+  zip_error_t error;
+} target;
+
+static zip_int64_t put(target *self, const char *data, zip_uint64_t length)
 {
-  const int file = open(name, O_RDONLY | O_CLOEXEC);
-  const int cause = file < 0 || fsync(file) != 0 ? errno : 0;
-  if (file >= 0) close(file);
-  return cause ? fail_to_write(path, strerror(cause)) : LKS_OK;
+  const int cause = lks_file_write_fully(self->file, data, (size_t)length);
+  if (cause) zip_error_set(&self->error, ZIP_ER_WRITE, cause);
+  return cause ? -1 : (zip_int64_t)length;
 }
 
-static lks_status write_archive(archive *self, const char *name, const char *path)
+static zip_int64_t seek(target *self, void *data, zip_uint64_t length)
 {
-  zip_t *zip = zip_open(name, ZIP_CREATE | ZIP_TRUNCATE, NULL);
-  if (!zip) return fail_to_write(path, "libzip cannot begin an archive there");
-  if (add_members(self, zip) && zip_close(zip) == 0) return sync_file(name, path);
+  const zip_source_args_seek_t *to = ZIP_SOURCE_GET_ARGS(zip_source_args_seek_t, data, length, &self->error);
+  if (!to) return -1;
+  if (lseek(self->file, to->offset, to->whence) >= 0) return 0;
+  zip_error_set(&self->error, ZIP_ER_SEEK, errno);
+  return -1;
+}
+
+static zip_int64_t receive(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command)
+{
+  target *self = state;
+  switch (command) {
+  case ZIP_SOURCE_SUPPORTS:
+    return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
+                                          ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
+                                          ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_COMMIT_WRITE,
+                                          ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE,
+                                          ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_REMOVE, -1);
+  case ZIP_SOURCE_STAT: zip_stat_init(data); return sizeof(zip_stat_t);
+  case ZIP_SOURCE_WRITE: return put(self, data, length);
+  case ZIP_SOURCE_SEEK_WRITE: return seek(self, data, length);
+  case ZIP_SOURCE_TELL_WRITE: return lseek(self->file, 0, SEEK_CUR);
+  case ZIP_SOURCE_ERROR: return zip_error_to_data(&self->error, data, length);
+  default: return 0;
+  }
+}
+
+static lks_status write_through(archive *self, target *to, const char *path)
+{
+  zip_source_t *source = zip_source_function_create(receive, to, &to->error);
+  zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &to->error) : NULL;
+  if (!zip) {
+    if (source) zip_source_free(source);
+    return fail_to_write(path, "libzip cannot begin an archive there");
+  }
+  if (add_members(self, zip) && zip_close(zip) == 0) return LKS_OK;
   lks_status status = self->status ? self->status : fail_to_write(path, zip_strerror(zip));
   zip_discard(zip);
   return status;
 }
 
-lks_status lks_npz_write(const char *path, const lks_npz_member *about, size_t members, lks_npz_give ask,
-                         void *context)
+static lks_status write_archive(archive *self, const char *name, const char *path)
+{
+  target to = {.file = open(name, O_WRONLY | O_CLOEXEC)};
+  if (to.file < 0) return fail_to_write(path, strerror(errno));
+  zip_error_init(&to.error);
+  lks_status status = write_through(self, &to, path);
+  zip_error_fini(&to.error);
+  if (close(to.file) != 0 && !status) status = fail_to_write(path, strerror(errno));
+  return status;
+}
+
+lks_status lks_npz_write(const char *path, bool replace, const lks_npz_member *about, size_t members,
+                         lks_npz_give ask, void *context)
 {
   lks_file_writer *file = NULL;
   archive self = {.give = ask, .context = context, .members = members};
@@ -157,9 +206,10 @@ lks_status lks_npz_write(const char *path, const lks_npz_member *about, size_t m
     make_header(&self.member[i]);
   }
   zip_error_init(&self.error);
+  lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&file, path);
   if (!status) status = write_archive(&self, lks_file_writer_temporary(file), path);
-  if (!status) status = lks_file_writer_commit(file);
+  if (!status) status = replace ? lks_file_writer_commit(file) : lks_file_writer_commit_new(file);
   lks_file_writer_close(&file);
   zip_error_fini(&self.error);
   lks_free(self.member);

@@ -1,6 +1,7 @@
 #ifndef LKS_IMPORT_NPZ_WRITE_H
 #define LKS_IMPORT_NPZ_WRITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lockstep/status.h"
@@ -20,8 +21,9 @@ typedef lks_status (*lks_npz_give)(void *context, const char **piece, size_t *by
                                    size_t offset);
 
 /** Local. Writes an .npz file that numpy.load opens, not compressed, as numpy.savez has it; all of it or nothing. Equal contents make equal files.
+ *  replace: a file that is there; without it, one that comes to be there meanwhile is LKS_ERR_USAGE.
  *  Errors as those of `give`; LKS_ERR_IO; LKS_ERR_RANK. */
-lks_status lks_npz_write(const char *path, const lks_npz_member *member, size_t members, lks_npz_give give,
-                         void *context);
+lks_status lks_npz_write(const char *path, bool replace, const lks_npz_member *member, size_t members,
+                         lks_npz_give give, void *context);
 
 #endif

@@ -10,7 +10,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/setup.sh"
 # shellcheck source=tests/support/time.sh
 source "$root/tests/support/time.sh"
 
-kinds=(failing_calls=1 power_loss=1 kills=200 signals=100 stop=1 stopped_rank=3 two_writers=5 full_disk=1 damaged_checkpoints=2000)
+kinds=(failing_calls=1 power_loss=1 kills=200 signals=100 stop=1 stopped_rank=3 two_writers=5 full_disk=1 outputs=1
+  damaged_checkpoints=2000)
 if [ $# -gt 0 ]; then kinds=("$@"); fi
 
 know_slowness

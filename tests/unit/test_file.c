@@ -76,6 +76,24 @@ static void test_write_then_read(void **state)
   unlink(path);
 }
 
+/* What another process has made meanwhile is not replaced, and the temporary file goes in any case. */
+static void test_a_new_file_replaces_none(void **state)
+{
+  (void)state;
+  const char *path = in_folder("new.txt");
+  lks_file_writer *writer;
+  for (int there = 0; there < 2; there++) {
+    assert_int_equal(lks_file_writer_open(&writer, path), LKS_OK);
+    assert_int_equal(lks_file_writer_append(writer, "mine", 4), LKS_OK);
+    if (there) assert_int_equal(lks_file_write(path, "theirs", 6), LKS_OK);
+    assert_int_equal(lks_file_writer_commit_new(writer), there ? LKS_ERR_USAGE : LKS_OK);
+    lks_file_writer_close(&writer);
+    assert_holds(path, there ? "theirs" : "mine");
+    assert_int_equal(entries(folder), 1);
+    unlink(path);
+  }
+}
+
 /* Whoever opened a pipe would wait for its writer, and whoever replaced a device would break the system. */
 static void test_only_regular_files(void **state)
 {
@@ -272,6 +290,7 @@ int main(void)
       cmocka_unit_test(test_an_unwritable_folder),      cmocka_unit_test(test_targets_that_cannot_be),
       cmocka_unit_test(test_files_that_cannot_be_read), cmocka_unit_test(test_folders),
       cmocka_unit_test(test_a_reader_sees_old_or_new),  cmocka_unit_test(test_nothing_is_left),
+      cmocka_unit_test(test_a_new_file_replaces_none),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -162,7 +162,7 @@ static void test_h5_and_export(void **state)
   assert_int_equal(rename(output, second), 0);
   limit(true);
   lks_status status = lks_source_h5_open(&source, second, &names);
-  if (!status) status = lks_export_npz(source, first);
+  if (!status) status = lks_export_npz(source, first, true);
   if (!status) status = lks_source_rewind(source);
   finish(status, &source, COUNT);
 }

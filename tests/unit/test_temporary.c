@@ -144,10 +144,32 @@ static void test_litter_of_one_file(void **state)
   }
 }
 
+/* What a signal handler does: only what is being written, and is not done or given up. */
+static void test_remove_all(void **state)
+{
+  (void)state;
+  lks_file_writer *open, *done, *given_up;
+  assert_int_equal(lks_file_writer_open(&open, "open"), LKS_OK);
+  assert_int_equal(lks_file_writer_open(&done, "done"), LKS_OK);
+  assert_int_equal(lks_file_writer_open(&given_up, "given-up"), LKS_OK);
+  assert_int_equal(lks_file_writer_commit(done), LKS_OK);
+  char name[256];
+  snprintf(name, sizeof name, "%s", lks_file_writer_temporary(given_up));
+  lks_file_writer_close(&given_up);
+  make(name); /* somebody else's by now */
+  assert_true(there(lks_file_writer_temporary(open)));
+  lks_temporary_remove_all();
+  assert_false(there(lks_file_writer_temporary(open)));
+  assert_true(there(name) && there("done"));
+  lks_file_writer_close(&open);
+  lks_file_writer_close(&done);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_taken_names, enter, leave),
+      cmocka_unit_test_setup_teardown(test_remove_all, enter, leave),
       cmocka_unit_test_setup_teardown(test_litter, enter, leave),
       cmocka_unit_test_setup_teardown(test_litter_of_one_file, enter, leave),
   };

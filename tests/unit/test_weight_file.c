@@ -163,7 +163,7 @@ static void test_npz(void **state)
   const lks_npz_member member[] = {{"conv.weight", "<f4", 4, {7, 100, 10, 100}, sizeof values},
                                    {"bn.num_batches_tracked", "<i8", 0, {0}, sizeof steps}};
   void *data[] = {values, &steps};
-  assert_int_equal(lks_npz_write(path, member, 2, give, data), LKS_OK);
+  assert_int_equal(lks_npz_write(path, true, member, 2, give, data), LKS_OK);
   lks_weight_file *file = NULL;
   bool exact;
   double count;
