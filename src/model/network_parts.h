@@ -68,6 +68,7 @@ enum {
   LKS_LAST_SAVE,
   LKS_LAST_FAILED,
   LKS_LAST_DAMAGED,
+  LKS_LAST_INFINITE, /* ranks whose share of the weight gradients has a value that is not finite */
   LKS_LAST_COUNT
 };
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sums/partition.h"
+
 static bool is_before(const lks_nonfinite *a, const lks_nonfinite *b)
 {
   if (a->phase != b->phase) return a->phase < b->phase;
@@ -50,6 +52,29 @@ void lks_nonfinite_begin(lks_nonfinite *found, const lks_pass_context *context)
 {
   *found = (lks_nonfinite){.phase = LKS_NONFINITE_NOWHERE, .at = SIZE_MAX, .name = ""};
   look_at_tensors(found, context->network, LKS_NONFINITE_PARAMETERS);
+}
+
+/* x - x is 0 where x is finite and NaN elsewhere: the sum of these tells, in any order. */
+static bool is_well(const float *x, size_t count)
+{
+  float doubt = 0;
+#pragma omp simd reduction(+ : doubt)
+  for (size_t i = 0; i < count; i++) doubt += x[i] - x[i];
+  return doubt == 0;
+}
+
+bool lks_nonfinite_gradients_well(const lks_network *network)
+{
+  const size_t ranks = (size_t)network->ranks, rank = (size_t)lks_comm_rank(network->comm);
+  bool well = true;
+  for (size_t t = 0; t < network->tensors; t++) {
+    const lks_tensor *tensor = &network->tensor[t];
+    if (tensor->kind != LKS_TENSOR_WEIGHT && tensor->kind != LKS_TENSOR_BIAS) continue;
+    const size_t begin = lks_partition_begin(tensor->elements, ranks, rank),
+                 end = lks_partition_begin(tensor->elements, ranks, rank + 1);
+    well = is_well(network->gradients + tensor->offset + begin, end - begin) && well;
+  }
+  return well;
 }
 
 static const char *name_of(const lks_op *op)

@@ -30,6 +30,10 @@ void lks_nonfinite_begin(lks_nonfinite *found, const lks_pass_context *context);
 void lks_nonfinite_forward(const lks_pass_context *context, int op, size_t microbatch);
 void lks_nonfinite_backward(const lks_pass_context *context, int op, size_t microbatch);
 
+/** Local. Whether all is finite in this rank's share of the weight gradients, which are the same on all ranks. Those of a batch norm
+ * are told by its sums. */
+bool lks_nonfinite_gradients_well(const lks_network *network);
+
 /** Collective. Looks at the gradients of the parameters too, if this was training. Returns LKS_ERR_DIVERGED with the
  * message, from the rank that has the very first value. */
 lks_status lks_nonfinite_name_all(lks_nonfinite *found, const lks_pass_context *context, bool damaged);

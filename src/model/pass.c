@@ -199,6 +199,8 @@ static lks_status last_reduction_all(const lks_pass_context *context, unsigned r
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAVE), (requests & LKS_REQUEST_SAVE) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_FAILED), network->failure != LKS_OK);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_DAMAGED), network->damaged);
+  if (context->pass == LKS_PASS_TRAIN)
+    lks_exact_sum_add(last_accumulator(network, LKS_LAST_INFINITE), !lks_nonfinite_gradients_well(network));
   size_t limbs = carry_pooled(context, true);
   lks_profile_enter(network->profile, LKS_PART_STEP_COMM);
   lks_status status =
@@ -243,7 +245,8 @@ static lks_status verdict_all(lks_pass_context *context)
     return lks_comm_agree_all(network->comm, failure);
   }
   const bool damaged = lks_exact_sum_value(last_accumulator(network, LKS_LAST_DAMAGED)) > 0;
-  if (damaged || lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
+  if (damaged || lks_exact_sum_value(last_accumulator(network, LKS_LAST_INFINITE)) > 0 ||
+      lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
       pooled_nonfinite(network, context->pass))
     return name_nonfinite_all(context, damaged);
   return LKS_OK;

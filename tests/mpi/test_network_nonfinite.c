@@ -187,9 +187,36 @@ static void test_sum(lks_comm *comm)
   }
 }
 
+/* The inputs of `middle` are 2^100 each, by the bias of `low`, and what comes down to it is top / BATCH: of as many samples that have
+ * it, 2^160 / 37 each, the gradient of its weights is the only thing that is not finite, and nothing is updated by it. */
+static void test_weight_gradient(lks_comm *comm)
+{
+  static const char plain[] = "dense 3 name=low\ndense 4 name=middle\ndense classes name=top\n";
+  for (int threads = 1; threads <= 2; threads++) {
+    subject s;
+    const weights w = {.top = 0x1p60f};
+    lks_assert_ok_all(comm, create(&s, comm, plain, threads));
+    bool ok = true;
+    for (int p = 0; p < 2; p++) {
+      set(s.network, &w);
+      fill(s.network, "low.bias", 0x1p100f);
+      lks_network_parameters_changed(s.network);
+      ok = says(pass_all(&s, p ? BATCH - 1 : 0, false), "a value is not finite, first ") && ok;
+      ok = says(LKS_ERR_DIVERGED, " in the gradient of middle.weight: the network has diverged") && ok;
+      set(s.network, &w);
+      fill(s.network, "low.bias", 0x1p60f);
+      lks_network_parameters_changed(s.network);
+      ok = pass_all(&s, p ? BATCH - 1 : 0, false) == LKS_OK && ok;
+    }
+    destroy(&s);
+    lks_assert_all(comm, ok);
+  }
+}
+
 int main(int argc, char **argv)
 {
   static const lks_mpi_test tests[] = {LKS_MPI_TEST(test_layer), LKS_MPI_TEST(test_too_large),
-                                       LKS_MPI_TEST(test_norm), LKS_MPI_TEST(test_sum)};
+                                       LKS_MPI_TEST(test_norm), LKS_MPI_TEST(test_sum),
+                                       LKS_MPI_TEST(test_weight_gradient)};
   return LKS_MPI_TEST_MAIN(argc, argv, tests);
 }
