@@ -1,5 +1,27 @@
 #include "comm/stall.h"
 
+#define OTHER_NODES 5.0 /* seconds that they wait longer, */
+#define A_NODE 0.5      /* and each of them longer than the one before it; */
+#define A_RANK 4.0      /* or each process: mpirun takes 2 to end the others */
+#define LONG_WORK 10.0  /* times the limit: what other nodes wait while one may work alone for long */
+enum { MOST_NODES = 60, MOST_RANKS = 8 };
+
+static int bounded(int place, int most)
+{
+  if (place < 0) return 0;
+  return place > most ? most : place;
+}
+
+double lks_stall_patience(double limit, int rank, int ranks, bool alone)
+{
+  return limit * (alone ? LONG_WORK : 1) + OTHER_NODES + A_NODE * bounded(rank / ranks, MOST_NODES);
+}
+
+double lks_stall_patience_at_start(double limit, int rank)
+{
+  return limit + OTHER_NODES + A_RANK * bounded(rank, MOST_RANKS);
+}
+
 static bool is_waiting(const lks_silence *s)
 {
   return s->waits && !s->lost;

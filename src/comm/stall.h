@@ -24,4 +24,13 @@ typedef enum lks_stall {
 lks_stall lks_stall_judge(size_t *who, const lks_silence *silence, size_t ranks, double here,
                           double elsewhere);
 
+/** Local. The seconds of `elsewhere` for a node of `ranks` ranks whose lowest is `rank`. Nodes speak one after the other, in the
+ * order of their ranks, so that what MPI's runtime then ends says nothing more: the first one a few seconds after `limit`, when
+ * a node that misses a rank of its own has spoken, and none more than half a minute behind it. `alone`: one rank may
+ * work for long without a sign of life that other nodes see. */
+double lks_stall_patience(double limit, int rank, int ranks, bool alone);
+
+/** Local. The same for a process that does not know those of its node yet, so that each speaks for itself. */
+double lks_stall_patience_at_start(double limit, int rank);
+
 #endif

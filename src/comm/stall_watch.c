@@ -23,13 +23,8 @@
  * after the other, when MPI's runtime should have ended them. Time is counted in naps and not read from a clock:
  * a process that was itself stopped has slept through no more than one nap, and blames nobody when it is woken. */
 #define NAP 0.1
-#define OTHER_NODES 5.0  /* seconds that they wait longer, */
-#define A_NODE 0.5       /* and each of them longer than the one before it; */
-#define A_RANK 4.0       /* ranks that have no table: mpirun takes 2 to end the others */
-#define LONG_PHASE 10.0  /* times the limit: what other nodes wait while one may work alone for long */
 #define BEING_ENDED 10.0 /* seconds for whoever sent SIGTERM to end this process */
 #define AFTER_THE_MESSAGE 4.0
-enum { MOST_NODES = 60, MOST_RANKS = 8 };
 
 typedef struct seen {
   unsigned long long beats;
@@ -102,18 +97,14 @@ static void count(view *v, double limit)
   }
 }
 
-/* Nodes speak in the order of their lowest ranks; processes without a table in that of their ranks. */
 static double patience_elsewhere(const view *v, double limit)
 {
   const lks_life *own = life_of(v, 0);
   const int phase = atomic_load_explicit(&own->phase, memory_order_relaxed),
             rank = atomic_load_explicit(&own->rank, memory_order_relaxed);
   const bool of_one = phase == LKS_PHASE_DATA || phase == LKS_PHASE_CHECKPOINT || phase == LKS_PHASE_REPORT;
-  const bool whole = v->table && atomic_load(&v->table->whole);
-  if (!v->table) return limit + OTHER_NODES + A_RANK * (rank > MOST_RANKS ? MOST_RANKS : rank > 0 ? rank : 0);
-  int place = rank > 0 ? rank / (int)v->ranks : 0;
-  if (place > MOST_NODES) place = MOST_NODES;
-  return limit * (of_one && !whole ? LONG_PHASE : 1) + OTHER_NODES + place * A_NODE;
+  if (!v->table) return lks_stall_patience_at_start(limit, rank);
+  return lks_stall_patience(limit, rank, (int)v->ranks, of_one && !atomic_load(&v->table->whole));
 }
 
 /* "training, step 3, layer conv1" */

@@ -44,8 +44,9 @@ output_case() {
   command_of "$kind" "$path"
   struck "$name" "$name" 0 "$call" "$how" "$4" "${command[@]}" "${force[@]}"
   [ "$(counted "$name")" -ge "$call" ] || complain "$name: the call was not reached" "$name.log"
-  ended_as_told "$name" "$how"
   code=$(<"$name.code")
+  # What is killed may be the process that reads for it.
+  if [ "$how-$code" = kill-4 ]; then ended "$name" 4; else ended_as_told "$name" "$how"; fi
   if [ "$code" -eq 0 ] && [ ! -e "$path" ]; then complain "$name: ended with 0 and without its file"; fi
   if [ -n "${force[*]}" ] && [ ! -e "$path" ]; then complain "$name: what was there is lost"; fi
   if [ -e "$path" ] && ! cmp -s "$path" "whole-$kind/$output${made[$kind]}" && { [ "$code" -eq 0 ] || [ "$(<"$path")" != old ]; }; then
