@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Several hosts of namespaces without Slurm, through jobs/hosts.sh: the same bits on two and four hosts, and an end when a link
-# is cut.
+# Several hosts of namespaces without Slurm, through jobs/hosts.sh: the same bits on two and four hosts, and a refusal of hosts that
+# are not alike.
 # usage: tests/cluster/hosts.sh            on Debian as root; needs the program build/lockstep
 #        tests/cluster/hosts.sh --measure  instead prints images/s at full, 1 Gbit/s and 100 Mbit/s, as Markdown
 set -euo pipefail
@@ -16,14 +16,7 @@ begin hosts "${BASH_SOURCE[0]}" "$@"
 export SUBNET=10.76.0.0/24 OMPI_MCA_plm_rsh_agent=$folder/agent PRTE_MCA_plm_ssh_agent=$folder/agent
 allow_mpi_anywhere
 
-# What takes the place of ssh: agent HOST COMMAND...
-cat >agent <<END
-#!/bin/sh
-host=\$1
-shift
-exec nsenter --target "\$(cat "$folder/\$host.process")" --mount --net --uts --ipc -- sh -c "\$*"
-END
-chmod +x agent
+make_agent
 
 # host_file HOSTS RANKS: of each.
 host_file() {
@@ -171,20 +164,6 @@ code=0
 held_on 2 --resume --max-time 0.01 >third.out 2>&1 || code=$?
 if [ "$code" -ne 75 ] || ! grep -q 'on host n1 wrote into it from .* is taken over' third.out; then complain "what n1 left: code $code" third.out; fi
 echo "ok: hosts that are not alike and a second writer are refused after $SECONDS s"
-
-# A link is cut in the middle of a run.
-limited 100 /mnt/project/jobs/hosts.sh hosts.2 train "${run[@]}" --epochs 5000 --checkpoint-every 10 --output cut >cut.out 2>&1 &
-running=$!
-until [ -e cut/last.h5 ] || ! kill -0 "$running" 2>/dev/null; do sleep 0.1; done
-cut_link 2
-cut=$SECONDS code=0
-wait "$running" || code=$?
-took=$((SECONDS - cut))
-case $code in 0 | 124 | 137) complain "a cut link: code $code after $took s" cut.out ;; esac # not the time limit's
-grep -qi "lost\|communicat\|unreachable\|timed out" cut.out || complain "a cut link is not told of" cut.out
-echo "ok: a cut link ended the run after $took s"
-mend_link 2
-"$LOCKSTEP" info cut/last.h5 >info.out 2>&1 || complain "the checkpoint of the run that was cut is damaged" info.out
 
 echo "$failures failures after $SECONDS s"
 exit $((failures > 0))

@@ -77,6 +77,17 @@ make_host() {
   echo "$address $name" >>"$folder/hosts"
 }
 
+# make_agent: what takes the place of ssh: $folder/agent HOST COMMAND... with the number of the host's process in a file.
+make_agent() {
+  cat >"$folder/agent" <<END
+#!/bin/sh
+host=\$1
+shift
+exec nsenter --target "\$(cat "$folder/\$host.process")" --mount --net --uts --ipc -- sh -c "\$*"
+END
+  chmod +x "$folder/agent"
+}
+
 # on_host NUMBER COMMAND...
 on_host() {
   local process=${host_process[$1]}
