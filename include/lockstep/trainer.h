@@ -47,12 +47,16 @@ typedef enum lks_statistics {
   LKS_STATISTICS_BATCH
 } lks_statistics;
 
-/** The order in which test samples are cut into mini-batches, and so who shares statistics with whom. */
+/** The order in which samples are cut into mini-batches, and so who shares statistics with whom. */
 typedef enum lks_sample_order { LKS_ORDER_STORED, LKS_ORDER_CLASS, LKS_ORDER_SHUFFLED } lks_sample_order;
+
+/** Which samples of a dataset are evaluated: its test split; the samples of its training split that the run's
+ * train-samples and holdout left it to learn from; or those that its holdout kept back. None is augmented. */
+typedef enum lks_evaluated { LKS_EVALUATED_TEST, LKS_EVALUATED_TRAIN, LKS_EVALUATED_HOLDOUT } lks_evaluated;
 
 typedef struct lks_evaluation {
   double loss, accuracy;     /* means over the samples */
-  size_t samples;            /* of the test split that were classified; a repeated one counts once */
+  size_t samples;            /* that were classified; a repeated one counts once */
   size_t batches;            /* mini-batches */
   size_t last_batch;         /* samples of the last one */
   size_t statistics_samples; /* with PRECISE: that the statistics were recomputed over */
@@ -78,24 +82,26 @@ typedef struct lks_evaluate_options {
   lks_split statistics_split;
   size_t statistics_samples;
 
-  /* 0: mini-batches and normalization batches as trained. Else test mini-batches of so many samples, and
+  lks_evaluated split;
+
+  /* 0: mini-batches and normalization batches as trained. Else mini-batches of so many samples, and
    * BATCH takes the statistics of each whole one, whatever --bn was; 1 is allowed. */
   size_t batch_size;
   lks_sample_order order;
   uint64_t order_seed; /* of SHUFFLED */
-  size_t samples;      /* the first so many test samples in that order; 0: all */
+  size_t samples;      /* the first so many samples in that order; 0: all */
   size_t repeat; /* 0, or: each sample alone in a mini-batch, so many times; not together with batch_size */
 
   /* A dataset file whose mean and standard deviation scale the inputs; NULL: those of training. */
   const char *input_from;
   const lks_dataset *input_data; /* borrowed; an open dataset instead of the file, or NULL */
 
-  /* [test samples of the dataset] out, by their place in the split: the class with the largest logit, -1 for
-   * a sample left out; equal on all ranks. May be NULL. */
+  /* [samples of the test split, or of the training split] out, by their place in it: the class with the largest
+   * logit, -1 for a sample left out; equal on all ranks. May be NULL. */
   int32_t *predictions;
 } lks_evaluate_options;
 
-/** Collective. Loss and accuracy of a checkpoint on the test split of a dataset. */
+/** Collective. Loss and accuracy of a checkpoint on samples of a dataset. */
 lks_status lks_evaluate_all(lks_evaluation *evaluation, lks_comm *comm, const char *checkpoint,
                             const char *data, const lks_evaluate_options *options);
 

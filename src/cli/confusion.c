@@ -17,29 +17,29 @@ struct lks_confusion {
 };
 
 /* The network may know more classes than the labels of this file need. */
-static size_t classes_of(const lks_dataset *dataset, const int32_t *predictions)
+static size_t classes_of(const lks_dataset *dataset, const lks_samples *samples, const int32_t *predictions)
 {
   size_t classes = lks_dataset_classes(dataset);
-  for (size_t i = 0; i < lks_dataset_split(dataset, LKS_SPLIT_TEST).count; i++)
+  for (size_t i = 0; i < samples->count; i++)
     if (predictions[i] >= 0 && (size_t)predictions[i] >= classes) classes = (size_t)predictions[i] + 1;
   return classes;
 }
 
-lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset,
+lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset, lks_split split,
                                 const int32_t *predictions)
 {
   lks_confusion *c = *confusion = lks_new(1, sizeof *c);
   if (!c) return LKS_ERR_RANK;
-  const lks_samples test = lks_dataset_split(dataset, LKS_SPLIT_TEST);
+  const lks_samples samples = lks_dataset_split(dataset, split);
   c->dataset = dataset;
-  c->classes = classes_of(dataset, predictions);
+  c->classes = classes_of(dataset, &samples, predictions);
   c->count = lks_new(c->classes * c->classes, sizeof *c->count);
   if (!c->count) {
     lks_confusion_destroy(confusion);
     return LKS_ERR_RANK;
   }
-  for (size_t i = 0; i < test.count; i++)
-    if (predictions[i] >= 0) c->count[(size_t)test.label[i] * c->classes + (size_t)predictions[i]]++;
+  for (size_t i = 0; i < samples.count; i++)
+    if (predictions[i] >= 0) c->count[(size_t)samples.label[i] * c->classes + (size_t)predictions[i]]++;
   return LKS_OK;
 }
 

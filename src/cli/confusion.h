@@ -6,11 +6,11 @@
 
 #include "lockstep/dataset.h"
 
-/** How often a network took which class for which, over the test samples that were classified. */
+/** How often a network took which class for which, over the samples of a split that were classified. */
 typedef struct lks_confusion lks_confusion;
 
-/** Local. predictions: of each test sample of `dataset`, -1 for one left out. dataset is borrowed. LKS_ERR_RANK. */
-lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset,
+/** Local. predictions: of each sample of that split of `dataset`, -1 for one left out. dataset is borrowed. LKS_ERR_RANK. */
+lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *dataset, lks_split split,
                                 const int32_t *predictions);
 void lks_confusion_destroy(lks_confusion **confusion);
 

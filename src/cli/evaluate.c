@@ -20,6 +20,7 @@ typedef struct settings {
   lks_statistics statistics;
   char statistics_from[LKS_TEXT_MAX];
   lks_split statistics_split;
+  lks_evaluated split;
   size_t statistics_samples;
   size_t batch_size, samples, repeat;
   lks_sample_order order;
@@ -49,20 +50,21 @@ const lks_syntax *lks_evaluate_syntax(void)
        NULL, "split of that dataset, or of DATA.h5, which precise statistics are recomputed over"},
       {"statistics-samples", "N", LKS_OPTION_SIZE, AT(statistics_samples), "0", NULL, 0, UINT32_MAX, NULL,
        "recompute precise statistics over the first N of these samples as they are stored; 0: all"},
+      {"split", "test|train|holdout", LKS_OPTION_CHOICE, AT(split), "test", "test|train|holdout", 0, 0, NULL,
+       "samples that are evaluated: the test samples of DATA.h5; the training samples that the run's train-samples and holdout left it to learn from, without augmentation (train); or those that its holdout kept back"},
       {"batch-size", "N", LKS_OPTION_SIZE, AT(batch_size), "0", NULL, 0, UINT32_MAX, NULL,
-       "test samples of a mini-batch, which with --statistics batch share one mean and variance whatever --bn was; 1 is allowed; 0: mini-batches and their groups as in training"},
+       "samples of a mini-batch, which with --statistics batch share one mean and variance whatever --bn was; 1 is allowed; 0: mini-batches and their groups as in training"},
       {"order", "stored|class|shuffled", LKS_OPTION_CHOICE, AT(order), "stored", "stored|class|shuffled", 0,
-       0, NULL,
-       "order in which test samples are cut into mini-batches: as stored, sorted by class, or by chance"},
+       0, NULL, "order in which samples are cut into mini-batches: as stored, sorted by class, or by chance"},
       {"order-seed", "N", LKS_OPTION_SEED, AT(order_seed), "1", NULL, 0, 0, NULL, "seed of --order shuffled"},
       {"samples", "N|PATH", LKS_OPTION_TEXT, AT(names.samples), "0", NULL, 0, 0, NULL,
-       "classify the first N test samples of that order; 0: all. Or the array of training samples in the file, which is recognized by its name else"},
+       "classify the first N samples of that order; 0: all. Or the array of training samples in the file, which is recognized by its name else"},
       {"repeat", "N", LKS_OPTION_SIZE, AT(repeat), "0", NULL, 0, 65536, NULL,
-       "give each test sample a mini-batch of its own, of N copies of it; 0: no"},
+       "give each sample a mini-batch of its own, of N copies of it; 0: no"},
       {"input-from", "FILE", LKS_OPTION_TEXT, AT(input_from), "", NULL, 0, 0, NULL,
        "dataset whose mean and standard deviation scale the inputs instead of those of training"},
       {"predictions", "FILE.csv", LKS_OPTION_TEXT, AT(predictions), "", NULL, 0, 0, NULL,
-       "file to be written: index, label and predicted class of every test sample; replaced if it is there"},
+       "file to be written: index, label and predicted class of every sample; replaced if it is there"},
       {"confusion", "FILE.csv", LKS_OPTION_TEXT, AT(confusion), "", NULL, 0, 0, NULL,
        "print how often which class was taken for which, with precision and recall of each, and write it to a file, which is replaced if it is there; -: print it only"},
       {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, NULL,
@@ -84,7 +86,7 @@ const lks_syntax *lks_evaluate_syntax(void)
   static const lks_syntax syntax = {
       "evaluate",
       "CHECKPOINT.h5 DATA.h5",
-      "Measures loss and accuracy of a checkpoint on the test split of a dataset.",
+      "Measures loss and accuracy of a checkpoint on the test or training samples of a dataset.",
       "The last mini-batch may be smaller than the others; with --statistics batch it has statistics of its own, and its samples count as much as all others. A last one of one sample, which has no variance, is then added to the one before, and said.",
       option,
       sizeof option / sizeof *option,
@@ -99,6 +101,8 @@ const lks_syntax *lks_evaluate_syntax(void)
 static const char *const statistics_names[] = {[LKS_STATISTICS_RUNNING] = "running",
                                                [LKS_STATISTICS_PRECISE] = "precise",
                                                [LKS_STATISTICS_BATCH] = "batch"};
+static const char *const split_names[] = {
+    [LKS_EVALUATED_TEST] = "test", [LKS_EVALUATED_TRAIN] = "train", [LKS_EVALUATED_HOLDOUT] = "holdout"};
 
 static void print_json(const lks_evaluation *result, const settings *s, const char *data)
 {
@@ -108,6 +112,7 @@ static void print_json(const lks_evaluation *result, const settings *s, const ch
   lks_json_print(&json, "loss", "%.17g", result->loss);
   lks_json_print(&json, "accuracy", "%.17g", result->accuracy);
   lks_json_print(&json, "samples", "%zu", result->samples);
+  lks_json_text(&json, "split", split_names[s->split]);
   lks_json_text(&json, "statistics", statistics_names[s->statistics]);
   if (s->statistics == LKS_STATISTICS_PRECISE)
     lks_json_print(&json, "statistics_samples", "%zu", result->statistics_samples);
@@ -118,8 +123,8 @@ static void print_json(const lks_evaluation *result, const settings *s, const ch
 
 static void print_text(const lks_evaluation *result, const settings *s, const char *data)
 {
-  lks_result("test loss %.4f, accuracy %.4f (%zu samples, %s statistics)", result->loss, result->accuracy,
-             result->samples, statistics_names[s->statistics]);
+  lks_result("%s loss %.4f, accuracy %.4f (%zu samples, %s statistics)", split_names[s->split], result->loss,
+             result->accuracy, result->samples, statistics_names[s->statistics]);
   if (s->statistics == LKS_STATISTICS_PRECISE)
     lks_say("statistics recomputed over %zu %s samples of %s", result->statistics_samples,
             s->statistics_split == LKS_SPLIT_TRAIN ? "training" : "test",
@@ -136,21 +141,21 @@ static void print_text(const lks_evaluation *result, const settings *s, const ch
             s->batch_size, result->last_batch);
 }
 
-static bool print_predictions(FILE *stream, const int32_t *predictions, const lks_samples *test)
+static bool print_predictions(FILE *stream, const int32_t *predictions, const lks_samples *samples)
 {
   fprintf(stream, "index,label,predicted\n");
-  for (size_t i = 0; i < test->count; i++)
+  for (size_t i = 0; i < samples->count; i++)
     if (predictions[i] >= 0)
-      fprintf(stream, "%zu,%" PRId32 ",%" PRId32 "\n", i, test->label[i], predictions[i]);
+      fprintf(stream, "%zu,%" PRId32 ",%" PRId32 "\n", i, samples->label[i], predictions[i]);
   return fclose(stream) == 0;
 }
 
-static lks_status write_predictions(const char *path, const int32_t *predictions, const lks_samples *test)
+static lks_status write_predictions(const char *path, const int32_t *predictions, const lks_samples *samples)
 {
   char *text = NULL;
   size_t bytes = 0;
   FILE *stream = open_memstream(&text, &bytes);
-  lks_status status = stream && print_predictions(stream, predictions, test)
+  lks_status status = stream && print_predictions(stream, predictions, samples)
                           ? lks_file_write(path, text, bytes)
                           : lks_fail(LKS_ERR_RANK, "not enough memory to print the predictions");
   free(text);
@@ -162,10 +167,15 @@ static const char *given(const char *path)
   return path[0] == '\0' ? NULL : path;
 }
 
+static lks_split split_of(const settings *s)
+{
+  return s->split == LKS_EVALUATED_TEST ? LKS_SPLIT_TEST : LKS_SPLIT_TRAIN;
+}
+
 static lks_status tell_confusion(const lks_dataset *data, const int32_t *predictions, const settings *s)
 {
   lks_confusion *confusion = NULL;
-  lks_status status = lks_confusion_create(&confusion, data, predictions);
+  lks_status status = lks_confusion_create(&confusion, data, split_of(s), predictions);
   if (!status && !s->json) lks_confusion_print(stdout, confusion);
   if (!status && strcmp(s->confusion, "-") != 0) status = lks_confusion_write(s->confusion, confusion);
   lks_confusion_destroy(&confusion);
@@ -176,10 +186,10 @@ static lks_status tell_confusion(const lks_dataset *data, const int32_t *predict
 static lks_status tell(const lks_evaluation *result, const lks_dataset *data, const int32_t *predictions,
                        const settings *s)
 {
-  const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
+  const lks_samples samples = lks_dataset_split(data, split_of(s));
   lks_status status = LKS_OK;
   if (predictions && s->predictions[0] != '\0')
-    status = write_predictions(s->predictions, predictions, &test);
+    status = write_predictions(s->predictions, predictions, &samples);
   if (status) return status;
   (s->json ? print_json : print_text)(result, s, lks_dataset_path(data));
   return predictions && s->confusion[0] != '\0' ? tell_confusion(data, predictions, s) : LKS_OK;
@@ -188,10 +198,10 @@ static lks_status tell(const lks_evaluation *result, const lks_dataset *data, co
 static lks_status evaluate_all(lks_evaluation *result, lks_comm *comm, lks_evaluator *evaluator,
                                const lks_dataset *data, const settings *s, lks_evaluate_options *options)
 {
-  const lks_samples test = lks_dataset_split(data, LKS_SPLIT_TEST);
+  const size_t count = lks_dataset_split(data, split_of(s)).count;
   lks_status status = LKS_OK;
   if (s->predictions[0] != '\0' || s->confusion[0] != '\0') {
-    options->predictions = lks_new(test.count, sizeof *options->predictions);
+    options->predictions = lks_new(count, sizeof *options->predictions);
     status = lks_comm_agree_all(comm, options->predictions ? LKS_OK : LKS_ERR_RANK);
   }
   if (!status) status = lks_evaluator_run_all(result, evaluator, data, options);
@@ -253,6 +263,7 @@ lks_status lks_evaluate_run_all(lks_comm *comm, int argc, char **argv)
                                   .statistics_from = given(s.statistics_from),
                                   .statistics_split = s.statistics_split,
                                   .statistics_samples = s.statistics_samples,
+                                  .split = s.split,
                                   .batch_size = s.batch_size,
                                   .order = s.order,
                                   .order_seed = s.order_seed,

@@ -31,6 +31,8 @@ struct lks_evaluator {
 /* What one evaluation works on. */
 typedef struct job {
   const lks_evaluate_options *options;
+  lks_split split;          /* that the evaluated samples are of */
+  lks_selection *selection; /* of the run's training samples, when they are among these; else NULL */
   const lks_dataset *data, *statistics, *input; /* statistics, input: NULL for those of training */
   lks_dataset *opened[2];                       /* which of these were opened here */
 } job;
@@ -57,7 +59,7 @@ static lks_status check_shape(const lks_evaluator *e, const lks_dataset *dataset
       need.width, need.channels);
 }
 
-static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset)
+static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset, lks_evaluated split)
 {
   lks_status status = check_shape(e, dataset);
   if (status) return status;
@@ -65,11 +67,16 @@ static lks_status check_fit(const lks_evaluator *e, const lks_dataset *dataset)
   if (classes > e->header->classes || (lks_dataset_says_classes(dataset) && classes != e->header->classes))
     return lks_fail(LKS_ERR_DATA, "%s has %zu classes, but %s was trained on %zu", lks_dataset_path(dataset),
                     classes, e->checkpoint, e->header->classes);
-  if (!lks_dataset_split(dataset, LKS_SPLIT_TEST).count)
+  if (split == LKS_EVALUATED_TEST && !lks_dataset_split(dataset, LKS_SPLIT_TEST).count)
     return lks_fail(
         LKS_ERR_DATA,
         "%s has no test samples; name some (--test-samples and --test-labels), or split some off: lockstep import h5 --test-fraction",
         lks_dataset_path(dataset));
+  if (split == LKS_EVALUATED_HOLDOUT && !e->config.holdout)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "split = holdout: the run of %s held no training samples back; take split = train or test",
+        e->checkpoint);
   return LKS_OK;
 }
 
@@ -213,8 +220,8 @@ static lks_status choose_statistics_samples(lks_loader **loader, lks_selection *
   const lks_dataset *dataset = j->statistics ? j->statistics : j->data;
   const bool learned = !j->statistics && o->statistics_split == LKS_SPLIT_TRAIN;
   lks_evaluate_options all = {.order = LKS_ORDER_STORED};
-  lks_samples samples = lks_dataset_split(dataset, o->statistics_split);
-  size_t count = samples.count;
+  lks_chosen samples = {.samples = lks_dataset_split(dataset, o->statistics_split)};
+  size_t count = samples.count = samples.samples.count;
   uint32_t *list = NULL;
   lks_status status = LKS_OK;
   *selection = NULL;
@@ -269,7 +276,7 @@ static lks_status cut_samples(cut *c, const lks_evaluator *e, const lks_evaluate
   if (own && !meant && count == 1)
     return lks_fail(
         LKS_ERR_USAGE,
-        "there is one test sample, which batch norm makes 0 by its own statistics; take statistics = running, or a batch-size of 1 if that is meant");
+        "there is one sample, which batch norm makes 0 by its own statistics; take statistics = running, or a batch-size of 1 if that is meant");
   c->joined = own && !meant && count % c->batch == 1;
   return LKS_OK;
 }
@@ -304,8 +311,8 @@ static lks_status classify_part_all(lks_evaluation *evaluation, lks_evaluator *e
   const bool own = j->options->statistics == LKS_STATISTICS_BATCH;
   lks_evaluation part = {.samples = 0};
   lks_loader *loader = NULL;
-  lks_status status = agree_on_loader_all(
-      e, setup, create_loader(&loader, j->data, LKS_SPLIT_TEST, list, count, batch, setup));
+  lks_status status =
+      agree_on_loader_all(e, setup, create_loader(&loader, j->data, j->split, list, count, batch, setup));
   if (!status)
     status = lks_evaluate_predicting_all(&part, j->options->predictions, setup, loader,
                                          own ? LKS_PASS_BATCH : LKS_PASS_RUNNING);
@@ -314,27 +321,44 @@ static lks_status classify_part_all(lks_evaluation *evaluation, lks_evaluator *e
   return status;
 }
 
-static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, const job *j)
+static lks_status choose_samples(lks_chosen *chosen, job *j, const lks_evaluator *e)
+{
+  const lks_evaluated which = j->options->split;
+  j->split = which == LKS_EVALUATED_TEST ? LKS_SPLIT_TEST : LKS_SPLIT_TRAIN;
+  *chosen = (lks_chosen){.samples = lks_dataset_split(j->data, j->split)};
+  chosen->count = chosen->samples.count;
+  if (which == LKS_EVALUATED_TEST) return LKS_OK;
+  const lks_status status =
+      lks_selection_create(&j->selection, j->data, e->config.train_samples, e->config.holdout);
+  if (status) return status;
+  const bool held = which == LKS_EVALUATED_HOLDOUT;
+  chosen->place = held ? j->selection->held : j->selection->train;
+  chosen->count = held ? j->selection->held_count : j->selection->train_count;
+  return LKS_OK;
+}
+
+static lks_status classify_all(lks_evaluation *evaluation, lks_evaluator *e, job *j)
 {
   const lks_evaluate_options *o = j->options;
-  const lks_samples samples = lks_dataset_split(j->data, LKS_SPLIT_TEST);
+  lks_chosen chosen;
   lks_setup *setup = NULL;
   uint32_t *list = NULL;
   size_t count = 0;
   cut c = {.asked = 0};
-  lks_status status = lks_test_order_create(&list, &count, &samples, e->header->classes, o);
+  lks_status status = choose_samples(&chosen, j, e);
+  const size_t places = chosen.samples.count;
+  if (!status) status = lks_test_order_create(&list, &count, &chosen, e->header->classes, o);
   if (!status) status = cut_samples(&c, e, o, count);
   status = lks_comm_agree_all(e->comm, status);
   if (!status) status = choose_setup_all(&setup, e, &c);
-  for (size_t i = 0; i < samples.count && o->predictions; i++) o->predictions[i] = -1;
+  for (size_t i = 0; i < places && o->predictions; i++) o->predictions[i] = -1;
   *evaluation = (lks_evaluation){.loss = NAN, .accuracy = NAN, .joined = c.joined};
   const size_t last = c.joined ? c.batch + 1 : 0;
   if (!status && count > last)
     status = classify_part_all(evaluation, e, j, setup, list, count - last, c.batch);
   if (!status && last) status = classify_part_all(evaluation, e, j, setup, list + (count - last), last, last);
   if (!status && o->predictions)
-    status =
-        lks_comm_max_all(e->comm, o->predictions, samples.count, MPI_INT32_T); /* -1: known to another rank */
+    status = lks_comm_max_all(e->comm, o->predictions, places, MPI_INT32_T); /* -1: known to another rank */
   if (!status && o->repeat) evaluation->samples /= o->repeat;
   lks_free(list);
   return status;
@@ -358,7 +382,7 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, c
   job j = {.options = options ? options : &standard, .data = data};
   const lks_evaluate_options *o = j.options;
   lks_status status = check_options(e, o);
-  if (!status) status = check_fit(e, data);
+  if (!status) status = check_fit(e, data, o->split);
   status = lks_comm_agree_all(e->comm, status);
   if (!status) status = open_all(&j.statistics, &j.opened[0], e, o->statistics_data, o->statistics_from);
   if (!status) status = open_all(&j.input, &j.opened[1], e, o->input_data, o->input_from);
@@ -375,6 +399,7 @@ lks_status lks_evaluator_run_all(lks_evaluation *evaluation, lks_evaluator *e, c
   }
   if (!status) status = classify_all(evaluation, e, &j);
   evaluation->statistics_samples = statistics_samples;
+  lks_selection_destroy(&j.selection);
   lks_dataset_close_all(&j.opened[0]);
   lks_dataset_close_all(&j.opened[1]);
   return status;

@@ -90,6 +90,32 @@ for bad in data.h5:train:x data.h5:train:1 data.h5:test:99999999999; do
   says sources "is no count of samples"
 done
 
+# The training part: the same samples named as test samples, on other ranks; with a holdout it is what is left, and both parts
+# together give the mean of all. A run's last test loss is that of what it held out.
+run swapped 0 export-data data.h5 -o data.npz
+run swapped 0 import npz data.npz --samples x_test --labels y_test --test-samples x_train --test-labels y_train -o swapped.h5
+ended swapped 0
+run split-train 3 evaluate resnet8/last.h5 data.h5 --split train --json --confusion train.csv
+run split-named 1 evaluate resnet8/last.h5 swapped.h5 --json
+for key in loss accuracy; do
+  [ "$(number_of "$key" split-train.out)" = "$(number_of "$key" split-named.out)" ] ||
+    complain "another $key of the training samples" split-train.out split-named.out
+done
+says split-train '"samples": 203, "split": "train"'
+[ "$(awk -F, 'NR > 1 { n += $(NF - 3) } END { print n }' train.csv)" = 203 ] || complain "the matrix counts others" train.csv
+train held 2 data.h5 --model mlp --batch-size 32 --epochs 1 --bn 8 --holdout 50 --crop 2 --flip
+run held-train 1 evaluate held/last.h5 data.h5 --split train --json --order shuffled
+run held-holdout 2 evaluate held/last.h5 data.h5 --split holdout --json --order class
+run held-all 1 evaluate held/last.h5 swapped.h5 --json
+[ "$(number_of loss held-holdout.out)" = "$(tail -n 1 held/metrics.csv | awk -F, '{ printf "%.15g", $6 }')" ] ||
+  complain "the holdout is not what training was tested on" held-holdout.out held/metrics.csv
+awk -v a="$(number_of loss held-train.out)" -v b="$(number_of loss held-holdout.out)" -v all="$(number_of loss held-all.out)" \
+  'BEGIN { d = (153 * a + 50 * b) / 203 - all; exit !(a != b && d < 1e-12 && d > -1e-12) }' ||
+  complain "the parts of the training samples do not make the whole" held-train.out held-holdout.out held-all.out
+run split-none 1 evaluate resnet8/last.h5 data.h5 --split holdout
+ended split-none 2
+says split-none "held no training samples back"
+
 # bf16 stays what a checkpoint is evaluated in, unless fp32 is asked for; a processor without it is told so.
 train bf16 2 data.h5 --model resnet8 --batch-size 64 --epochs 2 --lr 0.02 --bn 24 --precision bf16
 if grep -q "choose --precision fp32" bf16.err; then

@@ -37,6 +37,6 @@ ended evaluate 0
 says evaluate "the last mini-batch would have one sample: it is in the one before, of 360 then"
 run single 2 evaluate avoided/last.h5 "$digits" --statistics batch --samples 1
 ended single 2
-says single "there is one test sample, which batch norm makes 0 by its own statistics"
+says single "there is one sample, which batch norm makes 0 by its own statistics"
 
 finish

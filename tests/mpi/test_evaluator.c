@@ -306,7 +306,7 @@ static void test_a_lone_last_sample(lks_comm *comm)
   if (!status) status = found(&running, &b, (lks_evaluate_options){.samples = 33});
   ok = ok && !running.evaluation.joined && running.evaluation.last_batch == 1;
   lks_evaluate_options alone = {.statistics = LKS_STATISTICS_BATCH, .samples = 1};
-  const bool refused = found(&two, &b, alone) == LKS_ERR_USAGE && strstr(lks_message(), "one test sample");
+  const bool refused = found(&two, &b, alone) == LKS_ERR_USAGE && strstr(lks_message(), "one sample");
   alone.batch_size = 1;
   if (!status) status = found(&two, &b, alone);
   bench_destroy(&b, comm);
