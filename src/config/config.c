@@ -207,6 +207,16 @@ static lks_status check_measurements(const lks_config *config)
   return LKS_OK;
 }
 
+static lks_status check_end(const lks_config *config)
+{
+  if (config->epochs > 0 && config->early_stopping >= config->epochs)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "early-stopping = %zu never ends a run of %zu epochs, of which the first one is the best at first; take fewer, or more epochs",
+        config->early_stopping, config->epochs);
+  return LKS_OK;
+}
+
 static lks_status check_window(const lks_config *config)
 {
   if (config->window && config->cache[0])
@@ -232,6 +242,7 @@ lks_status lks_config_check(lks_config *config)
   lks_status status = check_norm(config);
   if (!status) status = check_optimizer(config);
   if (!status) status = check_measurements(config);
+  if (!status) status = check_end(config);
   if (!status) status = check_window(config);
   return status ? status : check_batch(config);
 }

@@ -1,7 +1,5 @@
 #include "train/trainer_parts.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -11,39 +9,13 @@
 /* The checkpoint of the best epoch. What is known of it is what the folder holds: rows of metrics.csv, and the checkpoints of
  * their steps. So a run that goes on, from wherever, takes up the best that there is. */
 
-enum { PATH_SIZE = LKS_TEXT_MAX + 16 };
-
-static const struct {
-  const char *name;
-  bool higher; /* is better */
-  size_t offset;
-} metrics[] = {
-    [LKS_BEST_TEST_ACCURACY] = {"test accuracy", true, offsetof(lks_metrics_row, test_accuracy)},
-    [LKS_BEST_TEST_LOSS] = {"test loss", false, offsetof(lks_metrics_row, test_loss)},
-    [LKS_BEST_TRAIN_LOSS] = {"training loss", false, offsetof(lks_metrics_row, train_loss)},
-    [LKS_BEST_TRAIN_ACCURACY] = {"training accuracy", true, offsetof(lks_metrics_row, train_accuracy)},
-};
-
-static double value_of(const lks_metrics_row *row, lks_best_metric metric)
-{
-  double value;
-  memcpy(&value, (const char *)row + metrics[metric].offset, sizeof value);
-  return value;
-}
-
-/* Of equal ones the first stays, and what is no number never comes first. */
-static bool is_better(double value, const lks_best *best, lks_best_metric metric)
-{
-  if (isnan(value)) return false;
-  return best->epoch == 0 || (metrics[metric].higher ? value > best->value : value < best->value);
-}
-
 /* The row stays until the next epoch ends, and is of no other step than its own. */
 bool lks_trainer_is_best(const lks_trainer *t)
 {
   const lks_best_metric metric = t->config.keep_best;
   return metric != LKS_BEST_NONE && t->row.epoch > 0 && t->row.epoch == t->state.epoch &&
-         t->row.step == t->state.step && is_better(value_of(&t->row, metric), &t->best, metric);
+         t->row.step == t->state.step &&
+         lks_best_is_beaten(&t->best, lks_best_value(&t->row, metric), metric);
 }
 
 static lks_status link_all(lks_trainer *t, const lks_best *best)
@@ -60,20 +32,8 @@ static lks_status link_all(lks_trainer *t, const lks_best *best)
 
 lks_status lks_trainer_link_best_all(lks_trainer *t)
 {
-  const lks_best best = {t->row.epoch, t->row.step, value_of(&t->row, t->config.keep_best)};
+  const lks_best best = {t->row.epoch, t->row.step, lks_best_value(&t->row, t->config.keep_best)};
   return lks_trainer_is_best(t) ? link_all(t, &best) : LKS_OK;
-}
-
-/* Rank 0. Until the first epoch ends there are none. */
-static lks_status read_rows(lks_metrics_row **row, size_t *count, const lks_trainer *t)
-{
-  char path[PATH_SIZE];
-  snprintf(path, sizeof path, "%s/metrics.csv", t->config.output);
-  if (!lks_file_exists(path)) return LKS_OK;
-  const lks_status status = lks_metrics_read(row, count, t->config.output);
-  if (status) return lks_fail_in(status, "the best epoch so far is not known: ");
-  while (*count > 0 && (*row)[*count - 1].epoch > t->state.epoch) --*count;
-  return LKS_OK;
 }
 
 /* Rank 0. The best of those rows whose checkpoint is there, which is taken out of them. */
@@ -83,8 +43,8 @@ static lks_best take_best(lks_metrics_row *row, size_t *count, const lks_trainer
   lks_best best = {0};
   size_t taken = *count;
   for (size_t i = 0; i < *count; i++) {
-    const double value = value_of(&row[i], t->config.keep_best);
-    if (!is_better(value, &best, t->config.keep_best)) continue;
+    const double value = lks_best_value(&row[i], t->config.keep_best);
+    if (!lks_best_is_beaten(&best, value, t->config.keep_best)) continue;
     lks_checkpoint_files_path(path, t->config.output, row[i].step);
     if (!lks_file_exists(path)) continue;
     best = (lks_best){row[i].epoch, row[i].step, value};
@@ -134,7 +94,8 @@ lks_status lks_trainer_find_best_all(lks_trainer *t)
   t->best = (lks_best){0};
   if (t->config.keep_best == LKS_BEST_NONE) return LKS_OK;
   const bool root = lks_comm_rank(t->comm) == 0;
-  lks_status status = lks_comm_agree_all(t->comm, root ? read_rows(&row, &count, t) : LKS_OK);
+  lks_status status = lks_comm_agree_all(
+      t->comm, root ? lks_best_rows(&row, &count, t->config.output, t->state.epoch) : LKS_OK);
   if (!status) status = find_all(t, row, count);
   lks_free(row);
   return status;
@@ -144,5 +105,5 @@ void lks_trainer_say_best(const lks_trainer *t)
 {
   if (t->best.epoch > 0)
     lks_progress_line(t->progress, "best %s %.4f at the end of epoch %zu: %s/best.h5",
-                      metrics[t->config.keep_best].name, t->best.value, t->best.epoch, t->config.output);
+                      lks_best_name(t->config.keep_best), t->best.value, t->best.epoch, t->config.output);
 }

@@ -239,10 +239,11 @@ static lks_status finish_epoch_all(lks_trainer *t)
   if (status) return status;
   lks_network_noise_reset(t->setup->network);
   say_epoch(t);
+  lks_trainer_watch(t);
   state->epoch_step = 0;
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
-  if (state->epoch == t->config.epochs || t->reached) return save_all(t, true);
+  if (state->epoch == t->config.epochs || t->reached || t->stale) return save_all(t, true);
   return !t->config.checkpoint_every || is_due(t) ? save_all(t, false) : LKS_OK;
 }
 
@@ -283,13 +284,18 @@ static lks_status reopen_tables_all(lks_trainer *t)
 {
   bool root = lks_comm_rank(t->comm) == 0;
   lks_status status = lks_comm_agree_all(t->comm, root ? reopen_tables(&t->reached, t) : LKS_OK);
-  return status ? status : lks_comm_broadcast_all(t->comm, &t->reached, sizeof t->reached, 0);
+  if (!status) status = lks_comm_broadcast_all(t->comm, &t->reached, sizeof t->reached, 0);
+  return status ? status : lks_trainer_watch_again_all(t);
+}
+
+static bool is_over(const lks_trainer *t)
+{
+  return t->reached || t->stale || t->state.epoch >= t->config.epochs;
 }
 
 static lks_status begin_probes_all(lks_trainer *t)
 {
-  bool over = t->reached || t->state.epoch >= t->config.epochs;
-  return over || !t->probes ? LKS_OK : lks_probes_begin_all(t->probes, t->state.step);
+  return is_over(t) || !t->probes ? LKS_OK : lks_probes_begin_all(t->probes, t->state.step);
 }
 
 /* The rows of what is done again are taken back. */
@@ -317,7 +323,7 @@ static lks_status run_epochs_all(lks_trainer *t)
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
   if (!status && !t->config.epochs) status = lks_trainer_checkpoint_last_all(t);
   if (!status && wants_first_checkpoint(t)) status = lks_trainer_checkpoint_all(t);
-  while (!status && !t->reached && t->state.epoch < t->config.epochs) {
+  while (!status && !is_over(t)) {
     status = train_epoch_all(t);
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
     if (!status) status = whole ? finish_epoch_all(t) : finish_early_all(t);
@@ -325,6 +331,7 @@ static lks_status run_epochs_all(lks_trainer *t)
   }
   if (status == LKS_STOPPED) status = lks_status_worse(status, save_all(t, true));
   if (!status && t->reached) say_reached(t);
+  if (!status && t->stale) lks_trainer_say_stale(t);
   if (!status) lks_trainer_say_best(t);
   if (!status) status = lks_probes_end_all(t->probes);
   lks_progress_destroy(&t->progress);

@@ -5,6 +5,7 @@
 #include "lockstep/optimizer.h"
 #include "lockstep/profile.h"
 #include "lockstep/trainer.h"
+#include "train/best_epoch.h"
 #include "train/checkpoint_files.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
@@ -14,14 +15,8 @@
 #include "train/step_back.h"
 
 /* The inside of a training run, shared by trainer.c (the run), trainer_prepare.c (what it stands on), keeping.c (its
- * checkpoints), best_checkpoint.c (that of the best epoch), newest_checkpoint.c (the way back to one) and recovery.c (on from
+ * checkpoints), best_checkpoint.c (that of the best epoch), early_stopping.c (the end of a run that gets no better), newest_checkpoint.c (the way back to one) and recovery.c (on from
  * there after a bad mini-batch). */
-
-/** The best epoch whose checkpoint is kept, as --keep-best judges it; epoch 0: none. */
-typedef struct lks_best {
-  size_t epoch, step;
-  double value;
-} lks_best;
 
 typedef struct lks_trainer {
   lks_comm *comm;
@@ -45,13 +40,15 @@ typedef struct lks_trainer {
   size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
   size_t unwritten, unpruned;   /* attempts at checkpoints that failed; at removing old ones */
   size_t unlinked;              /* at the link to the best one */
-  lks_best best;
+  lks_best best;                /* whose checkpoint is kept, as --keep-best judges it */
+  lks_best watched;             /* of all epochs, for --early-stopping */
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
   lks_config resumed_with;                /* the settings of that checkpoint */
   size_t suspect;                         /* the step whose training pass gave a value that is not finite */
   bool reached;                           /* the accuracy to stop at */
+  bool stale;                             /* it got no better for as long as --early-stopping allows */
   bool save;                              /* a checkpoint was asked for, and is not written yet */
   lks_request_files files;                /* rank 0 */
   lks_step_back back; /* the run before the step under way, where something long follows it */
@@ -101,6 +98,17 @@ lks_status lks_trainer_link_best_all(lks_trainer *trainer);
 lks_status lks_trainer_find_best_all(lks_trainer *trainer);
 /** Local. Which epoch it was (rank 0 prints). */
 void lks_trainer_say_best(const lks_trainer *trainer);
+
+/** Local. Looks at the row of the epoch that just ended, and says in `stale` whether --early-stopping ends the run with it. The
+ * same on all ranks. */
+void lks_trainer_watch(lks_trainer *trainer);
+/** Collective. The same for all epochs before, where a run goes on. LKS_ERR_DATA, LKS_ERR_IO when metrics.csv cannot be
+ * read. */
+lks_status lks_trainer_watch_again_all(lks_trainer *trainer);
+/** Local. That the test samples then have a say in what is kept of training (rank 0 prints). */
+void lks_trainer_warn_of_watching(const lks_trainer *trainer);
+/** Local. Why the run ends (rank 0 prints). */
+void lks_trainer_say_stale(const lks_trainer *trainer);
 
 /** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
  * that are not to be kept. That a file cannot be written is a warning, now and then, and no failure: the run goes on.

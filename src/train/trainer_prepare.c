@@ -185,6 +185,7 @@ void lks_trainer_announce(const lks_trainer *t)
           ranks > 1 ? "s" : "", hosts, hosts > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
           1e-6 * (double)lks_network_bytes(t->setup->network), t->state.isa, c->output);
   warn_of_settings(t);
+  lks_trainer_warn_of_watching(t);
   lks_unseen_classes_warn(t->dataset, t->selection, c->holdout > 0);
   lks_say("job      %s", t->state.job);
   if (t->deadline < INFINITY)

@@ -140,6 +140,7 @@ static void every_setting_survives_printing(void **state)
       {"on-nan", "rollback"},
       {"keep", "2"},
       {"keep-best", "train-loss"},
+      {"early-stopping", "4"},
       {"noise", "on"},
       {"progress", "plain"},
       {"quiet", "on"},
