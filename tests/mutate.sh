@@ -58,6 +58,10 @@ tests_of() {
     src/train/run_tables.c) echo unit/run_tables unit/metrics mpi/step_log fault/checkpoint_kept ;;
     src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept mpi/keep_best ;;
     src/train/best_checkpoint.c) echo mpi/keep_best ;;
+    src/train/early_stopping.c | src/train/best_epoch.c) echo mpi/early_stopping mpi/keep_best ;;
+    src/train/lr_range.c | src/report/lr_curve.c) echo unit/lr_range mpi/find_lr ;;
+    src/report/show*.c) echo unit/show mpi/show_plot ;;
+    src/report/trained_runs.c | src/report/run*.c) echo mpi/show_plot ;;
     src/train/keeping.c | src/train/newest_checkpoint.c) echo mpi/resume fault/bad_input fault/checkpoint_kept ;;
     src/train/run_directory.c) echo mpi/run_directory.* mpi/resume fault/bad_input ;;
     src/train/launch.c) echo unit/launch mpi/job ;;

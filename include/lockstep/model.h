@@ -70,6 +70,7 @@ size_t lks_model_classes(const lks_model *model);
 size_t lks_model_parameters(const lks_model *model); /* weights and biases, with gamma and beta */
 /** Local. The text it was parsed from. Borrowed. */
 const char *lks_model_source(const lks_model *model);
+size_t lks_layer_parameters(const lks_layer *layer);  /* of one of them */
 const char *lks_layer_kind_name(lks_layer_kind kind); /* the word of the model text */
 
 /** The language in words, for users: what `lockstep help models` prints. */

@@ -26,6 +26,8 @@ void lks_optimizer_step(lks_optimizer *optimizer, double lr);
 /** Local. Bytes that it holds. */
 size_t lks_optimizer_bytes(const lks_optimizer *optimizer);
 
+/** Local. How many moments an optimizer of these settings has. */
+size_t lks_optimizer_moments_needed(const lks_config *config);
 /** Local. Moments: "momentum" for sgd with momentum; "exp_avg", "exp_avg_sq" for adam and adamw. Borrowed;
  * [parameter_count]. */
 size_t lks_optimizer_moments(const lks_optimizer *optimizer);

@@ -10,7 +10,7 @@ struct lks_model {
   char *source;
 };
 
-static size_t layer_parameters(const lks_layer *layer)
+size_t lks_layer_parameters(const lks_layer *layer)
 {
   const size_t bias = layer->bias ? layer->out.channels : 0;
   switch (layer->kind) {
@@ -37,7 +37,7 @@ static lks_status build(lks_model *model, const char *text, const lks_model_fram
   if (status) return status;
   status = lks_model_fit(&model->layers, &model->count, statements, count, frame);
   lks_free(statements);
-  for (size_t i = 1; i < model->count; i++) model->parameters += layer_parameters(&model->layers[i]);
+  for (size_t i = 1; i < model->count; i++) model->parameters += lks_layer_parameters(&model->layers[i]);
   return status;
 }
 

@@ -61,7 +61,7 @@ static void fill_chunks(chunk *out, const lks_network *network, const lks_config
   }
 }
 
-static size_t count_moments(const lks_config *config)
+size_t lks_optimizer_moments_needed(const lks_config *config)
 {
   if (config->optimizer == LKS_OPTIMIZER_SGD) return config->momentum != 0.0 ? 1 : 0;
   return 2;
@@ -74,7 +74,7 @@ lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *con
   if (!o) return LKS_ERR_RANK;
   *o = (lks_optimizer){.network = network,
                        .kind = config->optimizer,
-                       .moments = count_moments(config),
+                       .moments = lks_optimizer_moments_needed(config),
                        .momentum = (float)config->momentum,
                        .epsilon = (float)config->adam_epsilon,
                        .beta1 = config->beta1,

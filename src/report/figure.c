@@ -194,6 +194,15 @@ void lks_plot_begin(FILE *script, const char *name, size_t styles, const lks_can
   print_styles(script, styles);
 }
 
+void lks_plot_box(FILE *script, const lks_canvas *canvas, const char *label, double top, double bottom)
+{
+  fprintf(script,
+          "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
+          "set label 1 '%s' at screen 0.02, screen %.4f left\n",
+          lks_plot_place(canvas, top), lks_plot_place(canvas, bottom), label,
+          lks_plot_place(canvas, top - 18));
+}
+
 void lks_plot_draw(FILE *script, const char *name)
 {
   fprintf(script,

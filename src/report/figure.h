@@ -39,6 +39,8 @@ void lks_plot_end(FILE *script);
 void lks_plot_text(FILE *script, const char *text);
 /** Local. Prints a text as one column of the data, in quotation marks when it has blanks. */
 void lks_plot_word(FILE *data, const char *text);
+/** Local. One of several boxes in a drawing, from `top` to `bottom`, pixels below title and note; its label is above it. */
+void lks_plot_box(FILE *script, const lks_canvas *canvas, const char *label, double top, double bottom);
 /** Local. Ends title, note and axes' labels: a multiplot would draw them again with its next box. */
 void lks_plot_head_end(FILE *script, const lks_canvas *canvas);
 

@@ -123,16 +123,6 @@ static void print_panel(FILE *script, const lks_curves *curves, const lks_compar
   }
 }
 
-/* A box from `top` to `bottom`, pixels below the title, and its label above it. */
-static void print_box(FILE *script, const lks_canvas *canvas, const char *label, double top, double bottom)
-{
-  fprintf(script,
-          "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
-          "set label 1 '%s' at screen 0.02, screen %.4f left\n",
-          lks_plot_place(canvas, top), lks_plot_place(canvas, bottom), label,
-          lks_plot_place(canvas, top - 18));
-}
-
 /* Two panels over the same epochs, and the key below both. */
 static void print_script(FILE *script, const char *note, const lks_curves *curves,
                          const lks_comparison *comparison, bool decades)
@@ -150,7 +140,7 @@ static void print_script(FILE *script, const char *note, const lks_curves *curve
   fprintf(script, "set xtics %zu\n", 1 + (curves->epochs - 1) / 8);
   lks_plot_draw(script, "curves");
   fprintf(script, "set multiplot\nset key off\nset format x ''\nunset label 3\n");
-  print_box(script, &canvas, "training loss (nats)", 28, 258);
+  lks_plot_box(script, &canvas, "training loss (nats)", 28, 258);
   if (decades)
     lks_range_print_decades(script, "y", (lks_range){curves->loss.low / 1.2, curves->loss.high * 1.2});
   else
@@ -161,7 +151,7 @@ static void print_script(FILE *script, const char *note, const lks_curves *curve
           "set label 3 'epoch' at screen 0.54, screen %.4f center\n",
           lks_plot_place(&canvas, 576));
   lks_plot_head_end(script, &canvas);
-  print_box(script, &canvas, "test accuracy (%)", 298, 528);
+  lks_plot_box(script, &canvas, "test accuracy (%)", 298, 528);
   lks_range_print_round(script, "y", curves->accuracy);
   print_panel(script, curves, comparison, 7, curves->accuracy.low);
   fprintf(script, "unset multiplot\n");
