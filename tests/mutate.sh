@@ -58,6 +58,7 @@ tests_of() {
     src/train/run_tables.c) echo unit/run_tables unit/metrics mpi/step_log fault/checkpoint_kept ;;
     src/train/checkpoint_files.c) echo unit/checkpoint_files mpi/resume fault/checkpoint_kept mpi/keep_best ;;
     src/train/best_checkpoint.c) echo mpi/keep_best ;;
+    src/base/crc32c.c | src/train/event_file.c) echo unit/event_file mpi/tensorboard ;;
     src/train/early_stopping.c | src/train/best_epoch.c) echo mpi/early_stopping mpi/keep_best ;;
     src/train/lr_range.c | src/report/lr_curve.c) echo unit/lr_range mpi/find_lr ;;
     src/report/show*.c) echo unit/show mpi/show_plot ;;

@@ -74,6 +74,7 @@ typedef struct lks_config {
   size_t keep;                    /* newest checkpoints that are kept; 0: all */
   lks_best_metric keep_best;      /* whose best epoch's checkpoint is kept as well: best.h5 */
   size_t early_stopping;          /* epochs without a better one at which the run ends; 0: none */
+  bool tensorboard;               /* write the rows of metrics.csv as events of TensorBoard too */
   bool noise;                     /* measure the noise of the normalization batches */
   size_t log_every;               /* steps between the rows of steps.csv; 0: none */
   bool log_test;                  /* with an evaluation on the test samples at each */

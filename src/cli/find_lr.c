@@ -52,7 +52,10 @@ const lks_syntax *lks_find_lr_syntax(void)
       option,
       0,
       0,
-      1};
+      1,
+      {{"mpirun -np 4 lockstep find-lr DATA.h5 --model resnet20", "suggests a learning rate for this model"},
+       {"lockstep find-lr DATA.h5 --optimizer adam --from 1e-6 --to 1 -o adam",
+        "the same for adam, drawn in adam/find-lr.png"}}};
   if (syntax.options > 0) return &syntax;
   size_t count, rows = 0;
   const lks_option *table = lks_config_options(&count);

@@ -21,7 +21,9 @@ const lks_syntax *lks_plot_syntax(void)
       option,
       sizeof option / sizeof *option,
       1,
-      LKS_RUNS_MAX};
+      LKS_RUNS_MAX,
+      {{"lockstep plot run", "draws loss and accuracy of a run in curves.png"},
+       {"lockstep plot monday tuesday -o both.html", "two runs beside each other, on a page with a table"}}};
   return &syntax;
 }
 

@@ -17,7 +17,7 @@ const lks_syntax *lks_report_syntax(void)
       1,
       INT_MAX,
       {{"lockstep report DIR", "makes DIR/report.html of the runs that are finished so far"},
-       {"lockstep report monday tuesday", "makes the reports of two comparisons anew"}}};
+       {"lockstep report run", "the same for a single training run, with its settings"}}};
   return &syntax;
 }
 

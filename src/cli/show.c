@@ -50,7 +50,10 @@ const lks_syntax *lks_show_syntax(void)
       option,
       OWN + OF_RUN,
       1,
-      2};
+      2,
+      {{"lockstep show resnet20 --shape 32x32x3 -o resnet20.svg",
+        "a table, and a drawing of the network by stage"},
+       {"lockstep show run/last.h5", "what the network of that run takes"}}};
   memcpy(option, own_options, sizeof own_options);
   for (size_t i = 0; i < OF_RUN; i++) option[OWN + i] = *lks_config_option(run_options[i]);
   return &syntax;

@@ -18,6 +18,7 @@ static const struct {
     {"resume", "an interrupted run is continued by itself", false},
     {"keep", "a comparison keeps the newest checkpoint of each run", false},
     {"keep-best", "which checkpoints are kept changes no result; give it for all arms", false},
+    {"tensorboard", "what is written of a run changes no result; give it for all arms", false},
     {"noise", "a comparison measures it in each run", false},
     {"cache", "where samples lie changes no result; give it for all arms", false},
     {"window", "the arms see the samples in one order; give it for all arms", true},

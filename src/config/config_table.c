@@ -120,6 +120,8 @@ static const lks_option table[] = {
      "keep the checkpoint of the best epoch so far as well, best.h5: none, or best in test-accuracy, test-loss (with holdout: of the held-out samples), train-loss or train-accuracy"},
     {"early-stopping", "PATIENCE", LKS_OPTION_SIZE, AT(early_stopping), "0", NULL, 0, 1e6, "Run directory",
      "end the run well after so many epochs none of which was better than the best one before, in the metric of keep-best, or test-loss if that is none; a choice by the test samples flatters their result: see holdout; 0: go through all epochs"},
+    {"tensorboard", NULL, LKS_OPTION_SWITCH, AT(tensorboard), "off", NULL, 0, 0, "Run directory",
+     "write the rows of metrics.csv as scalars of TensorBoard as well, over the steps: tensorboard --logdir DIR shows the runs below DIR"},
     {"noise", NULL, LKS_OPTION_SWITCH, AT(noise), "off", NULL, 0, 0, "Run directory",
      "measure what smaller normalization batches do to the statistics of each batch norm: noise.csv"},
     {"progress", "auto|bar|plain|none", LKS_OPTION_CHOICE, AT(progress), "auto", "auto|bar|plain|none", 0, 0,
@@ -160,7 +162,8 @@ bool lks_config_is_execution(const char *name)
       "progress",    "stall-limit",   "keep",           "noise",       "stop-margin",
       "cache",       "log-every",     "log-test",       "stop-at",     "probe",
       "probe-layer", "probe-samples", "probe-every",    "probe-draws", "keep-best",
-      "on-nan",      "verify-every",  "early-stopping", "quiet",       NULL};
+      "on-nan",      "verify-every",  "early-stopping", "tensorboard", "quiet",
+      NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

@@ -12,12 +12,13 @@
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { TABLES_MAX = 12, NAME_SIZE = 64, PATH_SIZE = 1024 };
+enum { TABLES_MAX = 16, NAME_SIZE = 64, PATH_SIZE = 1024 };
 
 typedef struct table {
   char name[NAME_SIZE];
-  const char *heading;
-  char *held; /* lines that wait to be written, or NULL */
+  const void *heading;
+  char *held; /* what waits to be written, or NULL */
+  size_t heading_bytes, held_bytes;
   off_t good; /* bytes of whole lines in the file; -1: not known yet */
   bool to_be_synced;
 } table;
@@ -58,8 +59,8 @@ static int write_held(table *t, int fd)
   if (!S_ISREG(about.st_mode)) return EINVAL;
   if (t->good < 0) t->good = about.st_size;
   if (about.st_size > t->good && ftruncate(fd, t->good) != 0) return errno;
-  int cause = t->good == 0 ? lks_file_write_fully(fd, t->heading, strlen(t->heading)) : 0;
-  if (cause == 0) cause = lks_file_write_fully(fd, t->held, strlen(t->held));
+  int cause = t->good == 0 ? lks_file_write_fully(fd, t->heading, t->heading_bytes) : 0;
+  if (cause == 0) cause = lks_file_write_fully(fd, t->held, t->held_bytes);
   if (cause != 0) return ftruncate(fd, t->good) != 0 ? errno : cause;
   return fstat(fd, &about) == 0 ? (t->good = about.st_size, 0) : errno;
 }
@@ -80,6 +81,7 @@ static int settle(table *t, const char *folder, bool sync)
   if (cause == 0) {
     lks_free(t->held);
     t->held = NULL;
+    t->held_bytes = 0;
     t->to_be_synced = true;
     if (sync && fsync(fd) != 0) cause = errno;
   }
@@ -88,35 +90,41 @@ static int settle(table *t, const char *folder, bool sync)
   return cause;
 }
 
-static table *find(lks_run_tables *tables, const char *name, const char *heading)
+static table *find(lks_run_tables *tables, const char *name, const void *heading, size_t heading_bytes)
 {
   for (size_t i = 0; i < tables->count; i++)
     if (strcmp(tables->table[i].name, name) == 0) return &tables->table[i];
   if (tables->count == TABLES_MAX) return NULL;
   table *t = &tables->table[tables->count++];
-  *t = (table){.heading = heading, .good = -1};
+  *t = (table){.heading = heading, .heading_bytes = heading_bytes, .good = -1};
   snprintf(t->name, sizeof t->name, "%s", name);
   return t;
 }
 
-static lks_status hold(table *t, const char *lines)
+static lks_status hold(table *t, const void *data, size_t bytes)
 {
-  const size_t before = t->held ? strlen(t->held) : 0, more = strlen(lines);
-  char *text = lks_new(before + more + 1, 1);
-  if (!text) return LKS_ERR_RANK;
-  if (before) memcpy(text, t->held, before);
-  memcpy(text + before, lines, more);
+  char *held = lks_new(t->held_bytes + bytes, 1);
+  if (!held) return LKS_ERR_RANK;
+  if (t->held) memcpy(held, t->held, t->held_bytes);
+  memcpy(held + t->held_bytes, data, bytes);
   lks_free(t->held);
-  t->held = text;
+  t->held = held;
+  t->held_bytes += bytes;
   return LKS_OK;
 }
 
 lks_status lks_run_tables_append(lks_run_tables *tables, const char *name, const char *heading,
                                  const char *lines)
 {
-  table *t = find(tables, name, heading);
+  return lks_run_tables_append_bytes(tables, name, heading, strlen(heading), lines, strlen(lines));
+}
+
+lks_status lks_run_tables_append_bytes(lks_run_tables *tables, const char *name, const void *heading,
+                                       size_t heading_bytes, const void *data, size_t bytes)
+{
+  table *t = find(tables, name, heading, heading_bytes);
   if (!t) return lks_fail(LKS_ERR_RANK, "%s is one table too many for a run", name);
-  const lks_status status = hold(t, lines);
+  const lks_status status = hold(t, data, bytes);
   if (!status) settle(t, tables->folder, false);
   return status;
 }
@@ -156,6 +164,12 @@ static size_t kept_bytes(char *text, size_t bytes, size_t last)
 
 lks_status lks_run_tables_truncate(const char *folder, const char *name, size_t last)
 {
+  return lks_run_tables_rewrite(folder, name, kept_bytes, last);
+}
+
+lks_status lks_run_tables_rewrite(const char *folder, const char *name, lks_run_tables_keep *keep,
+                                  size_t last)
+{
   char path[PATH_SIZE], *text = NULL;
   size_t bytes = 0;
   struct stat about;
@@ -170,7 +184,7 @@ lks_status lks_run_tables_truncate(const char *folder, const char *name, size_t 
                     path);
   lks_status status = lks_file_read(&text, &bytes, path);
   if (status) return status;
-  const size_t kept = kept_bytes(text, bytes, last);
+  const size_t kept = keep(text, bytes, last);
   if (kept < bytes) status = lks_file_write(path, text, kept);
   lks_free(text);
   return status;

@@ -20,6 +20,10 @@ void lks_run_tables_destroy(lks_run_tables **tables);
 lks_status lks_run_tables_append(lks_run_tables *tables, const char *name, const char *heading,
                                  const char *lines);
 
+/** Local. The same for a file of bytes. */
+lks_status lks_run_tables_append_bytes(lks_run_tables *tables, const char *name, const void *heading,
+                                       size_t heading_bytes, const void *data, size_t bytes);
+
 /** Local. Everything that was appended is on the disk when this returns; the names of new files are so when the folder has
  * been synced as well. LKS_ERR_IO: some lines are still held. */
 lks_status lks_run_tables_sync(lks_run_tables *tables);
@@ -30,5 +34,11 @@ void lks_run_tables_forget(lks_run_tables *tables);
 /** Local. Drops the lines of FOLDER/NAME behind `last`: what a resumed run will write again. No file is no failure; a link is,
  * for it could lead out of the folder. */
 lks_status lks_run_tables_truncate(const char *folder, const char *name, size_t last);
+
+/** Moves what stays of data[bytes] to its front; returns its bytes. */
+typedef size_t lks_run_tables_keep(char *data, size_t bytes, size_t last);
+/** Local. The same for a file of which `keep` knows what stays. */
+lks_status lks_run_tables_rewrite(const char *folder, const char *name, lks_run_tables_keep *keep,
+                                  size_t last);
 
 #endif

@@ -7,6 +7,7 @@
 #include "checkpoint/verification.h"
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
+#include "train/event_file.h"
 #include "train/job.h"
 #include "train/resume_changes.h"
 #include "train/run_directory.h"
@@ -212,6 +213,7 @@ static lks_status write_metrics(const lks_trainer *t)
 {
   const lks_network *network = t->setup->network;
   lks_status status = lks_metrics_append(t->tables, &t->row);
+  if (!status && t->config.tensorboard) status = lks_event_append(t->tables, &t->row);
   for (size_t n = 0; n < lks_network_norms(network) && t->config.noise && !status; n++) {
     lks_noise noise = lks_network_noise(network, n);
     status = lks_metrics_append_noise(t->tables, t->row.epoch, &noise);
@@ -272,6 +274,7 @@ static lks_status reopen_tables(bool *reached, const lks_trainer *t)
   size_t rows = 0, step;
   lks_status status = lks_metrics_truncate(folder, t->state.epoch);
   if (!status) status = lks_step_log_truncate(folder, t->state.step);
+  if (!status) status = lks_event_truncate(folder, t->state.epoch * lks_loader_steps(t->train));
   snprintf(path, sizeof path, "%s/steps.csv", folder);
   if (status || t->config.stop_at <= 0 || !lks_file_exists(path)) return status;
   status = lks_step_log_read(&row, &rows, folder);

@@ -141,6 +141,7 @@ static void every_setting_survives_printing(void **state)
       {"keep", "2"},
       {"keep-best", "train-loss"},
       {"early-stopping", "4"},
+      {"tensorboard", "on"},
       {"noise", "on"},
       {"progress", "plain"},
       {"quiet", "on"},
