@@ -67,10 +67,10 @@ static lks_status share_rates_all(testing *t)
   const lks_lr_sweep *s = &t->range->sweep;
   double *rate = lks_new(s->steps, sizeof *rate);
   lks_status status = lks_comm_agree_all(t->comm, rate ? LKS_OK : LKS_ERR_RANK);
-  for (size_t i = 0; i < s->steps && !status; i++)
+  for (size_t i = 0; rate && i < s->steps && !status; i++)
     rate[i] = s->from * pow(s->to / s->from, (double)i / (double)(s->steps - 1));
   if (!status) status = lks_comm_broadcast_all(t->comm, rate, s->steps * sizeof *rate, 0);
-  for (size_t i = 0; i < s->steps && !status; i++) t->range->point[i].lr = rate[i];
+  for (size_t i = 0; rate && i < s->steps && !status; i++) t->range->point[i].lr = rate[i];
   lks_free(rate);
   return status;
 }
