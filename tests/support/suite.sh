@@ -94,7 +94,7 @@ run_tests() {
   local -x LOCKSTEP_TEST_STOP=$folder/tests.stop
   rm -f "$results" "$LOCKSTEP_TEST_STOP"
   # One more than processors, for there is nearly always a test that waits: for Slurm's clock, for a limit, for an end.
-  ended_with_us end_tests ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel $(($(nproc) + 1)) \
+  ended_with_us end_tests ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel "${tests_at_a_time:-$(($(nproc) + 1))}" \
     --test-output-size-passed 100000 --output-junit "$results" "$@" || code=$?
   rm -f "$LOCKSTEP_TEST_STOP"
   [ -f "$results" ] || fail "ctest did not finish (exit code $code)"
