@@ -59,24 +59,40 @@ for name in "${arm[@]}"; do
   for ((seed = first; seed < first + seeds; seed++)); do runs+=("$name:$seed"); done
 done
 
-# submit NAME TASK...: an array of them; prints its id.
+# Slurm takes only so many tasks in one array, and so long an argument.
+most=$(scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *\([1-9][0-9]*\).*/\1/p')
+if [ -z "$most" ] || [ "$most" -gt 1000 ]; then most=1000; fi
+
+# submit NAME DEPENDENCY TASK...: the tasks as one array or several, of which each waits for the one before, so that CONCURRENT holds
+# for all. Their ids are in $ids, with colons between.
 submit() {
-  local name=$1
-  shift
-  (
-    IFS=,
-    sbatch --parsable --job-name "lockstep-$name" --array "0-$(($# - 1))%$CONCURRENT" "${options[@]}" "${after[@]}" \
-      "$home/jobs/compare.sbatch" "$*" "${arguments[@]}"
-  )
+  local name=$1 depends=$2 after=() id some last=''
+  shift 2
+  ids=''
+  while [ $# -gt 0 ]; do
+    some=$(($# < most ? $# : most))
+    after=()
+    if [ -n "$depends$last" ]; then after=(--dependency "$depends${depends:+${last:+,}}${last:+afterany:$last}"); fi
+    id=$(
+      IFS=,
+      sbatch --parsable --job-name "lockstep-$name" --array "0-$((some - 1))%$CONCURRENT" "${options[@]}" "${after[@]}" \
+        "$home/jobs/compare.sbatch" "${*:1:some}" "${arguments[@]}"
+    )
+    last=${id%%;*}
+    ids=$ids${ids:+:}$last
+    shift "$some"
+  done
 }
 
-after=()
+depends=''
 if [ -n "$tuned" ]; then
-  id=$(submit tune "${tunings[@]}")
-  after=(--dependency "afterok:${id%%;*}")
-  echo "learning rates: job ${id%%;*}, ${#tunings[@]} tasks"
+  submit tune '' "${tunings[@]}"
+  depends=afterok:$ids
+  echo "learning rates: job ${ids//:/, }, ${#tunings[@]} tasks"
 fi
-id=$(submit compare "${runs[@]}")
-echo "runs: job ${id%%;*}, ${#runs[@]} tasks, $CONCURRENT at a time"
-id=$(sbatch --parsable --dependency "afterany:${id%%;*}" "$home/jobs/report.sbatch" "$output")
+submit compare "$depends" "${runs[@]}"
+echo "runs: job ${ids//:/, }, ${#runs[@]} tasks, $CONCURRENT at a time"
+# The report is one process, whatever size the options ask for; account, partition, time and all else are the same.
+id=$(sbatch --parsable "${options[@]}" --job-name lockstep-report --ntasks 1 --cpus-per-task 1 --dependency "afterany:$ids" \
+  "$home/jobs/report.sbatch" "$output")
 echo "report: job ${id%%;*}, in $output"

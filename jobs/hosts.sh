@@ -3,7 +3,8 @@
 # must work without a password.
 # usage: jobs/hosts.sh HOSTFILE COMMAND [ARGUMENT]...    for example: jobs/hosts.sh hosts train DATA.h5 --resume -o DIR
 # HOSTFILE has a line a host: NAME slots=RANKS. SUBNET=10.0.0.0/24 names the network to use when hosts have several (Open MPI).
-# MPIRUN=PATH is the mpirun of the MPI that Lockstep was built with, if it is not the first.
+# MPIRUN="mpirun ..." is the mpirun of the MPI that Lockstep was built with (Open MPI, MPICH or Intel MPI), if it is not the first, with
+# options of your own. BOOTSTRAP (default ssh) is how MPICH and Intel MPI reach the hosts: what their -bootstrap takes.
 # kill -USR1 ends a run with a checkpoint and code 75; the same command with --resume goes on, or says that all is done.
 set -euo pipefail
 
@@ -17,12 +18,13 @@ hosts=$1
 shift
 [ -r "$hosts" ] || fail "$hosts cannot be read: it should have a line a host, NAME slots=RANKS"
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-: "${LOCKSTEP:=$home/build/lockstep}" "${MPIRUN:=mpirun}"
+: "${LOCKSTEP:=$home/build/lockstep}" "${MPIRUN:=mpirun}" "${BOOTSTRAP:=ssh}"
+read -ra mpirun <<<"$MPIRUN"
 [ -x "$LOCKSTEP" ] || fail "there is no program $LOCKSTEP: build it with jobs/setup.sh, or set LOCKSTEP"
 
 # shellcheck source=jobs/mpi.sh
 source "$home/jobs/mpi.sh"
-kind=$(mpi_kind "$MPIRUN")
+kind=$(mpi_kind "${mpirun[0]}")
 mapfile -t options < <(mpi_options_of "$kind")
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 case $kind in
@@ -38,6 +40,7 @@ case $kind in
   mpich | intel)
     [ -z "${SUBNET:-}" ] || fail "SUBNET is for Open MPI; this mpirun takes the name of an interface: HYDRA_IFACE (or I_MPI_HYDRA_IFACE)"
     list=$(sed -n 's/^ *\([^# ][^ ]*\) .*slots *= *\([0-9][0-9]*\).*/\1:\2/p' "$hosts")
+    [ -n "$list" ] || fail "$hosts has no line like: NAME slots=RANKS"
     if [ "$kind" = intel ]; then
       name=$(mktemp)
       echo "$list" >"$name"
@@ -47,8 +50,8 @@ case $kind in
     else
       options+=(-hosts "$(paste -sd, <<<"$list")")
     fi
-    options+=(-n "$(awk -F: '{ ranks += $2 } END { print ranks }' <<<"$list")")
+    options+=(-bootstrap "$BOOTSTRAP" -n "$(awk -F: '{ ranks += $2 } END { print ranks }' <<<"$list")")
     ;;
   *) fail "$MPIRUN is no mpirun of Open MPI, MPICH or Intel MPI: name one in MPIRUN" ;;
 esac
-exec "$MPIRUN" "${options[@]}" "$LOCKSTEP" "$@"
+exec "${mpirun[@]}" "${options[@]}" "$LOCKSTEP" "$@"

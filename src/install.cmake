@@ -35,6 +35,6 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lockstepConfig.cmake ${CMAKE_CURRENT_B
 
 # Job scripts. Slurm runs a copy, which cannot tell where it comes from, so what is installed has its prefix written in.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/lockstep USE_SOURCE_PERMISSIONS
-  PATTERN quickstart.sh EXCLUDE PATTERN setup.sh EXCLUDE)
+  PATTERN quickstart.sh EXCLUDE PATTERN setup.sh EXCLUDE PATTERN packages EXCLUDE)
 install(CODE "set(data_folder \"${CMAKE_INSTALL_DATADIR}\")\nset(program_folder \"${CMAKE_INSTALL_BINDIR}\")")
 install(SCRIPT installed_jobs.cmake)

@@ -1,7 +1,9 @@
 #include "base/wrapped.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/terminal.h"
 
@@ -85,4 +87,19 @@ void lks_fitted_print(FILE *stream, const char *text, size_t columns)
     line += length;
     if (*line == '\n') fputc(*line++, stream);
   }
+}
+
+FILE *lks_fitted_open(lks_fitted *fitted)
+{
+  *fitted = (lks_fitted){.stream = NULL};
+  if (lks_terminal_columns(STDOUT_FILENO) > 0) fitted->stream = open_memstream(&fitted->text, &fitted->bytes);
+  return fitted->stream ? fitted->stream : stdout;
+}
+
+void lks_fitted_close(lks_fitted *fitted)
+{
+  if (!fitted->stream) return;
+  if (fclose(fitted->stream) == 0)
+    lks_fitted_print(stdout, fitted->text, lks_terminal_columns(STDOUT_FILENO));
+  free(fitted->text);
 }

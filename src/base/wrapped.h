@@ -13,4 +13,15 @@ void lks_wrapped_print(FILE *stream, const char *text, size_t at, size_t indent)
  * columns, as in a file, all lines are as they are. */
 void lks_fitted_print(FILE *stream, const char *text, size_t columns);
 
+/** Local. A stream for text that lks_fitted_print lays out for the terminal on standard output when it is closed;
+ * standard output itself where that is a file, or without memory. */
+typedef struct lks_fitted {
+  FILE *stream;
+  char *text;
+  size_t bytes;
+} lks_fitted;
+
+FILE *lks_fitted_open(lks_fitted *fitted);
+void lks_fitted_close(lks_fitted *fitted);
+
 #endif

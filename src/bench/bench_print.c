@@ -1,10 +1,18 @@
 #include "bench/bench.h"
 
+#include <string.h>
+#include <unistd.h>
+
+#include "base/terminal.h"
+#include "base/wrapped.h"
+
 #include "kernels/onednn.h"
 #include "statistics/statistics.h"
 
 /* A time below this is not worth a line, in seconds a step. */
 #define NOTHING 5e-7
+
+enum { WITH_KINDS = 98 }; /* columns of the table of layers, if it tells the kind of each */
 
 static const lks_traffic traffic_of_part[LKS_PARTS] = {
     [LKS_PART_DATA] = LKS_TRAFFICS,          [LKS_PART_FORWARD] = LKS_TRAFFICS,
@@ -21,14 +29,17 @@ static const char *plural(long count)
 static void print_heading(FILE *out, const lks_bench *b)
 {
   const lks_config *c = &b->arm[0].config;
-  fprintf(out, "%s on %s: %zux%zux%zu, %zu classes; mini-batches of %zu in microbatches of %zu\n", c->model,
-          c->data[0] ? c->data : "made-up samples", b->shape.height, b->shape.width, b->shape.channels,
-          b->classes, b->batch, b->microbatch);
-  fprintf(out,
-          "%d rank%s x %d thread%s on %d host%s; oneDNN %s, isa %s; %zu repeat%s of %g s, arms in turn\n\n",
-          b->ranks, plural(b->ranks), b->threads, plural(b->threads), b->hosts, plural(b->hosts),
-          lks_onednn_version(), lks_isa_name(lks_isa_used()), b->options.repeats,
-          plural((long)b->options.repeats), b->options.seconds);
+  char text[2 * LKS_TEXT_MAX + 1024];
+  const int length = snprintf(
+      text, sizeof text, "%s on %s: %zux%zux%zu, %zu classes; mini-batches of %zu in microbatches of %zu\n",
+      c->model, c->data[0] ? c->data : "made-up samples", b->shape.height, b->shape.width, b->shape.channels,
+      b->classes, b->batch, b->microbatch);
+  snprintf(text + length, sizeof text - (size_t)length,
+           "%d rank%s x %d thread%s on %d host%s; oneDNN %s, isa %s; %zu repeat%s of %g s, arms in turn\n\n",
+           b->ranks, plural(b->ranks), b->threads, plural(b->threads), b->hosts, plural(b->hosts),
+           lks_onednn_version(), lks_isa_name(lks_isa_used()), b->options.repeats,
+           plural((long)b->options.repeats), b->options.seconds);
+  lks_fitted_print(out, text, lks_terminal_columns(STDOUT_FILENO));
 }
 
 static void print_rates(FILE *out, const lks_bench *b)
@@ -48,13 +59,13 @@ static void print_rates(FILE *out, const lks_bench *b)
   }
 }
 
-/* An empty cell where there is nothing to say. */
-static void print_cell(FILE *out, const char *format, double value)
+/* An empty cell of so many columns where there is nothing to say. */
+static void print_cell(FILE *out, int width, int digits, const char *unit, double value)
 {
   if (value > 0)
-    fprintf(out, format, value);
+    fprintf(out, " %*.*f%s", width - (int)strlen(unit), digits, value, unit);
   else
-    fprintf(out, " %8s", "");
+    fprintf(out, " %*s", width, "");
 }
 
 static void print_part(FILE *out, const lks_bench_arm *arm, lks_part number, double whole)
@@ -65,14 +76,14 @@ static void print_part(FILE *out, const lks_bench_arm *arm, lks_part number, dou
   const lks_bench_traffic *sent = traffic == LKS_TRAFFICS ? &none : &arm->traffic[traffic];
   const double mean = part->seconds.mean, bytes = part->bytes > 0 ? part->bytes : sent->bytes;
   if (part->seconds.high < NOTHING) return;
-  fprintf(out, "  %-26s %9.3f %6.1f%% %9.1f%%",
+  fprintf(out, "  %-22s %7.3f %5.1f%% %5.1f%%",
           number == LKS_PART_OTHER ? "end of step" : lks_part_name(number), 1e3 * mean, 100 * mean / whole,
           100 * (part->seconds.high / mean - 1));
-  print_cell(out, " %8.1f", sent->calls);
-  print_cell(out, " %8.3f", 1e-6 * bytes);
-  print_cell(out, " %8.1f", 1e-9 * part->flops / mean);
-  print_cell(out, " %8.2f", 1e-9 * bytes / mean);
-  print_cell(out, " %7.0f%%", 100 * part->alone / mean);
+  print_cell(out, 5, 1, "", sent->calls);
+  print_cell(out, 7, 3, "", 1e-6 * bytes);
+  print_cell(out, 7, 1, "", 1e-9 * part->flops / mean);
+  print_cell(out, 5, 2, "", 1e-9 * bytes / mean);
+  print_cell(out, 5, 0, "%", 100 * part->alone / mean);
   fprintf(out, "\n");
 }
 
@@ -80,13 +91,13 @@ static void print_parts(FILE *out, const lks_bench_arm *arm)
 {
   double whole = 0;
   for (int p = 0; p < LKS_PARTS; p++) whole += arm->part[p].seconds.mean;
-  fprintf(out, "  %-26s %9s %7s %10s %8s %8s %8s %8s %8s\n", "part, of a rank", "ms", "share", "imbalance",
-          "calls", "MB", "GFLOP/s", "GB/s", "ceiling");
+  fprintf(out, "  %-22s %7s %6s %6s %5s %7s %7s %5s %5s\n", "part, of a rank", "ms", "share", "imbal.",
+          "calls", "MB", "GFLOP/s", "GB/s", "ceil.");
   for (int p = 0; p < LKS_PARTS; p++) print_part(out, arm, (lks_part)p, whole);
 }
 
 /* All kinds of work of a layer together, against the time that they would take at their ceilings. */
-static void print_layer(FILE *out, const lks_bench_layer *layer, double step)
+static void print_layer(FILE *out, const lks_bench_layer *layer, double step, bool narrow)
 {
   double seconds = 0, at_ceiling = 0, flops = 0, bytes = 0;
   for (int w = 0; w < LKS_WORKS; w++) {
@@ -98,8 +109,11 @@ static void print_layer(FILE *out, const lks_bench_layer *layer, double step)
   }
   if (seconds < NOTHING) return;
   const lks_bench_work *w = layer->work;
-  fprintf(out, "  %-22s %-13s %8.3f %8.3f %8.3f %6.1f%%", layer->name[0] ? layer->name : "-", layer->kind,
-          1e3 * (w[LKS_WORK_FORWARD].seconds + w[LKS_WORK_SUMS].seconds),
+  if (narrow)
+    fprintf(out, "  %-22s", layer->name[0] ? layer->name : layer->kind);
+  else
+    fprintf(out, "  %-22s %-13s", layer->name[0] ? layer->name : "-", layer->kind);
+  fprintf(out, " %8.3f %8.3f %8.3f %6.1f%%", 1e3 * (w[LKS_WORK_FORWARD].seconds + w[LKS_WORK_SUMS].seconds),
           1e3 * (w[LKS_WORK_BACKWARD].seconds + w[LKS_WORK_DX].seconds), 1e3 * w[LKS_WORK_WEIGHTS].seconds,
           100 * seconds / step);
   if (layer->arithmetic)
@@ -111,9 +125,12 @@ static void print_layer(FILE *out, const lks_bench_layer *layer, double step)
 
 static void print_layers(FILE *out, const lks_bench_arm *arm)
 {
-  fprintf(out, "  %-22s %-13s %8s %8s %8s %7s %8s %7s %7s\n", "layer, of one thread", "", "forward",
-          "backward", "weights", "share", "GFLOP/s", "GB/s", "ceiling");
-  for (size_t l = 0; l < arm->layers; l++) print_layer(out, &arm->layer[l], arm->seconds);
+  const bool narrow = lks_terminal_table_width() < WITH_KINDS;
+  fprintf(out, "  %-22s", "layer, of one thread");
+  if (!narrow) fprintf(out, " %-13s", "");
+  fprintf(out, " %8s %8s %8s %7s %8s %7s %7s\n", "forward", "backward", "weights", "share", "GFLOP/s", "GB/s",
+          "ceiling");
+  for (size_t l = 0; l < arm->layers; l++) print_layer(out, &arm->layer[l], arm->seconds, narrow);
 }
 
 void lks_bench_print(FILE *out, const lks_bench *b, bool layers)
@@ -123,8 +140,8 @@ void lks_bench_print(FILE *out, const lks_bench *b, bool layers)
   for (size_t a = 0; a < b->arms; a++) {
     const lks_bench_arm *arm = &b->arm[a];
     fprintf(out,
-            "\n%s, %s, %s: %.3f ms a step; convolutions and dense layers by themselves %.3f ms;\n"
-            "  not arithmetic: %.1f%% of the step\n",
+            "\n%s, %s, %s: %.3f ms a step; convolutions and dense layers by themselves\n"
+            "  %.3f ms; not arithmetic: %.1f%% of the step\n",
             lks_norm_text(arm->config.bn).text, lks_reduce_name(arm->config.reduce),
             lks_type_name(arm->config.precision), 1e3 * arm->seconds, 1e3 * arm->arithmetic,
             100 * lks_bench_not_arithmetic(arm));

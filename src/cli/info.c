@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/wrapped.h"
 #include "cli/commands.h"
 #include "cli/dataset_rows.h"
 #include "cli/info_source.h"
@@ -49,8 +50,18 @@ const lks_syntax *lks_info_syntax(void)
 static lks_status describe_dataset(const char *path, const settings *s)
 {
   const char *sheet = s->sheet[0] != '\0' ? s->sheet : s->contact_sheet;
-  lks_status status = lks_dataset_describe(stdout, path, &s->names);
+  lks_fitted fitted;
+  lks_status status = lks_dataset_describe(lks_fitted_open(&fitted), path, &s->names);
+  lks_fitted_close(&fitted);
   return status || sheet[0] == '\0' ? status : lks_contact_sheet_of_file(sheet, path, &s->names, s->split);
+}
+
+static lks_status describe_checkpoint(const char *path)
+{
+  lks_fitted fitted;
+  const lks_status status = lks_checkpoint_describe(lks_fitted_open(&fitted), path);
+  lks_fitted_close(&fitted);
+  return status;
 }
 
 static lks_status describe(const char *path, const settings *s)
@@ -67,7 +78,7 @@ static lks_status describe(const char *path, const settings *s)
   if (kind[0] == '\0' || strcmp(kind, "lockstep-dataset") == 0) return describe_dataset(path, s);
   if (s->sheet[0] != '\0' || s->contact_sheet[0] != '\0')
     return lks_fail(LKS_ERR_USAGE, "%s: --sheet is for datasets of images", path);
-  if (strcmp(kind, "lockstep-checkpoint") == 0) return lks_checkpoint_describe(stdout, path);
+  if (strcmp(kind, "lockstep-checkpoint") == 0) return describe_checkpoint(path);
   return lks_fail(
       LKS_ERR_DATA,
       "%s: its format is '%s'; this program reads lockstep-dataset and lockstep-checkpoint, and datasets without the attribute `format`",

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/shell_word.h"
+#include "base/wrapped.h"
 #include "cli/shape.h"
 #include "import/describe_source.h"
 #include "import/packed_file.h"
@@ -133,7 +134,9 @@ lks_status lks_info_source(lks_source_kind kind, const char *path, const char *l
   const char *format = "";
   lks_status status = open_source(&source, &format, path, label, size, names, kind);
   if (status || !source) return status;
-  status = lks_source_describe(stdout, source);
+  lks_fitted fitted;
+  status = lks_source_describe(lks_fitted_open(&fitted), source);
+  lks_fitted_close(&fitted);
   if (!status) print_import(format, path, label, size, source);
   lks_source_destroy(&source);
   return status;

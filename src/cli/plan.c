@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/wrapped.h"
 #include "cli/commands.h"
 #include "cli/same_start.h"
 #include "cli/shape.h"
@@ -107,7 +108,9 @@ lks_status lks_plan_run_all(lks_comm *comm, int argc, char **argv)
   if (status || lks_comm_rank(comm) != 0) return status;
   lks_json json = {.out = stdout};
   if (!s.json) {
-    lks_plan_print(stdout, &plan);
+    lks_fitted fitted;
+    lks_plan_print(lks_fitted_open(&fitted), &plan);
+    lks_fitted_close(&fitted);
     return LKS_OK;
   }
   lks_json_open(&json, NULL, '{');

@@ -1,12 +1,14 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "base/integers.h"
 #include "base/printed.h"
+#include "base/terminal.h"
 #include "base/wrapped.h"
 #include "report/table_parts.h"
 #include "report/words.h"
 
-enum { LINE_WIDTH = 80, APART = 2 };
+enum { APART = 2 };
 
 /* The columns in the order of a terminal: what is not needed at once stands in a second block, if the first one
  * is full. */
@@ -66,8 +68,8 @@ static size_t width_of(const size_t *width, size_t first, size_t end)
 static size_t block_end(const size_t *width, size_t first)
 {
   size_t end = COLUMNS;
-  if (width_of(width, first, end) <= LINE_WIDTH) return end;
-  while (end > first + 1 && width_of(width, first, end) > LINE_WIDTH) end--;
+  if (width_of(width, first, end) <= lks_terminal_width()) return end;
+  while (end > first + 1 && width_of(width, first, end) > lks_terminal_width()) end--;
   return first < MAIN_COLUMNS && end > MAIN_COLUMNS ? MAIN_COLUMNS : end;
 }
 
@@ -84,10 +86,22 @@ static void print_table(FILE *stream, const lks_table *table, const lks_comparis
   }
 }
 
-static void print_item(FILE *stream, const char *what, const char *text)
+static lks_ink ink_of(lks_verdict verdict)
 {
-  fprintf(stream, "    %s: ", what);
+  switch (verdict) {
+  case LKS_VERDICT_BETTER: return LKS_INK_GREEN;
+  case LKS_VERDICT_WORSE: return LKS_INK_RED;
+  case LKS_VERDICT_UNDECIDED: return LKS_INK_YELLOW;
+  default: return LKS_INK_BOLD;
+  }
+}
+
+/* This text is for standard output alone. */
+static void print_item(FILE *stream, const char *what, const char *text, lks_verdict verdict)
+{
+  fprintf(stream, "    %s: %s", what, lks_terminal_ink(STDOUT_FILENO, ink_of(verdict)));
   lks_wrapped_print(stream, text, 6 + strlen(what), 6);
+  fputs(lks_terminal_ink(STDOUT_FILENO, LKS_INK_PLAIN), stream);
 }
 
 static void print_sentences(FILE *stream, const lks_table *table, const lks_comparison *comparison)
@@ -100,9 +114,9 @@ static void print_sentences(FILE *stream, const lks_table *table, const lks_comp
     lks_words_arm(name, comparison, i);
     fputs("  ", stream);
     lks_wrapped_print(stream, name, 2, 6);
-    print_item(stream, "test accuracy", row->accuracy.sentence);
+    print_item(stream, "test accuracy", row->accuracy.sentence, row->accuracy.verdict);
     if (row->paired == 0) continue;
-    print_item(stream, "test loss", row->loss.sentence);
+    print_item(stream, "test loss", row->loss.sentence, row->loss.verdict);
     const char *answer = lks_row_answer(row);
     if (answer[0] != '\0') fprintf(stream, "    %s\n", answer);
   }

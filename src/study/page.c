@@ -1,8 +1,10 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/printed.h"
+#include "base/terminal.h"
 #include "base/wrapped.h"
 #include "lockstep/status.h"
 #include "study/pages.h"
@@ -28,11 +30,23 @@ static lks_status draw(bool *drawn, const lks_study_outcome *outcome)
   return status;
 }
 
+static lks_ink ink_of(lks_claim claim)
+{
+  switch (claim) {
+  case LKS_CLAIM_SHOWN: return LKS_INK_GREEN;
+  case LKS_CLAIM_CONTRADICTED: return LKS_INK_RED;
+  case LKS_CLAIM_PARTLY: return LKS_INK_BOLD;
+  default: return LKS_INK_YELLOW;
+  }
+}
+
+/* For standard output alone. */
 static void print_summary(FILE *out, const lks_study_outcome *outcome)
 {
   const lks_study *study = outcome->plan->study;
   const char *word = lks_claim_word((lks_claim)outcome->claim);
-  fprintf(out, "\n%s: ", word);
+  fprintf(out, "\n%s%s%s: ", lks_terminal_ink(STDOUT_FILENO, ink_of((lks_claim)outcome->claim)), word,
+          lks_terminal_ink(STDOUT_FILENO, LKS_INK_PLAIN));
   lks_wrapped_print(out, outcome->verdict, strlen(word) + 2, 2);
   fputc('\n', out);
   for (size_t i = 0; i < lks_study_effects(outcome->plan); i++) {

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stop_request.h"
+#include "base/terminal.h"
 #include "checkpoint/verification.h"
 #include "lockstep/exact_sum.h"
 #include "optim/schedule.h"
@@ -201,11 +202,16 @@ static lks_status train_epoch_all(lks_trainer *t)
 static void say_epoch(lks_trainer *t)
 {
   const lks_metrics_row *row = &t->row;
-  lks_progress_line(
-      t->progress,
-      "epoch %zu/%zu: train loss %.4f, accuracy %.4f; test loss %.4f, accuracy %.4f; %.0f images/s",
-      row->epoch, t->config.epochs, row->train_loss, row->train_accuracy, row->test_loss, row->test_accuracy,
-      row->images_per_second);
+  static const char whole[] =
+      "epoch %zu/%zu: train loss %.4f, accuracy %.4f; test loss %.4f, accuracy %.4f; %.0f images/s";
+  static const char narrow[] = "epoch %zu/%zu: train loss %.4f, %.2f%%; test loss %.4f, %.2f%%; %.0f/s";
+  if (lks_terminal_table_width() >= 100)
+    lks_progress_line(t->progress, whole, row->epoch, t->config.epochs, row->train_loss, row->train_accuracy,
+                      row->test_loss, row->test_accuracy, row->images_per_second);
+  else
+    lks_progress_line(t->progress, narrow, row->epoch, t->config.epochs, row->train_loss,
+                      100 * row->train_accuracy, row->test_loss, 100 * row->test_accuracy,
+                      row->images_per_second);
 }
 
 /* Rank 0 writes the rows of an epoch. */

@@ -162,14 +162,31 @@ long+=(--epochs "$epochs")
 echo "ok: the same runs without Slurm ended after $SECONDS s; the long one has $epochs epochs"
 
 # Two hosts, by srun and by mpirun.
-LAUNCH=srun submit by-srun --nodes 2 --ntasks 4 -- "${short[@]}"
+SRUN_MPI=pmix submit by-srun --nodes 2 --ntasks 4 -- "${short[@]}"
 wait_for_end "$job" "two hosts by srun" 60
 same_fingerprint short-here.out by-srun.out
 grep -q "2 hosts" by-srun.out || complain "by-srun ran on one host" by-srun.out
-LAUNCH=mpirun submit by-mpirun --nodes 2 --ntasks 4 -- "${short[@]}"
+SRUN_MPI=none submit by-mpirun --nodes 2 --ntasks 4 -- "${short[@]}"
 wait_for_end "$job" "two hosts by mpirun" 60
 same_fingerprint short-here.out by-mpirun.out
 grep -q "job      Slurm $job, restart 0, nodes n\[1-2\]" by-mpirun.out || complain "the job is not in the log" by-mpirun.out
+
+# Another MPI, which knows srun by another plug-in: a program of MPICH's in Lockstep's place.
+if command -v mpicc.mpich >/dev/null; then
+  mpicc.mpich -o ranks /mnt/project/tests/cluster/ranks.c
+  SRUN_MPI=pmi2 LOCKSTEP=$folder/ranks submit by-mpich --nodes 2 --ntasks 4 -- data.h5
+  wait_for_end "$job" "two hosts by srun, with MPICH" 60
+  grep -qx "4 ranks on 2 hosts, told: train" by-mpich.out || complain "MPICH by srun" by-mpich.out
+else
+  echo "skipped: MPICH under srun, there is no mpicc.mpich"
+fi
+
+# The same without --ntasks, and with the dataset on each host's own disk.
+SRUN_MPI=pmix STAGE=/tmp/staged submit unsaid --nodes 2 --exclusive -- "${short[@]}"
+wait_for_end "$job" "a rank for each core of two hosts" 60
+same_fingerprint short-here.out unsaid.out
+grep -q "4 ranks x 1 threads on n\[1-2\]" unsaid.out || complain "unsaid has other ranks" unsaid.out
+grep -q "data     /tmp/staged/data-" unsaid.out || complain "unsaid has not staged its dataset" unsaid.out
 
 # A study: what is said of batch norm, tested by a job.
 job=$(sbatch --parsable --output study.out --nodes 2 --ntasks 2 /mnt/project/jobs/study.sbatch placement --data /mnt/project/data/digits.h5 \

@@ -183,11 +183,11 @@ printf '#!/bin/sh\necho "$LOCKSTEP_HOME $*" >>sbatch.out\necho 7\n' >fake/sbatch
 printf '#!/bin/sh\necho "mpirun (Open MPI) 4.1.4 $*"\n' >fake/mpirun
 chmod +x fake/*
 cp "$jobs/train.sbatch" spool/slurm_script
-SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$PWD LAUNCH=mpirun MPIRUN=$MPIEXEC MPIRUN_OPTIONS=' ' bash spool/slurm_script \
+SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$PWD SRUN_MPI=none MPIRUN="env $MPIEXEC" bash spool/slurm_script \
   "$prefix/share/lockstep/digits.h5" --model mlp --epochs 1 --output job >job.out 2>job.err || complain "train.sbatch" job.out job.err
 same trained job
 cp "$jobs/study.sbatch" spool/slurm_script
-SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$PWD LAUNCH=mpirun MPIRUN=$MPIEXEC MPIRUN_OPTIONS=' ' bash spool/slurm_script \
+SLURM_JOB_ID=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$PWD SRUN_MPI=none MPIRUN="env $MPIEXEC" bash spool/slurm_script \
   placement --epochs 1 --seeds 1 >study.out 2>study.err || complain "study.sbatch" study.out study.err
 [ -s studies/placement/report.html ] || complain "study.sbatch made no page" study.out study.err
 PATH=$PWD/fake:$PATH "$jobs/compare.sh" -- DATA --bn sync,8 -o DIR >compare.out 2>&1 || complain "compare.sh" compare.out

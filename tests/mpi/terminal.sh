@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# What a run looks like in a terminal, tmux, at 80, 50 and 200 columns and while its window changes: one bar, nothing left of it, long
+# lines broken at blanks; and what --quiet leaves.
+# usage: terminal.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
+# shellcheck disable=SC2317 # `within_patience` calls functions
+# shellcheck source=tests/support/program.sh
+source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+
+run data 0 generate -o data.h5 --shape 16x16x3 --train 700 --test 60
+arguments=(train data.h5 --model cnn --threads 1 --batch-size 32)
+
+# --quiet, in a file: results alone, the same ones.
+run loud 0 "${arguments[@]}" --epochs 1 -o loud
+run quiet 0 "${arguments[@]}" --epochs 1 -o quiet --quiet --progress plain
+ended quiet 0
+[ "$(fingerprint_of loud)" = "$(fingerprint_of quiet)" ] || complain "--quiet changes the result" quiet.out
+grep -vE '^(epoch 1: test loss [0-9.]+, accuracy [0-9.]+|fingerprint: [0-9a-f]{32})$' quiet.out >others && complain "--quiet says more than results" others
+[ "$(wc -l <quiet.out)" -eq 2 ] || complain "--quiet leaves other lines" quiet.out
+[ ! -s quiet.err ] || complain "--quiet writes to standard error" quiet.err
+if grep -q $'\033' loud.out loud.err; then complain "there are colours in a file" loud.out; fi
+
+has_tool tmux "what a terminal shows" || finish
+server=lockstep-$$
+tmux() { command tmux -L "$server" -f /dev/null "$@"; }
+clean_up_of_program=$(trap -p EXIT | sed "s/^trap -- '//; s/' EXIT$//")
+# shellcheck disable=SC2064 # what it is now
+trap "command tmux -L $server kill-server 2>/dev/null || true; $clean_up_of_program" EXIT
+
+shown() {
+  tmux capture-pane -p -S -500 -t shown
+}
+
+# bars: lines of the screen that are a bar or a piece of one.
+bars() {
+  shown | grep -cE '\[=*>? *\]|ETA [0-9]|images/s  |loss [0-9.]+  ' || true
+}
+
+# within_patience COMMAND...: until it succeeds.
+within_patience() {
+  local end=$((SECONDS + $(slowed 30)))
+  until "$@"; do
+    if [ "$SECONDS" -ge "$end" ]; then
+      shown >screen
+      complain "in vain: $*" screen
+      return
+    fi
+    sleep 0.2
+  done
+}
+
+# The bar of a window so wide; of one that was wider, when it has been drawn anew.
+has_bar() {
+  [ "$(bars)" -eq 1 ] && shown | grep -E '^ *epoch +[0-9]+/5000 ' >/dev/null
+}
+
+# is_alone WIDTH: there is one bar, and no line is wider.
+is_alone() {
+  shown >screen
+  [ "$(bars)" -le 1 ] || complain "at $1 columns there are pieces of old bars" screen
+  awk -v width="$1" 'length > width { exit 1 }' screen || complain "a line is wider than $1 columns" screen
+}
+
+ends() {
+  shown | grep -x "END OF RUN" >/dev/null
+}
+
+# watch_it NAME COMMAND...: a run in a window that is resized while it trains, and then stopped.
+watch_it() {
+  local name=$1 width
+  shift
+  tmux new-session -d -s shown -x 80 -y 40 "TERM=tmux-256color $* train ${arguments[*]:1} --epochs 5000 --lr 0.001 -o $name; echo END OF RUN; sleep 1000"
+  within_patience has_bar
+  for width in 50 200 80 50; do
+    tmux resize-window -t shown -x "$width" -y 40
+    sleep "$(slowed 1)" # for the bar to be drawn in it
+    within_patience has_bar
+    is_alone "$width"
+  done
+  touch "$name/STOP"
+  within_patience ends
+  shown >screen
+  [ "$(bars)" -eq 0 ] || complain "$name: the bar is still there in the end" screen
+  tmux kill-session -t shown
+}
+watch_it alone "$program"
+if [ "$hydra" = no ]; then watch_it ranks "$MPIEXEC -n 2 $program"; fi # Hydra's ranks write into a pipe
+
+# Colours, and none: of an error.
+for no_colour in '' 1; do
+  tmux new-session -d -s shown -x 80 -y 40 "TERM=tmux-256color NO_COLOR=$no_colour $program info nothing.h5; echo END OF RUN; sleep 1000"
+  within_patience ends
+  coloured=$(tmux capture-pane -e -p -t shown | grep -c $'\033\\[.*error' || true)
+  [ "$coloured" -eq "$([ -n "$no_colour" ] && echo 0 || echo 1)" ] || complain "an error with NO_COLOR=$no_colour has $coloured coloured lines"
+  tmux kill-session -t shown
+done
+
+# Help and tables at each width.
+run trained 0 "${arguments[@]}" --epochs 0 -o trained
+for width in 50 80 200; do
+  for words in "help train" "help files" "info data.h5" "info trained/last.h5" "plan data.h5 --seconds 0.01" "bench --model mlp --shape 30 --seconds 0.01 --repeats 1 --layers"; do
+    if [ "$width" -eq 50 ] && [[ $words == bench* ]]; then continue; fi # its tables need 80
+    tmux new-session -d -s shown -x "$width" -y 40 "$program $words; echo END OF RUN; sleep 1000"
+    within_patience ends
+    # A line that the terminal had to wrap is joined by -J, but not otherwise.
+    tmux capture-pane -p -J -S -2000 -t shown >joined
+    awk -v width="$width" '{ sub(/ +$/, "") } length > width { print; wide = 1 } END { exit wide }' joined >wide ||
+      complain "$words at $width columns has lines that the terminal breaks" wide
+    tmux kill-session -t shown
+  done
+done
+finish
