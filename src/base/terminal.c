@@ -36,12 +36,11 @@ static bool is_pipe(int fd)
   return fstat(fd, &about) == 0 && S_ISFIFO(about.st_mode);
 }
 
-/* mpirun is the parent of its ranks; it gives them a terminal without columns for standard output, and a pipe for
- * standard error. */
+/* mpirun is the parent of its ranks: it gives them a terminal for standard output, whose columns are those of its own when
+ * it began, or 0, and a pipe for standard error. */
 static size_t columns_of_launcher(int fd)
 {
   char path[48];
-  if (lines_are_tagged()) return 0;
   snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getppid(), fd);
   const int terminal = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (terminal < 0) return 0;
@@ -52,14 +51,12 @@ static size_t columns_of_launcher(int fd)
 
 size_t lks_terminal_columns(int fd)
 {
-  if (isatty(fd)) {
-    const size_t columns = columns_of(fd);
-    if (columns > 0) return columns;
-  } else if (fd == STDOUT_FILENO || !is_pipe(fd)) {
-    return 0;
-  }
-  const bool launched = isatty(STDOUT_FILENO) && columns_of(STDOUT_FILENO) == 0;
-  return launched ? columns_of_launcher(fd) : 0;
+  const bool launched = getenv("OMPI_COMM_WORLD_RANK") != NULL;
+  if (!isatty(fd) && !(launched && isatty(STDOUT_FILENO) && is_pipe(fd))) return 0;
+  if (!launched) return columns_of(fd);
+  if (lines_are_tagged()) return 0;
+  const size_t columns = columns_of_launcher(fd);
+  return columns > 0 || !isatty(fd) ? columns : columns_of(fd);
 }
 
 size_t lks_terminal_width(void)

@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /** Local. Columns of the terminal that shows what is written to fd, STDOUT_FILENO or STDERR_FILENO, as they are
- * now; 0: it is a file or a pipe, or the terminal does not know. A rank under Open MPI's mpirun has a terminal
- * without columns instead of its output: what counts then is the output of mpirun itself, if it runs here and
- * puts nothing in front of the lines. */
+ * now; 0: it is a file or a pipe, or the terminal does not know. A rank under Open MPI's mpirun has a terminal of
+ * its own that no window's change reaches: what counts is the output of mpirun itself, if it runs here and puts
+ * nothing in front of the lines. */
 size_t lks_terminal_columns(int fd);
 
 /** Local. Columns that sentences on standard output may take: those of the terminal, but 30 to 120; 80 where

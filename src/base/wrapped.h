@@ -13,15 +13,17 @@ void lks_wrapped_print(FILE *stream, const char *text, size_t at, size_t indent)
  * columns, as in a file, all lines are as they are. */
 void lks_fitted_print(FILE *stream, const char *text, size_t columns);
 
-/** Local. A stream for text that lks_fitted_print lays out for the terminal on standard output when it is closed;
- * standard output itself where that is a file, or without memory. */
+/** A text that is laid out once it is whole. */
 typedef struct lks_fitted {
   FILE *stream;
   char *text;
   size_t bytes;
 } lks_fitted;
 
+/** Local. The stream to print the text to; standard output itself where that is a file, or without memory. */
 FILE *lks_fitted_open(lks_fitted *fitted);
+
+/** Local. Prints the text as lks_fitted_print does, for the terminal on standard output. */
 void lks_fitted_close(lks_fitted *fitted);
 
 #endif

@@ -12,7 +12,7 @@
 /* A time below this is not worth a line, in seconds a step. */
 #define NOTHING 5e-7
 
-enum { WITH_KINDS = 98 }; /* columns of the table of layers, if it tells the kind of each */
+enum { WITH_KINDS = 95 }; /* columns of the table of layers, if it tells the kind of each */
 
 static const lks_traffic traffic_of_part[LKS_PARTS] = {
     [LKS_PART_DATA] = LKS_TRAFFICS,          [LKS_PART_FORWARD] = LKS_TRAFFICS,
@@ -110,25 +110,24 @@ static void print_layer(FILE *out, const lks_bench_layer *layer, double step, bo
   if (seconds < NOTHING) return;
   const lks_bench_work *w = layer->work;
   if (narrow)
-    fprintf(out, "  %-22s", layer->name[0] ? layer->name : layer->kind);
+    fprintf(out, "  %-21s", layer->name[0] ? layer->name : layer->kind);
   else
     fprintf(out, "  %-22s %-13s", layer->name[0] ? layer->name : "-", layer->kind);
-  fprintf(out, " %8.3f %8.3f %8.3f %6.1f%%", 1e3 * (w[LKS_WORK_FORWARD].seconds + w[LKS_WORK_SUMS].seconds),
+  fprintf(out, " %8.3f %8.3f %8.3f %5.1f%%", 1e3 * (w[LKS_WORK_FORWARD].seconds + w[LKS_WORK_SUMS].seconds),
           1e3 * (w[LKS_WORK_BACKWARD].seconds + w[LKS_WORK_DX].seconds), 1e3 * w[LKS_WORK_WEIGHTS].seconds,
           100 * seconds / step);
   if (layer->arithmetic)
-    fprintf(out, " %8.1f", 1e-9 * flops / seconds);
+    fprintf(out, " %7.1f", 1e-9 * flops / seconds);
   else
-    fprintf(out, " %8s", "");
-  fprintf(out, " %7.1f %6.0f%%\n", 1e-9 * bytes / seconds, 100 * at_ceiling / seconds);
+    fprintf(out, " %7s", "");
+  fprintf(out, " %6.1f %6.0f%%\n", 1e-9 * bytes / seconds, 100 * at_ceiling / seconds);
 }
 
 static void print_layers(FILE *out, const lks_bench_arm *arm)
 {
   const bool narrow = lks_terminal_table_width() < WITH_KINDS;
-  fprintf(out, "  %-22s", "layer, of one thread");
-  if (!narrow) fprintf(out, " %-13s", "");
-  fprintf(out, " %8s %8s %8s %7s %8s %7s %7s\n", "forward", "backward", "weights", "share", "GFLOP/s", "GB/s",
+  fprintf(out, "  %-*s", narrow ? 21 : 36, "layer, of one thread");
+  fprintf(out, " %8s %8s %8s %6s %7s %6s %7s\n", "forward", "backward", "weights", "share", "GFLOP/s", "GB/s",
           "ceiling");
   for (size_t l = 0; l < arm->layers; l++) print_layer(out, &arm->layer[l], arm->seconds, narrow);
 }

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "base/terminal.h"
+#include "base/wrapped.h"
 #include "cli/same_start.h"
 #include "config/config_sections.h"
 #include "config/config_value.h"
@@ -302,8 +303,10 @@ static void set_width(void)
 static void print_examples(const lks_syntax *syntax)
 {
   puts("\nExamples:");
-  for (size_t i = 0; i < LKS_EXAMPLES; i++)
-    printf("  %s\n      %s\n", syntax->example[i].line, syntax->example[i].does);
+  for (size_t i = 0; i < LKS_EXAMPLES; i++) {
+    printf("  %s\n      ", syntax->example[i].line);
+    lks_wrapped_print(stdout, syntax->example[i].does, 6, 6);
+  }
 }
 
 void lks_command_line_help(const lks_syntax *syntax)
