@@ -30,7 +30,7 @@ number_of() {
 # room_of_public HEADER: the room whose interface include/lockstep/HEADER is.
 room_of_public() {
   case $1 in
-  log.h | memory.h | profile.h | public.h | settings.h | status.h) echo base ;;
+  log.h | memory.h | profile.h | public.h | settings.h | norm_layers.h | status.h) echo base ;;
   exact_sum.h) echo sums ;;
   comm.h | reduce.h) echo comm ;;
   batch_norm.h) echo norm ;;

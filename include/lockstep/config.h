@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockstep/norm_layers.h"
 #include "lockstep/public.h"
 #include "lockstep/settings.h"
 
@@ -38,6 +39,7 @@ typedef struct lks_config {
   lks_dataset_names names;  /* of the arrays in data */
   size_t window;            /* samples that are read at a time; 0: all are in memory */
   char model[LKS_TEXT_MAX]; /* preset or file */
+  lks_norm_layers norm;     /* what stands where the model says batchnorm; never NONE, which bn says */
   lks_norm bn;
   double bn_epsilon, bn_momentum;
   size_t batch_size;
@@ -96,6 +98,7 @@ typedef enum lks_option_type {
   LKS_OPTION_CHOICE, /* an enum: its values number the choices */
   LKS_OPTION_SET,    /* an unsigned: bit number i is the i-th choice; words separated by commas, or none */
   LKS_OPTION_NORM,   /* an lks_norm */
+  LKS_OPTION_NORM_LAYERS, /* an lks_norm_layers */
   LKS_OPTION_SIZE,
   LKS_OPTION_REAL,
   LKS_OPTION_SEED,
@@ -122,6 +125,9 @@ const lks_option *lks_config_options(size_t *count);
 /** Local. Whether a setting only says how or where a run is executed: it changes no bit of the result, and
  * may differ from one job of a run to the next. */
 bool lks_config_is_execution(const char *name);
+
+/** Local. What stands where a model says batchnorm, by norm and bn together. */
+lks_norm_layers lks_config_norm_layers(const lks_config *config);
 
 /** Local. Sets every setting to what it is when nothing is said. */
 void lks_config_default(lks_config *config);

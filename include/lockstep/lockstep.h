@@ -25,6 +25,7 @@
 #include "lockstep/memory.h"
 #include "lockstep/model.h"
 #include "lockstep/network.h"
+#include "lockstep/norm_layers.h"
 #include "lockstep/optimizer.h"
 #include "lockstep/profile.h"
 #include "lockstep/reduce.h"

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lockstep/norm_layers.h"
 #include "lockstep/public.h"
 #include "lockstep/status.h"
 
@@ -22,6 +23,8 @@ typedef enum lks_layer_kind {
   LKS_LAYER_GELU, /* x Phi(x), by erf */
   LKS_LAYER_SILU, /* x/(1 + exp(-x)) */
   LKS_LAYER_TANH,
+  LKS_LAYER_LAYER_NORM, /* each sample by itself: group norm of one group */
+  LKS_LAYER_GROUP_NORM, /* each sample and group of channels by itself */
   LKS_LAYER_MAX_POOL,
   LKS_LAYER_AVERAGE_POOL,
   LKS_LAYER_GLOBAL_AVERAGE_POOL,
@@ -41,10 +44,14 @@ typedef struct lks_layer {
   int input[2];            /* numbers of layers, below this one's; -1: none */
   lks_shape in, out;       /* in: of input[0] */
   size_t kernel[2], stride[2], pad[2]; /* height, width; pad on both sides */
-  bool bias;                           /* conv and dense: false when a batch norm takes the output */
-  double rate;                         /* dropout */
-  double slope;                        /* leakyrelu: below 0 */
-  int line;                            /* of the text, from 1; 0 for the input */
+  size_t dilation[2];                  /* conv: distance of the pixels under two neighbours of the kernel */
+  size_t groups; /* conv: weights are [outputs, inputs/groups, kernel]; groupnorm, layernorm: of channels */
+  bool bias;     /* conv and dense: false when a batch norm takes the output */
+  double rate;   /* dropout */
+  double slope;  /* leakyrelu: below 0 */
+  double momentum, epsilon; /* batchnorm: 0: those of the run */
+  bool gamma_zero;          /* batchnorm: gamma begins as 0, not as 1 */
+  int line;                 /* of the text, from 1; 0 for the input */
 } lks_layer;
 
 typedef struct lks_model lks_model;
@@ -55,6 +62,11 @@ typedef struct lks_model lks_model;
  * LKS_ERR_DATA when it does not fit the input's shape. */
 lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input,
                            size_t classes, bool without_batch_norm);
+
+/** Local. The same with the batch-norm layers as `layers` says: left out like that, or under their names and at their
+ * places as layer norm or group norm, whose number of groups then divides the channels of each. */
+lks_status lks_model_parse_as(lks_model **model, const char *text, const char *where, lks_shape input,
+                              size_t classes, lks_norm_layers layers);
 
 /** Local. The text of a preset ("mlp", "cnn", "resnet8", "resnet20") or of a file; *text is freed with
  * lks_free. LKS_ERR_USAGE, with a suggestion, if there is neither. */

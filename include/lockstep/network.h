@@ -184,7 +184,8 @@ lks_status lks_network_precise_set_all(lks_network *network);
 typedef struct lks_noise {
   const char *layer; /* borrowed */
   size_t channels;
-  size_t values; /* of a channel in one sample: 1, or the pixels of a convolution */
+  size_t values;  /* of a channel in one sample: 1, or the pixels of a convolution */
+  double epsilon; /* that is added to its variances */
   size_t steps;
   double variance_of_mean;     /* of the groups' means around the mini-batch's, over V */
   double variance_of_variance; /* of the groups' variances around the mini-batch's, over V^2 */

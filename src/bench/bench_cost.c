@@ -8,8 +8,9 @@ static size_t elements(lks_shape shape)
 static double linear_flops(const lks_op *op)
 {
   const lks_layer *layer = op->layer;
-  size_t inputs = layer->kind == LKS_LAYER_CONV ? layer->kernel[0] * layer->kernel[1] * layer->in.channels
-                                                : elements(layer->in);
+  size_t inputs = elements(layer->in);
+  if (layer->kind == LKS_LAYER_CONV)
+    inputs = layer->kernel[0] * layer->kernel[1] * (layer->in.channels / layer->groups);
   return 2.0 * (double)(inputs * op->elements);
 }
 
@@ -36,6 +37,7 @@ static size_t elementwise_passes(const lks_op *op, lks_work work)
   case LKS_OP_GELU:
   case LKS_OP_SILU:
   case LKS_OP_TANH: return backward ? 3 : 2;
+  case LKS_OP_GROUP_NORM: return backward ? 5 : 3; /* sums go over what they sum once more */
   case LKS_OP_ADD: return backward ? 2 * (op->dresidual >= 0) : 3;
   default: return 2;
   }

@@ -148,8 +148,8 @@ lks_status lks_checkpoint_check_model(const lks_checkpoint_header *header, const
   snprintf(config.data, sizeof config.data, "%s", path); /* whichever it was: it need not be there */
   lks_status status = lks_config_check(&config);
   if (status) return lks_fail_in(LKS_ERR_DATA, "%s: its attribute config: ", path);
-  status = lks_model_parse(&model, header->model_text, "model", header->input, header->classes,
-                           config.bn.kind == LKS_NORM_NONE);
+  status = lks_model_parse_as(&model, header->model_text, "model", header->input, header->classes,
+                              lks_config_norm_layers(&config));
   lks_model_destroy(&model);
   if (!status) return LKS_OK;
   return lks_fail_in(status == LKS_ERR_USAGE ? LKS_ERR_DATA : status, "%s: its attribute ", path);

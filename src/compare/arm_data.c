@@ -43,8 +43,8 @@ static lks_status check_model(const lks_arm *arm, const lks_dataset *dataset)
   lks_model *model;
   lks_status status = lks_model_text(&text, arm->config.model);
   if (!status) {
-    status = lks_model_parse(&model, text, arm->config.model, lks_dataset_shape(dataset),
-                             lks_dataset_classes(dataset), arm->config.bn.kind == LKS_NORM_NONE);
+    status = lks_model_parse_as(&model, text, arm->config.model, lks_dataset_shape(dataset),
+                                lks_dataset_classes(dataset), lks_config_norm_layers(&arm->config));
     if (!status) lks_model_destroy(&model);
     lks_free(text);
   }

@@ -146,9 +146,19 @@ lks_status lks_config_print(char **text, const lks_config *config)
   return *text != NULL ? LKS_OK : lks_fail(LKS_ERR_RANK, "not enough memory to print the configuration");
 }
 
+lks_norm_layers lks_config_norm_layers(const lks_config *config)
+{
+  return config->bn.kind == LKS_NORM_NONE ? (lks_norm_layers){LKS_NORM_LAYERS_NONE, 0} : config->norm;
+}
+
 static lks_status check_norm(const lks_config *config)
 {
   const lks_norm norm = config->bn;
+  if (norm.kind == LKS_NORM_NONE && config->norm.kind != LKS_NORM_LAYERS_BATCH)
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "norm = %s stands in the place of batch norm, which bn = none leaves out; leave one of the two out",
+        lks_norm_layers_text(config->norm).text);
   if (norm.kind == LKS_NORM_SIZE && norm.size > config->batch_size)
     return lks_fail(
         LKS_ERR_USAGE,
@@ -202,6 +212,9 @@ static lks_status check_measurements(const lks_config *config)
         LKS_ERR_USAGE,
         "stop-at = %g looks at the test accuracies of steps.csv; add --log-every STEPS and --log-test",
         config->stop_at);
+  if ((config->probes & LKS_PROBE_NOISE) && config->norm.kind != LKS_NORM_LAYERS_BATCH)
+    return lks_fail(LKS_ERR_USAGE, "probe noise measures what batch norm does, and norm = %s has none",
+                    lks_norm_layers_text(config->norm).text);
   if ((config->probes & LKS_PROBE_NOISE) && config->bn.kind == LKS_NORM_NONE)
     return lks_fail(LKS_ERR_USAGE, "probe noise measures what batch norm does, and bn = none has none");
   return LKS_OK;

@@ -35,6 +35,8 @@ static const lks_option table[] = {
 
     {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_NORM, AT(bn), "sync", NULL, 0, 0, "Batch norm",
      "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at any rank count (rank:R), groups of K samples (K), no batch norm at all (none); one sample left over at the end joins the group before it"},
+    {"norm", "batch|layer|group:G", LKS_OPTION_NORM_LAYERS, AT(norm), "batch", NULL, 0, 0, "Batch norm",
+     "what stands where the model says batchnorm: that, or for comparison layer norm or group norm, which normalize each sample by itself, over all of it or over each of G groups of channels"},
     {"bn-epsilon", "X", LKS_OPTION_REAL, AT(bn_epsilon), "1e-05", NULL, 1e-12, 1, "Batch norm",
      "number added to the variance inside the square root of batch norm"},
     {"bn-momentum", "X", LKS_OPTION_REAL, AT(bn_momentum), "0.1", NULL, 0, 1, "Batch norm",

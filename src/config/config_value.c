@@ -207,6 +207,10 @@ lks_status lks_config_value_read(void *settings, const lks_option *option, const
     const lks_status status = lks_norm_parse(field, text);
     return status ? lks_fail_in(status, "%s: ", option->name) : LKS_OK;
   }
+  case LKS_OPTION_NORM_LAYERS: {
+    const lks_status status = lks_norm_layers_parse(field, text);
+    return status ? lks_fail_in(status, "%s: ", option->name) : LKS_OK;
+  }
   case LKS_OPTION_SIZE:
   case LKS_OPTION_SEED:
   case LKS_OPTION_REAL: return read_number(field, option, text);
@@ -242,6 +246,9 @@ void lks_config_value_print(char text[LKS_VALUE_MAX], const void *settings, cons
   case LKS_OPTION_SET: print_set(text, option->choices, *(const unsigned *)field); break;
   case LKS_OPTION_NORM:
     snprintf(text, LKS_VALUE_MAX, "%s", lks_norm_text(*(const lks_norm *)field).text);
+    break;
+  case LKS_OPTION_NORM_LAYERS:
+    snprintf(text, LKS_VALUE_MAX, "%s", lks_norm_layers_text(*(const lks_norm_layers *)field).text);
     break;
   case LKS_OPTION_SIZE: snprintf(text, LKS_VALUE_MAX, "%zu", *(const size_t *)field); break;
   case LKS_OPTION_SEED: snprintf(text, LKS_VALUE_MAX, "%" PRIu64, *(const uint64_t *)field); break;

@@ -30,8 +30,8 @@ lks_status lks_network_file_open_all(lks_network_file *file, lks_comm *comm, con
   lks_status status = lks_checkpoint_open_all(&file->checkpoint, comm, path);
   if (status) return status;
   const lks_checkpoint_header *header = file->header = lks_checkpoint_about(file->checkpoint);
-  status = lks_model_parse(&file->model, header->model_text, path, header->input, header->classes,
-                           header->config.bn.kind == LKS_NORM_NONE);
+  status = lks_model_parse_as(&file->model, header->model_text, path, header->input, header->classes,
+                              lks_config_norm_layers(&header->config));
   if (!status) status = take_state_all(file, comm);
   if (!status && fold) status = lks_fold_batch_norm(file);
   if (status) lks_network_file_close(file);
@@ -67,6 +67,5 @@ void lks_network_file_scaling(double *mean, double *std, const lks_network_file 
 
 double lks_network_file_epsilon(const lks_network_file *file, const lks_layer *norm)
 {
-  (void)norm;
-  return file->header->config.bn_epsilon;
+  return norm->epsilon > 0 ? norm->epsilon : file->header->config.bn_epsilon;
 }

@@ -217,8 +217,8 @@ static lks_status measure_all(planning *p)
 static lks_status compile(planning *p)
 {
   const lks_config *c = &p->plan->options.config;
-  lks_status status = lks_model_parse(&p->model, p->source.text, c->model, p->layout.shape, p->layout.classes,
-                                      c->bn.kind == LKS_NORM_NONE);
+  lks_status status = lks_model_parse_as(&p->model, p->source.text, c->model, p->layout.shape,
+                                         p->layout.classes, lks_config_norm_layers(c));
   return status ? status : lks_stages_create(&p->stages, p->model, c->microbatch, LKS_FP32);
 }
 

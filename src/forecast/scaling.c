@@ -120,8 +120,8 @@ static lks_status forecast_each(const forecasting *p, const lks_stages *stages)
 static lks_status compile(lks_model **model, lks_stages **stages, const forecasting *p)
 {
   const lks_config *config = &p->bench->arm[0].config;
-  lks_status status = lks_model_parse(model, p->source.text, config->model, p->bench->shape,
-                                      p->bench->classes, config->bn.kind == LKS_NORM_NONE);
+  lks_status status = lks_model_parse_as(model, p->source.text, config->model, p->bench->shape,
+                                         p->bench->classes, lks_config_norm_layers(config));
   return status ? status : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32);
 }
 

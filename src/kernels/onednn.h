@@ -23,9 +23,12 @@ typedef struct lks_window {
   size_t kernel_height, kernel_width; /* of no meaning for a dense layer, as are strides and padding */
   size_t stride_height, stride_width;
   size_t pad_top, pad_left, pad_bottom, pad_right;
+  size_t groups;                /* of a convolution: parts that channels fall into; 0 is 1 */
+  size_t gap_height, gap_width; /* of a convolution: pixels left out between two that meet the kernel */
 } lks_window;
 
-/** A layer with weights: y = conv(x, w) + b, or y = x w + b. Weights of a convolution are OIHW, those of a
+/** A layer with weights: y = conv(x, w) + b, or y = x w + b. Weights of a convolution are OIHW, I being the
+ * inputs of one group, those of a
  * dense layer (in,out): the primitives keep runs of outputs together, so in fp32 they come into their layouts
  * and back three times as fast as (out,in) would. */
 typedef struct lks_linear lks_linear;

@@ -7,13 +7,14 @@
 
 /* A window in oneDNN's words: height, width. */
 typedef struct spans {
-  dnnl_dims_t kernel, stride, pad_begin, pad_end;
+  dnnl_dims_t kernel, stride, gap, pad_begin, pad_end;
 } spans;
 
 static spans spans_of(const lks_window *w)
 {
   return (spans){.kernel = {(dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width},
                  .stride = {(dnnl_dim_t)w->stride_height, (dnnl_dim_t)w->stride_width},
+                 .gap = {(dnnl_dim_t)w->gap_height, (dnnl_dim_t)w->gap_width},
                  .pad_begin = {(dnnl_dim_t)w->pad_top, (dnnl_dim_t)w->pad_left},
                  .pad_end = {(dnnl_dim_t)w->pad_bottom, (dnnl_dim_t)w->pad_right}};
 }
@@ -76,14 +77,15 @@ static dnnl_status_t describe(description *d, const lks_task *t)
   const spans s = spans_of(t->window);
   switch (t->kind) {
   case LKS_TASK_CONV_FORWARD:
-    return dnnl_convolution_forward_desc_init(&d->convolution, dnnl_forward_training, t->algorithm, t->x,
-                                              t->w, t->b, t->y, s.stride, s.pad_begin, s.pad_end);
+    return dnnl_dilated_convolution_forward_desc_init(&d->convolution, dnnl_forward_training, t->algorithm,
+                                                      t->x, t->w, t->b, t->y, s.stride, s.gap, s.pad_begin,
+                                                      s.pad_end);
   case LKS_TASK_CONV_BACKWARD_DATA:
-    return dnnl_convolution_backward_data_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->y, s.stride,
-                                                    s.pad_begin, s.pad_end);
+    return dnnl_dilated_convolution_backward_data_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->y,
+                                                            s.stride, s.gap, s.pad_begin, s.pad_end);
   case LKS_TASK_CONV_BACKWARD_WEIGHTS:
-    return dnnl_convolution_backward_weights_desc_init(&d->convolution, t->algorithm, t->x, t->w, t->b, t->y,
-                                                       s.stride, s.pad_begin, s.pad_end);
+    return dnnl_dilated_convolution_backward_weights_desc_init(
+        &d->convolution, t->algorithm, t->x, t->w, t->b, t->y, s.stride, s.gap, s.pad_begin, s.pad_end);
   case LKS_TASK_POOL_FORWARD:
     return dnnl_pooling_forward_desc_init(&d->pooling, dnnl_forward_training, t->algorithm, t->x, t->y,
                                           s.stride, s.kernel, s.pad_begin, s.pad_end);
@@ -168,15 +170,15 @@ static dnnl_status_t choose_first(dnnl_primitive_desc_t *choice, const lks_task 
   switch (t->kind) {
   case LKS_TASK_CONV_FORWARD:
     return dnnl_convolution_forward_primitive_desc_create(choice, engine, dnnl_forward_training, t->algorithm,
-                                                          t->x, t->w, t->b, t->y, s.stride, dense,
+                                                          t->x, t->w, t->b, t->y, s.stride, s.gap,
                                                           s.pad_begin, s.pad_end, attributes);
   case LKS_TASK_CONV_BACKWARD_DATA:
     return dnnl_convolution_backward_data_primitive_desc_create(choice, engine, t->algorithm, t->x, t->w,
-                                                                t->y, s.stride, dense, s.pad_begin, s.pad_end,
+                                                                t->y, s.stride, s.gap, s.pad_begin, s.pad_end,
                                                                 hint, attributes);
   case LKS_TASK_CONV_BACKWARD_WEIGHTS:
     return dnnl_convolution_backward_weights_primitive_desc_create(choice, engine, t->algorithm, t->x, t->w,
-                                                                   t->b, t->y, s.stride, dense, s.pad_begin,
+                                                                   t->b, t->y, s.stride, s.gap, s.pad_begin,
                                                                    s.pad_end, hint, attributes);
   case LKS_TASK_POOL_FORWARD:
     return dnnl_pooling_forward_primitive_desc_create(choice, engine, dnnl_forward_training, t->algorithm,

@@ -38,9 +38,10 @@ static lks_window as_convolution(lks_linear_kind kind, const lks_window *w)
   if (kind == LKS_LINEAR_CONV) return *w;
   size_t inputs = w->in_height * w->in_width * w->in_channels;
 #if defined(__x86_64__)
-  return (lks_window){1, 1, w->samples, inputs, 1, w->samples, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
+  return (lks_window){1, 1, w->samples, inputs, 1, w->samples, w->out_channels, 1, 1, 1, 1, 0,
+                      0, 0, 0,          1,      0, 0};
 #else
-  return (lks_window){w->samples, 1, 1, inputs, 1, 1, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0};
+  return (lks_window){w->samples, 1, 1, inputs, 1, 1, w->out_channels, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0};
 #endif
 }
 
@@ -51,15 +52,22 @@ static lks_status describe_layouts(linear_layouts *l, lks_linear_kind kind, cons
                    out = (dnnl_dim_t)w->out_channels;
   const dnnl_dims_t x = {samples, in, (dnnl_dim_t)w->in_height, (dnnl_dim_t)w->in_width};
   const dnnl_dims_t y = {samples, out, (dnnl_dim_t)w->out_height, (dnnl_dim_t)w->out_width};
-  const dnnl_dims_t weights = {out, in, (dnnl_dim_t)w->kernel_height, (dnnl_dim_t)w->kernel_width};
+  const dnnl_dim_t groups = w->groups > 1 ? (dnnl_dim_t)w->groups : 1;
+  const dnnl_dim_t height = (dnnl_dim_t)w->kernel_height, width = (dnnl_dim_t)w->kernel_width;
+  const dnnl_dims_t whole = {out, in, height, width},
+                    grouped = {groups, out / groups, in / groups, height, width};
+  const dnnl_dim_t *weights = groups > 1 ? grouped : whole;
+  const int dimensions = groups > 1 ? 5 : 4;
   l->type = type;
   lks_status status = lks_onednn_layout(&l->x, 4, x, type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->y, 4, y, y_type, dnnl_nhwc);
   if (!status) status = lks_onednn_layout(&l->dy, 4, y, type, dnnl_nhwc);
-  const dnnl_format_tag_t parameters = kind == LKS_LINEAR_CONV ? dnnl_oihw : dnnl_iohw;
-  if (!status) status = lks_onednn_layout(&l->w, 4, weights, LKS_FP32, parameters);
-  if (!status) status = lks_onednn_layout(&l->w_any, 4, weights, type, dnnl_format_tag_any);
-  if (!status) status = lks_onednn_layout(&l->dw_any, 4, weights, LKS_FP32, dnnl_format_tag_any);
+  const dnnl_format_tag_t parameters = groups > 1                ? dnnl_goihw
+                                       : kind == LKS_LINEAR_CONV ? dnnl_oihw
+                                                                 : dnnl_iohw;
+  if (!status) status = lks_onednn_layout(&l->w, dimensions, weights, LKS_FP32, parameters);
+  if (!status) status = lks_onednn_layout(&l->w_any, dimensions, weights, type, dnnl_format_tag_any);
+  if (!status) status = lks_onednn_layout(&l->dw_any, dimensions, weights, LKS_FP32, dnnl_format_tag_any);
   if (!status && bias) status = lks_onednn_layout(&l->b, 1, (const dnnl_dims_t){out}, LKS_FP32, dnnl_x);
   return status;
 }

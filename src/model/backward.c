@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/elementwise.h"
+#include "model/group_norm_op.h"
 #include "model/microbatches.h"
 #include "model/nonfinite.h"
 #include "model/norm.h"
@@ -73,6 +74,16 @@ static void dropout_backward(const lks_pass_context *context, const lks_op *op, 
   }
 }
 
+/* Adds the contributions to an output's gradient from number `from` on to the first one. */
+static void add_gradients(const lks_pass_context *context, const lks_op *op, int from, size_t microbatch)
+{
+  lks_network *network = context->network;
+  void *dy = lks_gradient(network, op->gradient[0], microbatch);
+  for (int k = from; k < LKS_CONSUMERS_MAX && op->gradient[k] >= 0; k++)
+    lks_add_forward(dy, dy, lks_gradient(network, op->gradient[k], microbatch),
+                    context->plan->microbatch * op->elements, network->stages->type);
+}
+
 static lks_status op_backward(const lks_pass_context *context, int o, size_t microbatch, int thread)
 {
   lks_network *network = context->network;
@@ -80,17 +91,18 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
   size_t all = context->plan->microbatch * op->elements;
   if (op->kind == LKS_OP_INPUT) return LKS_OK;
   if (op->kind == LKS_OP_NORM) {
+    add_gradients(context, op, 2, microbatch); /* the second one is added with the sums */
     norm_backward_sums(context, op, microbatch);
     return LKS_OK;
   }
   lks_type type = network->stages->type;
   void *dy = lks_gradient(network, op->gradient[0], microbatch);
-  if (op->gradient[1] >= 0)
-    lks_add_forward(dy, dy, lks_gradient(network, op->gradient[1], microbatch), all, type);
+  add_gradients(context, op, 1, microbatch);
   void *dx = op->dx >= 0 ? lks_gradient(network, op->dx, microbatch) : NULL;
   const void *y = lks_value(network, o, microbatch);
   if (op->kind == LKS_OP_ADD && op->dresidual >= 0)
     memcpy(lks_gradient(network, op->dresidual, microbatch), dy, all * lks_type_bytes(type));
+  if (op->kind == LKS_OP_GROUP_NORM) lks_group_norm_op_backward(context, op, dx, dy, microbatch, thread);
   if (!dx) return LKS_OK;
   switch (op->kind) {
   case LKS_OP_LINEAR: {

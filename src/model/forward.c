@@ -4,6 +4,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/loss.h"
+#include "model/group_norm_op.h"
 #include "model/input.h"
 #include "model/microbatches.h"
 #include "model/nonfinite.h"
@@ -113,6 +114,7 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
   case LKS_OP_GELU: lks_gelu_forward(y, x, all, op->type); break;
   case LKS_OP_SILU: lks_silu_forward(y, x, all, op->type); break;
   case LKS_OP_TANH: lks_tanh_forward(y, x, all, op->type); break;
+  case LKS_OP_GROUP_NORM: lks_group_norm_op_forward(context, op, y, x, microbatch, thread); break;
   case LKS_OP_POOL: {
     lks_pool_unit *pool = &network->pool[op->unit];
     char *workspace = pool->workspace + microbatch * pool->workspace_stride;

@@ -15,10 +15,13 @@ size_t lks_layer_parameters(const lks_layer *layer)
   const size_t bias = layer->bias ? layer->out.channels : 0;
   switch (layer->kind) {
   case LKS_LAYER_CONV:
-    return layer->kernel[0] * layer->kernel[1] * layer->in.channels * layer->out.channels + bias;
+    return layer->kernel[0] * layer->kernel[1] * (layer->in.channels / layer->groups) * layer->out.channels +
+           bias;
   case LKS_LAYER_DENSE:
     return layer->in.height * layer->in.width * layer->in.channels * layer->out.channels + bias;
-  case LKS_LAYER_BATCH_NORM: return 2 * layer->out.channels;
+  case LKS_LAYER_BATCH_NORM:
+  case LKS_LAYER_LAYER_NORM:
+  case LKS_LAYER_GROUP_NORM: return 2 * layer->out.channels;
   default: return 0;
   }
 }
@@ -41,15 +44,22 @@ static lks_status build(lks_model *model, const char *text, const lks_model_fram
   return status;
 }
 
-lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input,
-                           size_t classes, bool without_batch_norm)
+lks_status lks_model_parse_as(lks_model **model, const char *text, const char *where, lks_shape input,
+                              size_t classes, lks_norm_layers layers)
 {
-  const lks_model_frame frame = {where, input, classes, without_batch_norm};
+  const lks_model_frame frame = {where, input, classes, layers};
   *model = lks_new(1, sizeof **model);
   if (!*model) return LKS_ERR_RANK;
   lks_status status = build(*model, text, &frame);
   if (status) lks_model_destroy(model);
   return status;
+}
+
+lks_status lks_model_parse(lks_model **model, const char *text, const char *where, lks_shape input,
+                           size_t classes, bool without_batch_norm)
+{
+  const lks_norm_layers_kind kind = without_batch_norm ? LKS_NORM_LAYERS_NONE : LKS_NORM_LAYERS_BATCH;
+  return lks_model_parse_as(model, text, where, input, classes, (lks_norm_layers){kind, 0});
 }
 
 void lks_model_destroy(lks_model **model)

@@ -6,7 +6,7 @@
 #include "model/shape.h"
 
 /* Limits of what is worth trying: values of one layer for one sample. */
-enum { VALUES_MAX = 1 << 28, KINDS = LKS_LAYER_ADD + 1 };
+enum { VALUES_MAX = 1 << 28, KINDS = LKS_LAYER_ADD + 1, DEPTH_MAX = 16 };
 
 /* What is only known, or needed, while a model is put together: one for each layer. */
 typedef struct note {
@@ -14,6 +14,15 @@ typedef struct note {
   int takers, norms;           /* layers that take the output; batch norms among them */
   int moved;                   /* the layer's number without batch norm */
 } note;
+
+/* An open residual block; the whole model is the outermost one. */
+typedef struct residual {
+  const lks_statement *statement;
+  char name[LKS_NAME_MAX];
+  int input;
+  size_t stride[2];   /* of its layers so far, together */
+  int numbers[KINDS]; /* layers of each kind so far, in this block itself */
+} residual;
 
 /* A model being fitted to its input, statement by statement. */
 typedef struct fitter {
@@ -23,11 +32,8 @@ typedef struct fitter {
   size_t count;                   /* layers so far */
   const lks_statement *statement; /* at hand */
   bool flat;                      /* the values above are features, no longer an image */
-  int numbers[2][KINDS];          /* layers of each kind so far: outside of blocks, and in the open block */
-  const lks_statement *block;     /* the open residual block, or NULL */
-  char block_name[LKS_NAME_MAX];
-  int block_input;
-  size_t block_stride[2];
+  residual open[DEPTH_MAX + 1];
+  int depth; /* open blocks; open[depth] is the innermost one */
 } fitter;
 
 static int last_of(const fitter *f)
@@ -69,15 +75,18 @@ static lks_layer *append(fitter *f, lks_layer_kind kind, int input)
   return layer;
 }
 
+static lks_status name_too_long(const fitter *f, const char *block, const char *name)
+{
+  return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_NAME,
+                             "the name '%s.%s' is longer than %d bytes; use shorter ones", block, name,
+                             LKS_NAME_MAX - 1);
+}
+
 static lks_status set_name(fitter *f, lks_layer *layer, const char *block, const char *name)
 {
   const int length =
       snprintf(layer->name, sizeof layer->name, "%s%s%s", block, *block && *name ? "." : "", name);
-  if (length >= LKS_NAME_MAX) {
-    return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_NAME,
-                               "the name '%s.%s' is longer than %d bytes; use shorter ones", block, name,
-                               LKS_NAME_MAX - 1);
-  }
+  if (length >= LKS_NAME_MAX) return name_too_long(f, block, name);
   for (const lks_layer *other = f->layers; other < layer; other++) {
     if (strcmp(other->name, layer->name) != 0) continue;
     return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_NAME,
@@ -90,12 +99,13 @@ static lks_status set_name(fitter *f, lks_layer *layer, const char *block, const
 /* The name that the text gives, or kind and number. */
 static lks_status name_layer(fitter *f, lks_layer *layer)
 {
-  const int number = ++f->numbers[f->block != NULL][layer->kind];
+  residual *inside = &f->open[f->depth];
+  const int number = ++inside->numbers[layer->kind];
   char standard[LKS_NAME_MAX];
   const char *kind = layer->kind == LKS_LAYER_BATCH_NORM ? "bn" : lks_layer_kind_name(layer->kind);
   snprintf(standard, sizeof standard, "%s%d", kind, number);
   const char *given = f->statement->name;
-  return set_name(f, layer, f->block ? f->block_name : "", *given ? given : standard);
+  return set_name(f, layer, inside->name, *given ? given : standard);
 }
 
 static lks_status fit_window(fitter *f, lks_layer *layer)
@@ -104,19 +114,49 @@ static lks_status fit_window(fitter *f, lks_layer *layer)
   size_t out[2];
   for (int axis = 0; axis < 2; axis++) {
     const size_t padded = in[axis] + 2 * layer->pad[axis];
-    if (layer->kernel[axis] > padded) {
+    const size_t reach = layer->kind == LKS_LAYER_CONV ? layer->dilation[axis] * (layer->kernel[axis] - 1) + 1
+                                                       : layer->kernel[axis];
+    if (reach > padded) {
       return lks_model_text_fail(
           LKS_ERR_DATA, f->frame->where, f->statement, LKS_FIELD_KERNEL,
-          "a kernel of %zux%zu does not fit into %zux%zu pixels with padding %zux%zu; take a smaller kernel, or fewer pools and strides above",
-          layer->kernel[0], layer->kernel[1], in[0], in[1], layer->pad[0], layer->pad[1]);
+          "a kernel of %zux%zu%s does not fit into %zux%zu pixels with padding %zux%zu; take a smaller kernel, or fewer pools and strides above",
+          layer->kernel[0], layer->kernel[1], reach > layer->kernel[axis] ? " with its dilation" : "", in[0],
+          in[1], layer->pad[0], layer->pad[1]);
     }
-    out[axis] = (padded - layer->kernel[axis]) / layer->stride[axis] + 1;
-    size_t *stride = &f->block_stride[axis];
-    *stride = *stride * layer->stride[axis] < VALUES_MAX ? *stride * layer->stride[axis] : VALUES_MAX;
+    out[axis] = (padded - reach) / layer->stride[axis] + 1;
   }
   layer->out.height = out[0];
   layer->out.width = out[1];
   return LKS_OK;
+}
+
+/* Every block around the layer gets its stride. */
+static void note_stride(fitter *f, const lks_layer *layer)
+{
+  for (int depth = 0; depth <= f->depth; depth++)
+    for (int axis = 0; axis < 2; axis++) {
+      size_t *stride = &f->open[depth].stride[axis];
+      *stride = *stride * layer->stride[axis] < VALUES_MAX ? *stride * layer->stride[axis] : VALUES_MAX;
+    }
+}
+
+static lks_status check_groups(const fitter *f, const lks_layer *layer)
+{
+  const size_t in = layer->in.channels, out = layer->out.channels;
+  if (in % layer->groups == 0 && out % layer->groups == 0) return LKS_OK;
+  return lks_model_text_fail(
+      LKS_ERR_DATA, f->frame->where, f->statement, LKS_FIELD_GROUPS,
+      "%zu channels in and %zu out cannot be cut into %zu groups alike; take a number that divides both", in,
+      out, layer->groups);
+}
+
+static lks_status check_norm_groups(const fitter *f, const lks_layer *layer, const lks_statement *origin)
+{
+  if (layer->out.channels % layer->groups == 0) return LKS_OK;
+  return lks_model_text_fail(
+      LKS_ERR_USAGE, f->frame->where, origin, LKS_FIELD_GROUPS,
+      "%zu channels cannot be cut into %zu groups alike; take a number of groups that divides them",
+      layer->out.channels, layer->groups);
 }
 
 /* The layer's settings, and the shape of its output. */
@@ -136,11 +176,25 @@ static lks_status fit_layer(fitter *f, lks_layer *layer)
   }
   layer->rate = s->rate;
   layer->slope = s->slope;
+  layer->momentum = s->momentum;
+  layer->epsilon = s->epsilon;
+  layer->gamma_zero = s->gamma_zero;
   if (window) {
     memcpy(layer->kernel, s->kernel, sizeof layer->kernel);
     memcpy(layer->stride, s->stride, sizeof layer->stride);
     memcpy(layer->pad, s->pad, sizeof layer->pad);
+    if (s->kind == LKS_LAYER_CONV) {
+      memcpy(layer->dilation, s->dilation, sizeof layer->dilation);
+      layer->groups = s->groups;
+    }
     lks_status status = fit_window(f, layer);
+    if (!status && s->kind == LKS_LAYER_CONV) status = check_groups(f, layer);
+    if (status) return status;
+    note_stride(f, layer);
+  }
+  if (s->kind == LKS_LAYER_LAYER_NORM || s->kind == LKS_LAYER_GROUP_NORM) {
+    layer->groups = s->groups; /* 1 of a layer norm */
+    lks_status status = check_norm_groups(f, layer, s);
     if (status) return status;
   }
   if (s->kind == LKS_LAYER_GLOBAL_AVERAGE_POOL) {
@@ -159,32 +213,34 @@ static lks_status fit_layer(fitter *f, lks_layer *layer)
 
 static lks_status open_block(fitter *f)
 {
-  if (f->block) {
+  if (f->depth == DEPTH_MAX) {
     return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,
-                               "residual blocks do not nest; end the one of line %d first", f->block->line);
+                               "residual blocks nest at most %d deep; end one first", DEPTH_MAX);
   }
-  f->block = f->statement;
-  f->block_input = last_of(f);
-  f->block_stride[0] = f->block_stride[1] = 1;
-  memset(f->numbers[1], 0, sizeof f->numbers[1]);
-  const int number = ++f->numbers[0][LKS_LAYER_ADD];
-  if (*f->block->name) {
-    memcpy(f->block_name, f->block->name, sizeof f->block_name);
-  } else {
-    snprintf(f->block_name, sizeof f->block_name, "residual%d", number);
-  }
+  residual *around = &f->open[f->depth], *inside = around + 1;
+  const int number = ++around->numbers[LKS_LAYER_ADD];
+  char standard[LKS_NAME_MAX];
+  snprintf(standard, sizeof standard, "residual%d", number);
+  const char *name = *f->statement->name ? f->statement->name : standard;
+  char whole[2 * LKS_NAME_MAX];
+  const int length = snprintf(whole, sizeof whole, "%s%s%s", around->name, *around->name ? "." : "", name);
+  if (length >= LKS_NAME_MAX) return name_too_long(f, around->name, name);
+  *inside = (residual){.statement = f->statement, .input = last_of(f), .stride = {1, 1}};
+  memcpy(inside->name, whole, (size_t)length + 1);
+  f->depth++;
   return LKS_OK;
 }
 
 /* A 1x1 convolution and its batch norm, from the block's input to the shape of its output. */
-static lks_status append_shortcut(fitter *f, lks_shape want)
+static lks_status append_shortcut(fitter *f, const residual *b, lks_shape want)
 {
-  lks_layer *conv = append(f, LKS_LAYER_CONV, f->block_input);
+  lks_layer *conv = append(f, LKS_LAYER_CONV, b->input);
   conv->kernel[0] = conv->kernel[1] = 1;
-  memcpy(conv->stride, f->block_stride, sizeof conv->stride);
+  conv->dilation[0] = conv->dilation[1] = conv->groups = 1;
+  memcpy(conv->stride, b->stride, sizeof conv->stride);
   conv->out.channels = want.channels;
   lks_status status = fit_window(f, conv);
-  if (!status) status = set_name(f, conv, f->block_name, "downsample.0");
+  if (!status) status = set_name(f, conv, b->name, "downsample.0");
   if (status) return status;
   if (!lks_shape_same(conv->out, want)) {
     char gives[72], wants[72];
@@ -193,13 +249,13 @@ static lks_status append_shortcut(fitter *f, lks_shape want)
         "the block gives %s and its shortcut %s; pad the block's layers so that only their strides change the size",
         shape_text(wants, want), shape_text(gives, conv->out));
   }
-  return set_name(f, append(f, LKS_LAYER_BATCH_NORM, last_of(f)), f->block_name, "downsample.1");
+  return set_name(f, append(f, LKS_LAYER_BATCH_NORM, last_of(f)), b->name, "downsample.1");
 }
 
 /* The main path and the shortcut meet. */
-static lks_status add_shortcut(fitter *f, int main_path)
+static lks_status add_shortcut(fitter *f, const residual *b, int main_path)
 {
-  const lks_shape in = f->layers[f->block_input].out, out = f->layers[main_path].out;
+  const lks_shape in = f->layers[b->input].out, out = f->layers[main_path].out;
   const bool same = lks_shape_same(in, out);
   if (!same && f->statement->shortcut == LKS_SHORTCUT_IDENTITY) {
     char gets[72], gives[72];
@@ -208,31 +264,32 @@ static lks_status add_shortcut(fitter *f, int main_path)
         "the block takes %s and gives %s, which an identity cannot add; use shortcut=conv or auto",
         shape_text(gets, in), shape_text(gives, out));
   }
-  int shortcut = f->block_input;
+  int shortcut = b->input;
   if (f->statement->shortcut == LKS_SHORTCUT_CONV || !same) {
-    lks_status status = append_shortcut(f, out);
+    lks_status status = append_shortcut(f, b, out);
     if (status) return status;
     shortcut = last_of(f);
   }
   lks_layer *add = append(f, LKS_LAYER_ADD, main_path);
   add->input[1] = shortcut;
   f->notes[shortcut].takers++;
-  return set_name(f, add, f->block_name, "");
+  return set_name(f, add, b->name, "");
 }
 
 static lks_status close_block(fitter *f)
 {
-  if (!f->block) {
+  const residual *b = &f->open[f->depth];
+  if (f->depth == 0) {
     return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,
-                               "there is no residual block to end; remove the line");
+                               "there is no residual block or repeat to end; remove the line");
   }
-  if (last_of(f) == f->block_input) {
+  if (last_of(f) == b->input) {
     return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,
                                "the residual block is empty; put layers into it or remove it");
   }
-  f->statement = f->block; /* whose line says what the shortcut is */
-  f->block = NULL;
-  return add_shortcut(f, last_of(f));
+  f->statement = b->statement; /* whose line says what the shortcut is */
+  f->depth--;
+  return add_shortcut(f, b, last_of(f));
 }
 
 static lks_status fit_statement(fitter *f)
@@ -257,7 +314,7 @@ static lks_status settle_biases(fitter *f)
           LKS_ERR_USAGE, f->frame->where, n->origin, LKS_FIELD_BIAS,
           "batch norm takes this layer's output and subtracts its mean, and with it any bias; remove bias=yes");
     }
-    layer->bias = normed ? f->frame->without_batch_norm : !n->origin->bias_no;
+    layer->bias = normed ? f->frame->norms.kind == LKS_NORM_LAYERS_NONE : !n->origin->bias_no;
   }
   return LKS_OK;
 }
@@ -288,19 +345,36 @@ static lks_status drop_batch_norm(fitter *f)
   return LKS_OK;
 }
 
+/* Batch norms become layer norms or group norms, under their names. */
+static lks_status replace_batch_norm(fitter *f)
+{
+  const lks_norm_layers norms = f->frame->norms;
+  lks_status status = LKS_OK;
+  for (size_t number = 1; number < f->count && !status; number++) {
+    lks_layer *layer = &f->layers[number];
+    if (layer->kind != LKS_LAYER_BATCH_NORM) continue;
+    const bool whole = norms.kind == LKS_NORM_LAYERS_LAYER;
+    layer->kind = whole ? LKS_LAYER_LAYER_NORM : LKS_LAYER_GROUP_NORM;
+    layer->groups = whole ? 1 : norms.groups;
+    status = check_norm_groups(f, layer, f->notes[number].origin);
+  }
+  return status;
+}
+
 static bool has_weights(const fitter *f)
 {
   for (size_t number = 1; number < f->count; number++) {
     const lks_layer_kind kind = f->layers[number].kind;
     if (kind == LKS_LAYER_CONV || kind == LKS_LAYER_DENSE || kind == LKS_LAYER_BATCH_NORM) return true;
+    if (kind == LKS_LAYER_LAYER_NORM || kind == LKS_LAYER_GROUP_NORM) return true;
   }
   return false;
 }
 
 static lks_status finish(fitter *f)
 {
-  if (f->block) {
-    return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->block, LKS_FIELD_WORD,
+  if (f->depth > 0) {
+    return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->open[f->depth].statement, LKS_FIELD_WORD,
                                "this residual block has no end; write 'end' behind its last layer");
   }
   const lks_shape out = f->layers[last_of(f)].out;
@@ -311,7 +385,8 @@ static lks_status finish(fitter *f)
                                shape_text(text, out), f->frame->classes);
   }
   lks_status status = settle_biases(f);
-  if (!status && f->frame->without_batch_norm) status = drop_batch_norm(f);
+  if (!status && f->frame->norms.kind == LKS_NORM_LAYERS_NONE) status = drop_batch_norm(f);
+  if (!status && f->frame->norms.kind != LKS_NORM_LAYERS_BATCH) status = replace_batch_norm(f);
   if (status || has_weights(f)) return status;
   return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,
                              "no layer has weights to train; add 'dense classes'");

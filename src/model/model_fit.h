@@ -8,7 +8,7 @@ typedef struct lks_model_frame {
   const char *where; /* of the text, for messages */
   lks_shape input;
   size_t classes;
-  bool without_batch_norm;
+  lks_norm_layers norms; /* what stands where the text says batchnorm */
 } lks_model_frame;
 
 /** Local. Statements to layers, as lks_model_parse describes them; *layers freed with lks_free. */

@@ -9,7 +9,7 @@
 
 #define KEY(field) (1u << LKS_FIELD_##field)
 
-enum { OUTPUTS_MAX = 65536, WINDOW_MAX = 255, POSITIONS = 2 };
+enum { OUTPUTS_MAX = 65536, WINDOW_MAX = 255, TIMES_MAX = 1000, POSITIONS = 2 };
 
 static const struct {
   const char *text, *usage;
@@ -19,18 +19,35 @@ static const struct {
   unsigned keys;
 } words[] = {
     {"conv",
-     "conv OUTPUTS KERNEL [stride=1] [pad=P] [bias=yes|no] [name=NAME]",
+     "conv OUTPUTS KERNEL [stride=1] [pad=P] [groups=1] [dilation=1] [bias=yes|no] [name=NAME]",
      LKS_WORD_LAYER,
      LKS_LAYER_CONV,
      {LKS_FIELD_OUTPUTS, LKS_FIELD_KERNEL},
-     KEY(STRIDE) | KEY(PAD) | KEY(BIAS) | KEY(NAME)},
+     KEY(STRIDE) | KEY(PAD) | KEY(GROUPS) | KEY(DILATION) | KEY(BIAS) | KEY(NAME)},
     {"dense",
      "dense OUTPUTS [bias=yes|no] [name=NAME]",
      LKS_WORD_LAYER,
      LKS_LAYER_DENSE,
      {LKS_FIELD_OUTPUTS},
      KEY(BIAS) | KEY(NAME)},
-    {"batchnorm", "batchnorm [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_BATCH_NORM, {0}, KEY(NAME)},
+    {"batchnorm",
+     "batchnorm [momentum=M] [eps=E] [gamma=0|1] [name=NAME]",
+     LKS_WORD_LAYER,
+     LKS_LAYER_BATCH_NORM,
+     {0},
+     KEY(MOMENTUM) | KEY(EPSILON) | KEY(GAMMA) | KEY(NAME)},
+    {"layernorm",
+     "layernorm [eps=E] [name=NAME]",
+     LKS_WORD_LAYER,
+     LKS_LAYER_LAYER_NORM,
+     {0},
+     KEY(EPSILON) | KEY(NAME)},
+    {"groupnorm",
+     "groupnorm GROUPS [eps=E] [name=NAME]",
+     LKS_WORD_LAYER,
+     LKS_LAYER_GROUP_NORM,
+     {LKS_FIELD_GROUPS},
+     KEY(EPSILON) | KEY(NAME)},
     {"relu", "relu [name=NAME]", LKS_WORD_LAYER, LKS_LAYER_RELU, {0}, KEY(NAME)},
     {"leakyrelu",
      "leakyrelu SLOPE [name=NAME]",
@@ -67,6 +84,7 @@ static const struct {
      LKS_LAYER_ADD,
      {LKS_FIELD_NAME},
      KEY(SHORTCUT)},
+    {"repeat", "repeat N", LKS_WORD_REPEAT, LKS_LAYER_ADD, {LKS_FIELD_TIMES}, 0},
     {"end", "end", LKS_WORD_END, LKS_LAYER_ADD, {0}, 0},
 };
 
@@ -80,9 +98,15 @@ static const struct {
     [LKS_FIELD_KERNEL] = {"kernel", "a number from 1 to 255, or two as in 3x5 (height x width)"},
     [LKS_FIELD_RATE] = {"rate", "a fraction such as 0.25, from 0 to below 1"},
     [LKS_FIELD_SLOPE] = {"slope", "a fraction such as 0.01, from 0 to below 1"},
+    [LKS_FIELD_TIMES] = {"count", "a number from 1 to 1000"},
     [LKS_FIELD_NAME] = {"name", "at most 63 letters, digits, '_' and '-', in parts joined by single dots"},
     [LKS_FIELD_STRIDE] = {"stride", "a number from 1 to 255, or two as in 2x1 (height x width)"},
     [LKS_FIELD_PAD] = {"pad", "a number from 0 to 255, or two as in 1x0 (height x width)"},
+    [LKS_FIELD_GROUPS] = {"groups", "a number from 1 to 65536"},
+    [LKS_FIELD_DILATION] = {"dilation", "a number from 1 to 255, or two as in 2x1 (height x width)"},
+    [LKS_FIELD_MOMENTUM] = {"momentum", "a number above 0 and up to 1, such as 0.1"},
+    [LKS_FIELD_EPSILON] = {"eps", "a number above 0 and below 1, such as 0.001 or 1e-5"},
+    [LKS_FIELD_GAMMA] = {"gamma", "0 or 1"},
     [LKS_FIELD_BIAS] = {"bias", "yes or no"},
     [LKS_FIELD_SHORTCUT] = {"shortcut", "auto, identity or conv"},
 };
@@ -175,6 +199,15 @@ static bool read_fraction(double *fraction, const char *text)
   return *end == '\0' && *fraction < 1;
 }
 
+/* A number above 0 and up to `high`, which may be written with an exponent. */
+static bool read_positive(double *number, const char *text, double high)
+{
+  if (text[strspn(text, "0123456789.eE-+")] != '\0' || (!is_digit(*text) && *text != '.')) return false;
+  char *end;
+  *number = strtod(text, &end);
+  return *end == '\0' && *number > 0 && *number <= high;
+}
+
 static bool read_name(char name[LKS_NAME_MAX], const char *text)
 {
   const size_t length = strlen(text);
@@ -207,6 +240,15 @@ static bool read_field(lks_statement *statement, lks_field field, const char *te
   case LKS_FIELD_PAD: return read_pair(statement->pad, text, 0);
   case LKS_FIELD_RATE: return read_fraction(&statement->rate, text);
   case LKS_FIELD_SLOPE: return read_fraction(&statement->slope, text);
+  case LKS_FIELD_TIMES: return read_number(&statement->times, text, '\0', 1, TIMES_MAX) != NULL;
+  case LKS_FIELD_GROUPS: return read_number(&statement->groups, text, '\0', 1, OUTPUTS_MAX) != NULL;
+  case LKS_FIELD_DILATION: return read_pair(statement->dilation, text, 1);
+  case LKS_FIELD_MOMENTUM: return read_positive(&statement->momentum, text, 1);
+  case LKS_FIELD_EPSILON: return read_positive(&statement->epsilon, text, 1 - 0x1p-53);
+  case LKS_FIELD_GAMMA:
+    if (!read_choice(&choice, text, (const char *const[]){"0", "1"}, 2)) return false;
+    statement->gamma_zero = choice == 0;
+    return true;
   case LKS_FIELD_NAME: return read_name(statement->name, text);
   case LKS_FIELD_BIAS:
     if (!read_choice(&choice, text, (const char *const[]){"no", "yes"}, 2)) return false;
@@ -298,9 +340,11 @@ static lks_status complete(const reader *line)
 {
   lks_statement *s = line->statement;
   const bool conv = s->kind == LKS_LAYER_CONV;
+  if (!(line->seen & KEY(GROUPS))) s->groups = 1;
   for (int axis = 0; axis < 2; axis++) {
     if (!(line->seen & KEY(STRIDE))) s->stride[axis] = conv ? 1 : s->kernel[axis];
-    if (!(line->seen & KEY(PAD)) && conv) s->pad[axis] = (s->kernel[axis] - 1) / 2;
+    if (!(line->seen & KEY(DILATION))) s->dilation[axis] = 1;
+    if (!(line->seen & KEY(PAD)) && conv) s->pad[axis] = s->dilation[axis] * (s->kernel[axis] - 1) / 2;
     if (!conv && s->pad[axis] > s->kernel[axis] / 2) {
       return lks_model_text_fail(LKS_ERR_USAGE, line->where, s, LKS_FIELD_PAD,
                                  "the padding of a pool is at most half its kernel; give less");
@@ -332,7 +376,7 @@ static lks_status read_line(reader *line, const char *cursor)
     if (status) return status;
   }
   const lks_field missing = position < POSITIONS ? words[line->word].position[position] : LKS_FIELD_WORD;
-  if (missing != LKS_FIELD_WORD && line->statement->word == LKS_WORD_LAYER) {
+  if (missing != LKS_FIELD_WORD && line->statement->word != LKS_WORD_RESIDUAL) {
     return fail_at(line, &next, "%s is missing; write: %s", fields[missing].name, usage);
   }
   return complete(line);
@@ -374,6 +418,7 @@ lks_status lks_model_text_scan(lks_statement **statements, size_t *count, const 
   *statements = lks_new(room, sizeof **statements);
   if (!*statements) return LKS_ERR_RANK;
   lks_status status = scan(*statements, count, room, text, where);
+  if (!status) status = lks_model_text_unroll(statements, count, where);
   if (status) {
     lks_free(*statements);
     *statements = NULL;

@@ -28,7 +28,10 @@ static lks_window window_of(const lks_layer *layer, size_t microbatch)
                        .pad_top = layer->pad[0],
                        .pad_left = layer->pad[1],
                        .pad_bottom = layer->pad[0],
-                       .pad_right = layer->pad[1]};
+                       .pad_right = layer->pad[1],
+                       .groups = layer->groups};
+  for (int axis = 0; axis < 2 && layer->kind == LKS_LAYER_CONV; axis++)
+    *(axis ? &window.gap_width : &window.gap_height) = layer->dilation[axis] - 1;
   if (dense) {
     window.in_channels *= window.in_height * window.in_width;
     window.in_height = window.in_width = window.kernel_height = window.kernel_width = 1;
@@ -120,6 +123,28 @@ static size_t reserve_norms(lks_network *network)
   return stage_channels;
 }
 
+/* Channels of all group norms together. */
+static size_t reserve_group_norms(lks_network *network)
+{
+  lks_arena *arena = network->arena;
+  size_t all = 0, widest = 0, samples = network->shard_max * network->options.microbatch;
+  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM]; u++) {
+    lks_group_norm_unit *unit = &network->group_norm[u];
+    all += unit->channels;
+    widest = lks_max(widest, unit->channels);
+    lks_arena_reserve(arena, &unit->moments, samples * 2 * unit->groups, sizeof(double));
+    lks_arena_reserve(arena, &unit->sums, network->shard_max * 2 * unit->channels, sizeof(double));
+    lks_arena_reserve(arena, &unit->pooled, 2 * unit->channels * LKS_EXACT_LIMBS, sizeof(int64_t));
+  }
+  for (int t = 0; t < network->threads && widest > 0; t++) {
+    lks_group_norm_work *work = &network->group_norm_work[t];
+    reserve_form(network, &work->form, widest);
+    lks_arena_reserve(arena, &work->coefficient, 2 * widest, sizeof(float));
+    lks_arena_reserve(arena, &work->sums, 4 * widest, sizeof(double));
+  }
+  return all;
+}
+
 static void reserve_values(lks_network *network)
 {
   lks_arena *arena = network->arena;
@@ -134,7 +159,7 @@ static void reserve_messages(lks_network *network, size_t stage_channels)
 {
   lks_arena *arena = network->arena;
   const lks_stages *s = network->stages;
-  size_t ranks = (size_t)network->ranks, pooled = 0, widest = 0;
+  size_t ranks = (size_t)network->ranks, pooled = 2 * reserve_group_norms(network), widest = 0;
   for (int u = 0; u < s->units[LKS_OP_NORM]; u++) {
     pooled += 6 * network->unit_norm[u].channels;
     widest = lks_max(widest, network->unit_norm[u].channels);
@@ -296,12 +321,14 @@ static lks_status size_up(lks_network *network)
   network->linear = lks_new((size_t)s->units[LKS_OP_LINEAR] + 1, sizeof *network->linear);
   network->unit_norm = lks_new(norms + 1, sizeof *network->unit_norm);
   network->pool = lks_new((size_t)s->units[LKS_OP_POOL] + 1, sizeof *network->pool);
+  network->group_norm = lks_new((size_t)s->units[LKS_OP_GROUP_NORM] + 1, sizeof *network->group_norm);
+  network->group_norm_work = lks_new(threads, sizeof *network->group_norm_work);
   network->scratch = lks_new(threads, sizeof *network->scratch);
   network->coefficient = lks_new(threads, sizeof *network->coefficient);
   network->leaf_sums = lks_new(threads, sizeof *network->leaf_sums);
   network->stack = lks_new(threads + 1, sizeof *network->stack);
-  if (!network->linear || !network->unit_norm || !network->pool || !network->scratch ||
-      !network->coefficient || !network->leaf_sums || !network->stack)
+  if (!network->linear || !network->unit_norm || !network->group_norm || !network->group_norm_work ||
+      !network->pool || !network->scratch || !network->coefficient || !network->leaf_sums || !network->stack)
     return LKS_ERR_RANK;
 
   for (size_t u = 0; u < norms; u++) {
@@ -390,6 +417,8 @@ void lks_network_destroy_all(lks_network **network)
   lks_free(n->linear);
   lks_free(n->unit_norm);
   lks_free(n->pool);
+  lks_free(n->group_norm);
+  lks_free(n->group_norm_work);
   lks_free(n->scratch);
   lks_free(n->coefficient);
   lks_free(n->leaf_sums);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "comm/gradient_sum.h"
 #include "kernels/batch_norm.h"
+#include "kernels/group_norm.h"
 #include "kernels/onednn.h"
 #include "lockstep/exact_sum.h"
 #include "lockstep/network.h"
@@ -33,6 +34,7 @@ typedef struct lks_linear_unit {
 typedef struct lks_norm_unit {
   const lks_op *op;
   size_t channels, pixels;          /* of one sample */
+  double epsilon, momentum;         /* its own or those of the run */
   size_t gamma, beta;               /* among the parameters */
   size_t running_mean, running_var; /* among the running statistics */
   size_t message_begin; /* sets of the norms before it in the reduction of its stage, in channels */
@@ -52,6 +54,17 @@ typedef struct lks_norm_unit {
   int64_t *noise;              /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
   double noise_steps, mean_noise, variance_noise; /* sums over steps */
 } lks_norm_unit;
+
+/** A group norm or layer norm. */
+typedef struct lks_group_norm_unit {
+  const lks_op *op;
+  size_t channels, pixels, groups;
+  double epsilon;
+  size_t gamma, beta; /* among the parameters */
+  double *moments;    /* [microbatches][samples][2*groups]: means and variances, for the backward pass */
+  double *sums;       /* [microbatches][2*channels]: of dy and of dy*x_hat */
+  int64_t *pooled;    /* a set: the same over the whole mini-batch once known */
+} lks_group_norm_unit;
 
 typedef struct lks_pool_unit {
   lks_pool *pool;
@@ -99,6 +112,7 @@ struct lks_network {
   lks_linear_unit *linear; /* by number of the operator */
   lks_norm_unit *unit_norm;
   lks_pool_unit *pool;
+  lks_group_norm_unit *group_norm;
   lks_gradient_sum *gradient_sum;
 
   size_t shard_max;  /* microbatches */
@@ -113,11 +127,12 @@ struct lks_network {
   double *moments;  /* work space: [2*channels] */
 
   int threads;
-  char **scratch;        /* one a thread */
-  float **coefficient;   /* one a thread: [2*channels] */
-  float **leaf_sums;     /* one a thread: vectors of a tree stack */
-  float *rank_sums;      /* vectors of the stack that joins the threads' */
-  lks_tree_stack *stack; /* [threads + 1] */
+  char **scratch;                       /* one a thread */
+  lks_group_norm_work *group_norm_work; /* one a thread */
+  float **coefficient;                  /* one a thread: [2*channels] */
+  float **leaf_sums;                    /* one a thread: vectors of a tree stack */
+  float *rank_sums;                     /* vectors of the stack that joins the threads' */
+  lks_tree_stack *stack;                /* [threads + 1] */
 
   lks_batch_plan *plan[LKS_MAX_PLANS]; /* by mini-batch size */
   int plans;

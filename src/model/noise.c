@@ -83,7 +83,10 @@ lks_noise lks_network_noise(const lks_network *network, size_t norm)
 {
   const lks_norm_unit *unit = &network->unit_norm[norm];
   double steps = unit->noise_steps, all = network->noise_steps;
-  lks_noise noise = {.layer = unit->op->layer->name, .channels = unit->channels, .values = unit->pixels};
+  lks_noise noise = {.layer = unit->op->layer->name,
+                     .channels = unit->channels,
+                     .values = unit->pixels,
+                     .epsilon = unit->epsilon};
   if (steps == 0 || all == 0) return noise;
   noise.steps = (size_t)steps;
   noise.variance_of_mean = unit->mean_noise / steps;

@@ -103,8 +103,8 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
       lks_norm_sums_moments(moments, group_set(context, unit, g), unit->channels, n);
     }
     if (lks_noise_measured(context)) lks_noise_add_group(context, unit, g, moments + unit->channels, n);
-    lks_batch_norm_form_set(&unit->form[g], moments, moments + unit->channels, gamma, beta,
-                            network->options.epsilon, unit->channels);
+    lks_batch_norm_form_set(&unit->form[g], moments, moments + unit->channels, gamma, beta, unit->epsilon,
+                            unit->channels);
   }
 }
 
@@ -185,7 +185,7 @@ void lks_norm_running_forms(lks_network *network)
     lks_norm_unit *unit = &network->unit_norm[u];
     lks_running_statistics_form(&unit->running, network->moments, network->running + unit->running_mean,
                                 network->running + unit->running_var, network->parameters + unit->gamma,
-                                network->parameters + unit->beta, network->options.epsilon, unit->channels);
+                                network->parameters + unit->beta, unit->epsilon, unit->channels);
   }
   network->running_formed = true;
 }
@@ -199,7 +199,7 @@ void lks_norm_update(const lks_pass_context *context)
     if (!lks_norm_pooled_known(context->plan))
       lks_norm_sums_moments(unit->moments, unit->pooled_forward, unit->channels, n);
     lks_running_statistics_update(network->running + unit->running_mean, network->running + unit->running_var,
-                                  unit->moments, unit->channels, n, network->options.momentum);
+                                  unit->moments, unit->channels, n, unit->momentum);
   }
   network->batches_tracked++;
   network->running_formed = false;

@@ -35,7 +35,7 @@ static void describe_linear(lks_network *network, lks_linear_unit *unit, const l
   size_t out = layer->out.channels;
   unit->op = op;
   if (layer->kind == LKS_LAYER_CONV) {
-    size_t extent[4] = {out, layer->in.channels, layer->kernel[0], layer->kernel[1]};
+    size_t extent[4] = {out, layer->in.channels / layer->groups, layer->kernel[0], layer->kernel[1]};
     unit->weight = append(network, LKS_TENSOR_WEIGHT, layer, "weight", 4, extent);
   } else {
     size_t extent[2] = {out, layer->in.height * layer->in.width * layer->in.channels};
@@ -51,6 +51,8 @@ static void describe_norm(lks_network *network, lks_norm_unit *unit, const lks_o
   unit->op = op;
   unit->channels = layer->out.channels;
   unit->pixels = layer->out.height * layer->out.width;
+  unit->epsilon = layer->epsilon > 0 ? layer->epsilon : network->options.epsilon;
+  unit->momentum = layer->momentum > 0 ? layer->momentum : network->options.momentum;
   if (op->pool)
     unit->grid =
         (lks_pool_grid){layer->out.height, layer->out.width, op->pool->kernel[0], op->pool->kernel[1]};
@@ -58,6 +60,18 @@ static void describe_norm(lks_network *network, lks_norm_unit *unit, const lks_o
   unit->beta = append(network, LKS_TENSOR_BETA, layer, "bias", 1, &unit->channels);
   unit->running_mean = append(network, LKS_TENSOR_RUNNING_MEAN, layer, "running_mean", 1, &unit->channels);
   unit->running_var = append(network, LKS_TENSOR_RUNNING_VAR, layer, "running_var", 1, &unit->channels);
+}
+
+static void describe_group_norm(lks_network *network, lks_group_norm_unit *unit, const lks_op *op)
+{
+  const lks_layer *layer = op->layer;
+  *unit = (lks_group_norm_unit){.op = op,
+                                .channels = layer->out.channels,
+                                .pixels = layer->out.height * layer->out.width,
+                                .groups = layer->groups,
+                                .epsilon = layer->epsilon > 0 ? layer->epsilon : 1e-5};
+  unit->gamma = append(network, LKS_TENSOR_GAMMA, layer, "weight", 1, &unit->channels);
+  unit->beta = append(network, LKS_TENSOR_BETA, layer, "bias", 1, &unit->channels);
 }
 
 /* The operator that carries out a layer with parameters. */
@@ -77,6 +91,7 @@ lks_status lks_parameters_describe(lks_network *network)
     const lks_op *op = op_of(network, lks_model_layer(network->model, l));
     if (op && op->kind == LKS_OP_LINEAR) describe_linear(network, &network->linear[op->unit], op);
     if (op && op->kind == LKS_OP_NORM) describe_norm(network, &network->unit_norm[op->unit], op);
+    if (op && op->kind == LKS_OP_GROUP_NORM) describe_group_norm(network, &network->group_norm[op->unit], op);
   }
   lks_arena_reserve(network->arena, &network->parameters, network->parameter_count, sizeof(float));
   lks_arena_reserve(network->arena, &network->gradients, network->parameter_count, sizeof(float));
@@ -119,8 +134,9 @@ static void draw_weights(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
     const lks_linear_unit *unit = &network->linear[u];
     const lks_layer *layer = unit->op->layer;
-    size_t fan_in = layer->in.channels * (layer->kind == LKS_LAYER_CONV ? layer->kernel[0] * layer->kernel[1]
-                                                                        : layer->in.height * layer->in.width);
+    size_t fan_in = layer->in.channels * layer->in.height * layer->in.width;
+    if (layer->kind == LKS_LAYER_CONV)
+      fan_in = layer->in.channels / layer->groups * layer->kernel[0] * layer->kernel[1];
     size_t count = fan_in * layer->out.channels;
     lks_random_key key =
         lks_random_key_make(network->options.seed, LKS_RANDOM_WEIGHTS, linear_number(network, layer), 0, 0);
@@ -140,9 +156,14 @@ lks_status lks_parameters_initialize_all(lks_network *network)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
     for (size_t c = 0; c < unit->channels; c++) {
-      network->parameters[unit->gamma + c] = 1;
+      network->parameters[unit->gamma + c] = unit->op->layer->gamma_zero ? 0 : 1;
       network->running[unit->running_var + c] = 1;
     }
+  }
+  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM]; u++) {
+    const lks_group_norm_unit *unit = &network->group_norm[u];
+    for (size_t c = 0; c < unit->channels; c++)
+      network->parameters[unit->gamma + c] = unit->op->layer->gamma_zero ? 0 : 1;
   }
   if (lks_comm_rank(network->comm) == 0) draw_weights(network);
   return lks_comm_broadcast_all(network->comm, network->parameters, network->parameter_count * sizeof(float),

@@ -5,6 +5,7 @@
 #include "model/backward.h"
 #include "model/disturbance.h"
 #include "model/forward.h"
+#include "model/group_norm_op.h"
 #include "model/microbatches.h"
 #include "model/noise.h"
 #include "model/nonfinite.h"
@@ -169,6 +170,13 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
       at += limbs;
     }
   }
+  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM] && context->pass == LKS_PASS_TRAIN; u++) {
+    lks_group_norm_unit *unit = &network->group_norm[u];
+    const size_t limbs = 2 * unit->channels * LKS_EXACT_LIMBS;
+    int64_t *message = network->last + at;
+    memcpy(out ? message : unit->pooled, out ? unit->pooled : message, limbs * sizeof *message);
+    at += limbs;
+  }
   return at;
 }
 
@@ -181,6 +189,8 @@ static int64_t pooled_nonfinite(const lks_network *network, lks_pass pass)
     if (pass == LKS_PASS_TRAIN)
       nonfinite += lks_exact_sum_nonfinite(unit->pooled_backward, 2 * unit->channels);
   }
+  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM] && pass == LKS_PASS_TRAIN; u++)
+    nonfinite += lks_exact_sum_nonfinite(network->group_norm[u].pooled, 2 * network->group_norm[u].channels);
   return nonfinite;
 }
 
@@ -277,8 +287,10 @@ static lks_status pass_all(lks_network *network, lks_pass_result *result, lks_pa
   if (lks_disturbed(&context)) status = lks_disturbance_draw_all(&context);
   if (!status) status = forward_all(&context);
   if (!status && train) status = backward_all(&context);
+  if (!status && train) lks_group_norms_accumulate(&context);
   if (!status) status = last_reduction_all(&context, requests);
   if (!status && train) lks_norm_gradients(&context);
+  if (!status && train) lks_group_norms_gradients(&context);
   if (!status) status = verdict_all(&context);
   if (status) return status;
 

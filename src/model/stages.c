@@ -34,6 +34,8 @@ static lks_op_kind op_kind(lks_layer_kind kind)
   case LKS_LAYER_GELU: return LKS_OP_GELU;
   case LKS_LAYER_SILU: return LKS_OP_SILU;
   case LKS_LAYER_TANH: return LKS_OP_TANH;
+  case LKS_LAYER_LAYER_NORM:
+  case LKS_LAYER_GROUP_NORM: return LKS_OP_GROUP_NORM;
   case LKS_LAYER_MAX_POOL:
   case LKS_LAYER_AVERAGE_POOL:
   case LKS_LAYER_GLOBAL_AVERAGE_POOL: return LKS_OP_POOL;
@@ -109,9 +111,9 @@ static lks_op make_op(const layer_note *note, const lks_model *model, const lks_
                .residual = -1,
                .out = layer->out,
                .elements = shape_elements(layer->out),
-               .gradient = {-1, -1},
                .dx = -1,
                .dresidual = -1};
+  for (int k = 0; k < LKS_CONSUMERS_MAX; k++) op.gradient[k] = -1;
   if (norm >= 0) {
     op.kind = LKS_OP_NORM;
     op.layer = lks_model_layer(model, (size_t)norm);
@@ -176,7 +178,8 @@ static bool works_in_place(const lks_stages *s, const lks_op *op)
   const lks_op *before = &s->op[op->input];
   bool output_unneeded = before->kind == LKS_OP_LINEAR || before->kind == LKS_OP_POOL ||
                          before->kind == LKS_OP_ADD || before->kind == LKS_OP_GELU ||
-                         before->kind == LKS_OP_SILU || (before->kind == LKS_OP_NORM && !before->relu);
+                         before->kind == LKS_OP_GROUP_NORM || before->kind == LKS_OP_SILU ||
+                         (before->kind == LKS_OP_NORM && !before->relu);
   return consumers == 1 && output_unneeded;
 }
 
@@ -210,7 +213,9 @@ static bool contribute(lks_stages *s, int o, int buffer)
 {
   lks_op *op = &s->op[o];
   if (op->kind == LKS_OP_INPUT) return false;
-  op->gradient[op->gradient[0] >= 0] = buffer;
+  int k = 0;
+  while (k < LKS_CONSUMERS_MAX - 1 && op->gradient[k] >= 0) k++;
+  op->gradient[k] = buffer;
   return true;
 }
 
@@ -222,7 +227,7 @@ static void choose_gradient_buffer(lks_stages *s, lks_op *op)
 {
   int g = op->gradient[0];
   use_buffer(s, g, op->stage);
-  use_buffer(s, op->gradient[1], op->stage);
+  for (int k = 1; k < LKS_CONSUMERS_MAX; k++) use_buffer(s, op->gradient[k], op->stage);
   if (op->kind == LKS_OP_INPUT || s->op[op->input].kind == LKS_OP_INPUT) {
     if (op->residual >= 0 && contribute(s, op->residual, g)) op->dresidual = g;
     return;

@@ -20,10 +20,14 @@ typedef enum lks_op_kind {
   LKS_OP_GELU,
   LKS_OP_SILU,
   LKS_OP_TANH,
+  LKS_OP_GROUP_NORM, /* and layer norm */
   LKS_OP_POOL,
   LKS_OP_DROPOUT,
   LKS_OP_ADD
 } lks_op_kind;
+
+/** What takes one output: the next layer, and shortcuts of blocks that begin there, one in the other. */
+enum { LKS_CONSUMERS_MAX = 18 };
 
 typedef struct lks_op {
   lks_op_kind kind;
@@ -35,13 +39,13 @@ typedef struct lks_op {
   const lks_layer *pool; /* NORM: the max pool that is part of it, or NULL; borrowed */
   bool in_place;         /* the output takes the memory of the input */
   lks_shape out;
-  size_t elements;   /* of the output, a sample */
-  int gradient[2];   /* buffers that hold the contributions to the gradient of the output, one a consumer; -1:
-                        none */
-  int dx, dresidual; /* buffers that the gradients of the inputs go to; -1: not wanted */
-  lks_type type;     /* of the output */
-  size_t value;      /* where a microbatch's output lies among the values, in bytes */
-  size_t stride;     /* bytes of a microbatch's output, a multiple of 64 */
+  size_t elements;                 /* of the output, a sample */
+  int gradient[LKS_CONSUMERS_MAX]; /* buffers that hold the contributions to the gradient of the output, one a
+                                      consumer, from 0 on; -1: none */
+  int dx, dresidual;               /* buffers that the gradients of the inputs go to; -1: not wanted */
+  lks_type type;                   /* of the output */
+  size_t value;                    /* where a microbatch's output lies among the values, in bytes */
+  size_t stride;                   /* bytes of a microbatch's output, a multiple of 64 */
 } lks_op;
 
 /** A gradient buffer, of the stages' type; buffers that are not alive in the same stage may share memory. */

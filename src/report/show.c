@@ -71,7 +71,7 @@ static lks_status list_layers(lks_show *s)
 static lks_status build(lks_show *s, const char *text, lks_shape shape, size_t classes)
 {
   const lks_config *c = &s->config;
-  lks_status status = lks_model_parse(&s->model, text, s->name, shape, classes, c->bn.kind == LKS_NORM_NONE);
+  lks_status status = lks_model_parse_as(&s->model, text, s->name, shape, classes, lks_config_norm_layers(c));
   if (!status) status = lks_stages_create(&s->stages, s->model, c->microbatch, c->precision);
   if (!status) status = list_layers(s);
   if (!status) status = lks_isa_set(lks_isa_used());

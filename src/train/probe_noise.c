@@ -148,8 +148,9 @@ static void take_front(void *user, const float *values, size_t begin, size_t cou
  * inputs to 0 and scales the others by 1/(1 - p), which adds p/(1 - p) times that. The edges of a convolution are taken for
  * inner places. */
 static double dropout_noise(const lks_noise_probe *p, const front_data *f, const lks_layer *front,
-                            const double *variance)
+                            const layer_data *d)
 {
+  const double *variance = d->moments + d->layer.channels;
   char name[LKS_NAME_MAX + 16];
   snprintf(name, sizeof name, "%s.weight", front->name);
   const lks_tensor *tensor = lks_network_find(p->setup->network, name);
@@ -160,11 +161,13 @@ static double dropout_noise(const lks_noise_probe *p, const front_data *f, const
   const double places = (double)(p->population->train_count * pixels);
   double sum = 0, varying = 0;
   for (size_t c = 0; c < channels; c++) {
-    if (!lks_noise_varies(variance[c], p->config->bn_epsilon)) continue;
+    if (!lks_noise_varies(variance[c], d->layer.epsilon)) continue;
     double noise = 0;
+    const size_t first =
+        front->kind == LKS_LAYER_CONV ? c / (channels / front->groups) * (inputs / window) : 0;
     for (size_t j = 0; j < inputs; j++) { /* convolutions are OIHW, dense weights (in,out) */
       const double weight = front->kind == LKS_LAYER_CONV ? w[c * inputs + j] : w[j * channels + c];
-      noise += weight * weight * f->square[j / window] / places;
+      noise += weight * weight * f->square[first + j / window] / places;
     }
     sum += noise / variance[c];
     varying++;
@@ -182,8 +185,7 @@ static lks_status dropout_noise_all(double *noise, lks_noise_probe *p, const lay
   f.square = lks_new(f.columns, sizeof *f.square);
   lks_status status = lks_comm_agree_all(p->comm, f.square ? LKS_OK : LKS_ERR_RANK);
   if (!status) status = for_batches_all(p, front->name, f.elements, p->population, take_front, &f);
-  if (!status && f.square && lks_comm_rank(p->comm) == 0)
-    *noise = dropout_noise(p, &f, front, d->moments + d->layer.channels);
+  if (!status && f.square && lks_comm_rank(p->comm) == 0) *noise = dropout_noise(p, &f, front, d);
   lks_free(f.square);
   return status;
 }
@@ -195,7 +197,7 @@ static lks_status fill_rows(lks_noise_probe *p, const layer_data *d, size_t norm
   const lks_noise_law law = {p->population->train_count,
                              channels,
                              d->moments + channels,
-                             p->config->bn_epsilon,
+                             d->layer.epsilon,
                              d->z_mean,
                              d->z_square,
                              d->probe,

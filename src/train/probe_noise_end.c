@@ -88,7 +88,7 @@ static void follow(const lks_noise_probe *p, follower *f, bool first)
               *variance = running_of(p, f->layer.layer, "running_var");
   for (size_t i = 0; i < f->values; i++) {
     const size_t c = i % channels;
-    const double x_hat = ((double)f->x[i] - mean[c]) / sqrt(variance[c] + p->config->bn_epsilon);
+    const double x_hat = ((double)f->x[i] - mean[c]) / sqrt(variance[c] + f->layer.epsilon);
     if (first) {
       f->first[i] = x_hat;
       f->sum[i] = f->square[i] = 0;
@@ -105,7 +105,7 @@ static lks_status mean_variance_all(double *mean, const lks_noise_probe *p, cons
 {
   int64_t sums[2 * LKS_EXACT_LIMBS] = {0};
   for (size_t i = 0; i < f->values; i++) {
-    if (!lks_noise_varies(p->variance[norm][i % f->layer.channels], p->config->bn_epsilon)) continue;
+    if (!lks_noise_varies(p->variance[norm][i % f->layer.channels], f->layer.epsilon)) continue;
     const double average = f->sum[i] / draws;
     lks_exact_sum_add(sums, fmax(0, f->square[i] / draws - average * average) * draws / (draws - 1));
     lks_exact_sum_add(sums + LKS_EXACT_LIMBS, 1);

@@ -97,8 +97,8 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
   lks_setup *s = *setup = lks_new(1, sizeof *s);
   lks_status status = s ? make_scaling(s, input, config->normalize_input) : LKS_ERR_RANK;
   if (!status)
-    status = lks_model_parse(&s->model, input->model_text, input->model_name, input->shape, input->classes,
-                             config->bn.kind == LKS_NORM_NONE);
+    status = lks_model_parse_as(&s->model, input->model_text, input->model_name, input->shape, input->classes,
+                                lks_config_norm_layers(config));
   status = lks_comm_agree_all(comm, status);
   if (!status && s) {
     const lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));

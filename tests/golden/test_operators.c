@@ -56,8 +56,8 @@ static naive_sum *sums(size_t count)
 
 static lks_window window_of(const size_t x[4], const size_t y[4], size_t kernel, size_t stride, size_t pad)
 {
-  return (lks_window){x[0],   x[1],   x[2],   x[3], y[1], y[2], y[3], kernel,
-                      kernel, stride, stride, pad,  pad,  pad,  pad};
+  return (lks_window){x[0],   x[1],   x[2], x[3], y[1], y[2], y[3], kernel, kernel,
+                      stride, stride, pad,  pad,  pad,  pad,  1,    0,      0};
 }
 
 /* Sums of n products: (n + 1) u times the sum of the magnitudes. */

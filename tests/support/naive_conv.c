@@ -33,8 +33,8 @@ static void visit_window(visitor visit, void *context, const lks_window *w, size
 {
   for (size_t ky = 0; ky < w->kernel_height; ky++)
     for (size_t kx = 0; kx < w->kernel_width; kx++) {
-      size_t iy = oy * w->stride_height + ky,
-             ix = ox * w->stride_width + kx; /* counted from the padding's corner */
+      size_t iy = oy * w->stride_height + ky * (w->gap_height + 1),
+             ix = ox * w->stride_width + kx * (w->gap_width + 1); /* counted from the padding's corner */
       if (iy < w->pad_top || ix < w->pad_left) continue;
       iy -= w->pad_top, ix -= w->pad_left;
       if (iy >= w->in_height || ix >= w->in_width) continue;
@@ -61,10 +61,12 @@ static void conv_tap(const tap *at, void *context)
 {
   const conv_arrays *a = context;
   const lks_window *s = a->window;
+  const size_t groups = s->groups > 1 ? s->groups : 1, inputs = s->in_channels / groups;
   for (size_t o = 0; o < s->out_channels; o++)
-    for (size_t i = 0; i < s->in_channels; i++) {
-      size_t in = at->in * s->in_channels + i, out = at->out * s->out_channels + o;
-      size_t weight = ((o * s->in_channels + i) * s->kernel_height + at->ky) * s->kernel_width + at->kx;
+    for (size_t i = 0; i < inputs; i++) {
+      const size_t first = o / (s->out_channels / groups) * inputs; /* of the group */
+      size_t in = at->in * s->in_channels + first + i, out = at->out * s->out_channels + o;
+      size_t weight = ((o * inputs + i) * s->kernel_height + at->ky) * s->kernel_width + at->kx;
       if (a->y) add(&a->y[out], (double)a->x[in] * a->w[weight]);
       if (a->dx) add(&a->dx[in], (double)a->dy[out] * a->w[weight]);
       if (a->dw) add(&a->dw[weight], (double)a->dy[out] * a->x[in]);
@@ -95,7 +97,9 @@ void naive_conv_backward(naive_sum *dx, naive_sum *dw, naive_sum *db, const floa
 {
   size_t channels = window->out_channels;
   memset(dx, 0, in_pixels(window) * window->in_channels * sizeof *dx);
-  memset(dw, 0, channels * window->in_channels * window->kernel_height * window->kernel_width * sizeof *dw);
+  memset(dw, 0,
+         channels * (window->in_channels / (window->groups > 1 ? window->groups : 1)) *
+             window->kernel_height * window->kernel_width * sizeof *dw);
   memset(db, 0, channels * sizeof *db);
   for (size_t i = 0; i < out_pixels(window) * channels; i++) add(&db[i % channels], dy[i]);
   conv_arrays arrays = {.window = window, .dx = dx, .dw = dw, .x = x, .w = w, .dy = dy};

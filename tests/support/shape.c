@@ -12,12 +12,13 @@ void shape_print(char *text, size_t size, const shape *s)
 {
   static const char *const kinds[] = {"conv", "dense", "maxpool", "avgpool"};
   const lks_window *w = &s->window;
-  snprintf(text, size,
-           "%s%s %s %zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu pad %zu,%zu,%zu,%zu%s",
-           lks_type_name(s->type), s->y_type != s->type ? ">fp32" : "", kinds[s->kind], w->samples,
-           w->in_height, w->in_width, w->in_channels, w->out_height, w->out_width, w->out_channels,
-           w->kernel_height, w->kernel_width, w->stride_height, w->stride_width, w->pad_top, w->pad_left,
-           w->pad_bottom, w->pad_right, s->bias ? " bias" : "");
+  snprintf(
+      text, size,
+      "%s%s %s %zux%zux%zux%zu -> %zux%zux%zu kernel %zux%zu stride %zux%zu pad %zu,%zu,%zu,%zu groups %zu gap %zux%zu%s",
+      lks_type_name(s->type), s->y_type != s->type ? ">fp32" : "", kinds[s->kind], w->samples, w->in_height,
+      w->in_width, w->in_channels, w->out_height, w->out_width, w->out_channels, w->kernel_height,
+      w->kernel_width, w->stride_height, w->stride_width, w->pad_top, w->pad_left, w->pad_bottom,
+      w->pad_right, w->groups, w->gap_height, w->gap_width, s->bias ? " bias" : "");
 }
 
 void shape_print_faults(char *text, size_t size, unsigned faults)
@@ -71,7 +72,9 @@ bool shape_twin_make(shape_twin *t, const shape *s, unsigned seed)
   const lks_window *w = &s->window;
   *t = (shape_twin){.in = w->samples * w->in_height * w->in_width * w->in_channels,
                     .out = w->samples * w->out_height * w->out_width * w->out_channels};
-  t->weights = is_pool(s) ? 0 : w->in_channels * w->out_channels * w->kernel_height * w->kernel_width;
+  t->weights = is_pool(s) ? 0
+                          : w->in_channels / (w->groups > 1 ? w->groups : 1) * w->out_channels *
+                                w->kernel_height * w->kernel_width;
   t->biases = is_pool(s) ? 0 : w->out_channels;
   t->x = numbers(t->in, seed, s), t->dy = numbers(t->out, seed + 1, s);
   t->w = numbers(t->weights, seed + 2, s);

@@ -22,15 +22,18 @@ static void add(shape_list *list, const shape *s)
 
 static void set_out(lks_window *w)
 {
-  w->out_height = (w->in_height + w->pad_top + w->pad_bottom - w->kernel_height) / w->stride_height + 1;
-  w->out_width = (w->in_width + w->pad_left + w->pad_right - w->kernel_width) / w->stride_width + 1;
+  const size_t reach_h = w->kernel_height + (w->kernel_height - 1) * w->gap_height,
+               reach_w = w->kernel_width + (w->kernel_width - 1) * w->gap_width;
+  w->out_height = (w->in_height + w->pad_top + w->pad_bottom - reach_h) / w->stride_height + 1;
+  w->out_width = (w->in_width + w->pad_left + w->pad_right - reach_w) / w->stride_width + 1;
 }
 
 static shape square(size_t size, size_t in, size_t out, size_t kernel, size_t stride)
 {
   const size_t pad = (kernel - 1) / 2;
-  shape s = {.kind = SHAPE_CONV,
-             .window = {4, size, size, in, 0, 0, out, kernel, kernel, stride, stride, pad, pad, pad, pad}};
+  shape s = {
+      .kind = SHAPE_CONV,
+      .window = {4, size, size, in, 0, 0, out, kernel, kernel, stride, stride, pad, pad, pad, pad, 1, 0, 0}};
   set_out(&s.window);
   return s;
 }
@@ -147,6 +150,47 @@ void shape_add_tens(shape_list *list)
       set_out(&s.window);
       add(list, &s);
     }
+}
+
+/* Odd numbers of channels a group, one among them on either side, and vectors full of them. */
+void shape_add_groups(shape_list *list)
+{
+  static const size_t parts[][3] = {{8, 1, 1},  {16, 1, 1}, {17, 1, 1}, {3, 1, 1},  {24, 1, 1},
+                                    {6, 1, 2},  {16, 1, 2}, {2, 8, 8},  {2, 3, 5},  {4, 16, 8},
+                                    {3, 17, 6}, {32, 4, 4}, {5, 2, 1},  {2, 16, 32}};
+  static const size_t kernels[] = {1, 3, 5};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    for (size_t k = 0; k < 3; k++)
+      for (size_t turn = 0; turn < 4; turn++) {
+        shape s = square(6 + (i + k) % 4, parts[i][0] * parts[i][1], parts[i][0] * parts[i][2], kernels[k],
+                         1 + turn % 2);
+        s.window.groups = parts[i][0];
+        s.window.in_width += turn;
+        s.type = turn == 2 ? LKS_BF16 : LKS_FP32;
+        s.y_type = s.type;
+        s.bias = (i + turn) % 2;
+        set_out(&s.window);
+        add(list, &s);
+      }
+}
+
+void shape_add_dilated(shape_list *list)
+{
+  static const size_t ins[] = {1, 3, 8, 16, 17, 24}, outs[] = {5, 16, 24};
+  for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
+    for (size_t gap = 1; gap <= 3; gap++)
+      for (size_t turn = 0; turn < 3; turn++) {
+        const size_t groups = turn == 2 ? ins[i] : 1;
+        shape s =
+            square(8 + i % 3, ins[i], turn == 2 ? ins[i] : outs[(i + gap) % 3], 3, 1 + (turn + gap) % 2);
+        lks_window *w = &s.window;
+        w->groups = groups, w->gap_height = gap, w->gap_width = 1 + (gap + turn) % 3;
+        w->pad_top = w->pad_bottom = 1 + gap;
+        w->pad_left = w->pad_right = turn == 1 ? 0 : 1 + w->gap_width;
+        s.type = s.y_type = turn == 1 ? LKS_BF16 : LKS_FP32;
+        set_out(w);
+        add(list, &s);
+      }
 }
 
 /* What a shape is drawn from: one value of each axis. */

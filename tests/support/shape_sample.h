@@ -24,6 +24,10 @@ void shape_add_rows(shape_list *list);
 void shape_add_gaps(shape_list *list);
 /** Kernels of 1x1, in bf16, most of them on images of a multiple of 30 pixels. */
 void shape_add_tens(shape_list *list);
+/** Convolutions in groups, depthwise ones among them. */
+void shape_add_groups(shape_list *list);
+/** Convolutions whose kernels leave pixels out, depthwise ones among them. */
+void shape_add_dilated(shape_list *list);
 /** Images of a few columns under kernels that are as wide or wider. */
 void shape_add_narrow(shape_list *list);
 

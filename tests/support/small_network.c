@@ -22,7 +22,9 @@ const char pooled_text[] =
 
 const char kinds_text[] =
     "conv 6 3x3\nbatchnorm\ngelu\nconv 7 3x3\nsilu\ndropout 0.2\nconv 5 1x1\ntanh\nbatchnorm\nsilu\nmaxpool 2\n"
-    "dense 11\ngelu\ndense classes\n";
+    "residual a\n residual b\n  conv 5 3 groups=5\n  batchnorm momentum=0.3 eps=0.01\n  groupnorm 5\n end\n relu\n conv 5 3 dilation=2\n"
+    " batchnorm\n relu\nend\nrepeat 2\n residual c0 shortcut=conv\n  conv 10 3x2 groups=5 dilation=1x2\n"
+    "  batchnorm gamma=0\n end\n silu\nend\ndense 11\ngelu\ndense classes\n";
 
 static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
 

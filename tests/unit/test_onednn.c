@@ -38,7 +38,10 @@ static lks_window window_make(size_t samples, size_t height, size_t width, size_
                       pad,
                       pad,
                       pad,
-                      pad};
+                      pad,
+                      1,
+                      0,
+                      0};
 }
 
 static size_t in_elements(const lks_window *w)

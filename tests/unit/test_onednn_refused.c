@@ -28,7 +28,7 @@ static void test_copies_of_few_channels_are_refused(void **state)
 {
   (void)state;
   const lks_task_kind dw = LKS_TASK_CONV_BACKWARD_WEIGHTS;
-  lks_window w = {4, 8, 8, 15, 4, 4, 16, 1, 1, 2, 2, 0, 0, 0, 0};
+  lks_window w = {4, 8, 8, 15, 4, 4, 16, 1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0};
   assert_true(refused(dw, LKS_FP32, "jit_1x1:avx2", &w));
   assert_true(refused(dw, LKS_FP32, "jit_1x1:avx512_core", &w));
   assert_true(refused(dw, LKS_BF16, "jit_bf16_1x1:avx512_core_bf16", &w));
@@ -50,7 +50,7 @@ static void test_strides_over_the_image_are_refused(void **state)
 {
   (void)state;
   const lks_task_kind dw = LKS_TASK_CONV_BACKWARD_WEIGHTS;
-  lks_window w = {4, 9, 2, 33, 5, 1, 16, 3, 3, 2, 3, 1, 1, 1, 1};
+  lks_window w = {4, 9, 2, 33, 5, 1, 16, 3, 3, 2, 3, 1, 1, 1, 1, 1, 0, 0};
   assert_true(refused(dw, LKS_BF16, "jit_bf16:avx512_core_bf16", &w));
   assert_true(refused(dw, LKS_BF16, "brgconv_bwd_w:avx10_1_512_amx", &w));
   assert_false(refused(dw, LKS_BF16, "x64:gemm:jit", &w));
@@ -65,7 +65,7 @@ static void test_one_column_is_refused(void **state)
 {
   (void)state;
   const lks_task_kind y = LKS_TASK_CONV_FORWARD;
-  lks_window w = {5, 6, 3, 1, 6, 1, 35, 1, 5, 1, 3, 0, 2, 0, 2};
+  lks_window w = {5, 6, 3, 1, 6, 1, 35, 1, 5, 1, 3, 0, 2, 0, 2, 1, 0, 0};
   assert_true(refused(y, LKS_FP32, "brg_conv_fwd:avx512_core", &w));
   assert_true(refused(y, LKS_BF16, "brg_conv_fwd:avx512_core_bf16", &w));
   assert_false(refused(y, LKS_FP32, "jit:avx512_core", &w));
@@ -78,7 +78,7 @@ static void test_strides_over_rows_are_refused(void **state)
   (void)state;
   const lks_task_kind y = LKS_TASK_CONV_FORWARD;
   const char *amx = "brgconv:avx512_core_amx_bf16";
-  lks_window w = {1, 31, 16, 26, 11, 8, 37, 1, 3, 3, 2, 0, 1, 0, 1};
+  lks_window w = {1, 31, 16, 26, 11, 8, 37, 1, 3, 3, 2, 0, 1, 0, 1, 1, 0, 0};
   assert_true(refused(y, LKS_BF16, amx, &w));
   assert_true(refused(LKS_TASK_CONV_BACKWARD_WEIGHTS, LKS_BF16, "brgconv_bwd_w:avx10_1_512_amx", &w));
   assert_false(refused(y, LKS_BF16, "brgconv:avx512_core_bf16", &w));
@@ -94,7 +94,7 @@ static void test_sums_of_odd_channels_are_refused(void **state)
   (void)state;
   const lks_task_kind y = LKS_TASK_CONV_FORWARD, dx = LKS_TASK_CONV_BACKWARD_DATA;
   const char *name = "jit_bf16_1x1:avx512_core_bf16";
-  lks_window w = {13, 12, 10, 34, 6, 5, 21, 1, 1, 2, 2, 0, 0, 0, 0};
+  lks_window w = {13, 12, 10, 34, 6, 5, 21, 1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0};
   assert_true(refused(dx, LKS_BF16, name, &w));
   assert_false(refused(y, LKS_BF16, name, &w));
   assert_false(refused(dx, LKS_BF16, "jit_bf16:avx512_core_bf16", &w));
@@ -107,7 +107,7 @@ static void test_sums_of_odd_channels_are_refused(void **state)
 static void test_a_layer_runs_on_another_implementation(void **state)
 {
   (void)state;
-  lks_window w = {4, 8, 8, 4, 4, 4, 16, 1, 1, 2, 2, 0, 0, 0, 0};
+  lks_window w = {4, 8, 8, 4, 4, 4, 16, 1, 1, 2, 2, 0, 0, 0, 0, 1, 0, 0};
   for (int trust = 0; trust <= 1; trust++) {
     lks_linear *linear = NULL;
     lks_onednn_trust(trust);
@@ -123,7 +123,8 @@ static void test_a_layer_runs_on_another_implementation(void **state)
   assert_int_equal(lks_allocations_open(), 0);
 }
 
-static const shape small = {.kind = SHAPE_CONV, .window = {3, 5, 5, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1, 1, 1}};
+static const shape small = {.kind = SHAPE_CONV,
+                            .window = {3, 5, 5, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0}};
 
 static void test_a_right_layer_has_no_faults(void **state)
 {

@@ -208,6 +208,8 @@ static bool add_whole(shape_list *list)
   shape_add_rows(list);
   shape_add_gaps(list);
   shape_add_tens(list);
+  shape_add_groups(list);
+  shape_add_dilated(list);
   shape_add_sample(list, 6000, seed);
   const size_t missed = shape_add_missing_pairs(list, seed);
   if (missed) printf("%zu pairs of parameters never meet in a convolution\n", missed);
