@@ -102,6 +102,7 @@ static void every_setting_survives_printing(void **state)
       {"holdout", "100"},
       {"normalize-input", "no"},
       {"bn", "rank:4"},
+      {"norm", "group:8"},
       {"bn-epsilon", "0.001"},
       {"bn-momentum", "0.30000000000000004"},
       {"bn-disturb", "0.3"},
