@@ -11,7 +11,8 @@ case $build_folder in /*) ;; *) build_folder=$PWD/$build_folder ;; esac
 source "$root/jobs/mpi.sh"
 
 build_packages=(build-essential cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libdnnl-dev
-  librandom123-dev libxxhash-dev libinih-dev libpng-dev libjpeg-dev libcsv-dev libzip-dev libjansson-dev zlib1g-dev libcmocka-dev)
+  librandom123-dev libxxhash-dev libinih-dev libpng-dev libjpeg-dev libcsv-dev libzip-dev libjansson-dev libprotobuf-c-dev
+  protobuf-c-compiler zlib1g-dev libcmocka-dev)
 
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2

@@ -3,6 +3,9 @@
 include(CMakePackageConfigHelpers)
 
 set(pc_requires libxxhash inih zlib libpng libjpeg libzip jansson ${LOCKSTEP_HDF5_MODULE})
+if(LOCKSTEP_HAVE_ONNX)
+  list(APPEND pc_requires libprotobuf-c)
+endif()
 set(pc_libraries ${DNNL_LIBRARY} ${LIBCSV_LIBRARY} ${OpenMP_C_LIBRARIES})
 list(FILTER pc_libraries EXCLUDE REGEX "/libpthread\\.") # OpenMP's module names it, and it is named below
 if(NOT LOCKSTEP_HDF5_MODULE)

@@ -36,10 +36,14 @@ typedef enum lks_best_metric {
  * progress, output, data and the like only say how it is executed. */
 typedef struct lks_config {
   char data[LKS_TEXT_MAX];
-  lks_dataset_names names;  /* of the arrays in data */
-  size_t window;            /* samples that are read at a time; 0: all are in memory */
-  char model[LKS_TEXT_MAX]; /* preset or file */
-  lks_norm_layers norm;     /* what stands where the model says batchnorm; never NONE, which bn says */
+  lks_dataset_names names;        /* of the arrays in data */
+  size_t window;                  /* samples that are read at a time; 0: all are in memory */
+  char model[LKS_TEXT_MAX];       /* preset or file */
+  lks_norm_layers norm;           /* what stands where the model says batchnorm; never NONE, which bn says */
+  char init[LKS_TEXT_MAX];        /* file of weights to begin with; "": values drawn from the seed */
+  char init_except[LKS_TEXT_MAX]; /* layers, as patterns, that begin with drawn values all the same */
+  char freeze[LKS_TEXT_MAX];      /* layers, as patterns, whose parameters stay as they are */
+  bool freeze_bn;                 /* batch norm stays as it is, and trains with its running statistics */
   lks_norm bn;
   double bn_epsilon, bn_momentum;
   size_t batch_size;

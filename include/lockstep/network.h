@@ -32,6 +32,7 @@ typedef struct lks_network_options {
   uint64_t seed;
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */
+  bool freeze_norm;   /* batch norm trains with its running statistics, and these stay as they are */
   double disturb;     /* of each batch norm's output in training: times 1 + disturb n, plus disturb n' */
 } lks_network_options;
 

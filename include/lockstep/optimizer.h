@@ -13,10 +13,13 @@ LKS_PUBLIC_BEGIN
  * gamma, beta and biases) unless config->decay_all. */
 typedef struct lks_optimizer lks_optimizer;
 
-/** Local. network is borrowed and must outlive the optimizer. config->threads 0 means one: the caller knows
+/** Local. network is borrowed and must outlive the optimizer. config->freeze and config->freeze_bn: those parameters, and
+ *  their moments, stay as they are. config->threads 0 means one: the caller knows
  *  how many a rank may use.
  *  LKS_ERR_RANK when memory runs out. */
 lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *config, lks_network *network);
+/** Local. Parameters (elements) that steps change: all but those that config->freeze and config->freeze_bn keep. */
+size_t lks_optimizer_trained(const lks_network *network, const lks_config *config);
 void lks_optimizer_destroy(lks_optimizer **optimizer);
 
 /** Local. One update of all parameters from the network's gradients at learning rate lr; tells the network, also when

@@ -45,6 +45,7 @@ static const command commands[] = {
     {"plot", lks_plot_syntax, lks_plot_run_all, false, false},
     {"study", lks_study_syntax, lks_study_run_all, true, true},
     {"export", lks_export_syntax, lks_export_run_all, false, false},
+    {"import-weights", lks_import_weights_syntax, lks_import_weights_run_all, false, false},
     {"predict", lks_predict_syntax, lks_predict_run_all, false, false},
     {"plan", lks_plan_syntax, lks_plan_run_all, true, false},
     {"bench", lks_bench_syntax, lks_bench_run_all, true, false},

@@ -31,7 +31,7 @@ static difference find_difference(const char *const keys[KEYS_MAX], const lks_co
   return d;
 }
 
-static const char *const of_weights[KEYS_MAX] = {"model", "data", "samples", "layout"};
+static const char *const of_weights[KEYS_MAX] = {"model", "data", "samples", "layout", "init", "init-except"};
 static const char *const of_batches[KEYS_MAX] = {"data",          "samples", "labels",    "layout",
                                                  "train-samples", "holdout", "batch-size"};
 static const char *const of_augmentation[KEYS_MAX] = {

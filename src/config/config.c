@@ -188,6 +188,21 @@ static lks_status check_batch(lks_config *config)
   return LKS_OK;
 }
 
+static lks_status check_fine_tuning(const lks_config *config)
+{
+  if (config->init_except[0] && !config->init[0])
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "init-except says which layers do not begin as in the file of init: give --init FILE too");
+  if (config->freeze_bn && config->bn.kind == LKS_NORM_NONE)
+    return lks_fail(LKS_ERR_USAGE, "freeze-bn: with bn = none there is no batch norm to freeze");
+  if (config->freeze_bn && (config->noise || config->bn_disturb > 0))
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "freeze-bn: batch norm that stays as it is has no noise and cannot be disturbed; leave noise and bn-disturb out");
+  return LKS_OK;
+}
+
 static lks_status check_optimizer(const lks_config *config)
 {
   const bool sgd = config->optimizer == LKS_OPTIMIZER_SGD;
@@ -253,6 +268,7 @@ lks_status lks_config_check(lks_config *config)
     return lks_fail(LKS_ERR_USAGE, "label-smoothing = %g: take a value below 1, such as 0.1",
                     config->label_smoothing);
   lks_status status = check_norm(config);
+  if (!status) status = check_fine_tuning(config);
   if (!status) status = check_optimizer(config);
   if (!status) status = check_measurements(config);
   if (!status) status = check_end(config);

@@ -33,6 +33,15 @@ static const lks_option table[] = {
     {"normalize-input", NULL, LKS_OPTION_SWITCH, AT(normalize_input), "on", NULL, 0, 0, "Data and model",
      "subtract the dataset's mean and divide by its standard deviation"},
 
+    {"init", "FILE", LKS_OPTION_TEXT, AT(init), "", NULL, 0, 0, "Fine-tuning",
+     "begin with the weights of a checkpoint, a file of safetensors or an .npz archive, which have PyTorch's names; a resumed run does not need it any more; empty: weights are drawn from the seed"},
+    {"init-except", "LAYERS", LKS_OPTION_TEXT, AT(init_except), "", NULL, 0, 0, "Fine-tuning",
+     "layers that do not take their values from that file but begin anew, such as a head for other classes; names and patterns, separated by commas: dense2,layer4.*"},
+    {"freeze", "LAYERS", LKS_OPTION_TEXT, AT(freeze), "", NULL, 0, 0, "Fine-tuning",
+     "layers whose parameters stay as they are: no gradient, momentum or weight decay moves them; names and patterns, separated by commas. Running statistics go on unless freeze-bn is given too"},
+    {"freeze-bn", NULL, LKS_OPTION_SWITCH, AT(freeze_bn), "off", NULL, 0, 0, "Fine-tuning",
+     "in training too, batch norm uses its running statistics; these, gamma and beta stay as they are"},
+
     {"bn", "sync|rank|rank:R|K|none", LKS_OPTION_NORM, AT(bn), "sync", NULL, 0, 0, "Batch norm",
      "normalization batch: the whole mini-batch (sync), this run's shards (rank), the shards of R ranks at any rank count (rank:R), groups of K samples (K), no batch norm at all (none); one sample left over at the end joins the group before it"},
     {"norm", "batch|layer|group:G", LKS_OPTION_NORM_LAYERS, AT(norm), "batch", NULL, 0, 0, "Batch norm",

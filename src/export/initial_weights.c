@@ -140,8 +140,8 @@ static void advise_missing(char *advice, size_t size, const match *m, const trou
       return;
     }
   }
-  const char *bias = unused->count ? strstr(unused->names, ".bias") : NULL;
-  if (bias && strstr(missing->names, "bn")) {
+  const bool folded = strstr(unused->names, ".bias") && !strstr(unused->names, "running");
+  if (folded && strstr(missing->names, "running")) {
     lks_append(advice, size, "; weights with folded batch norm go with --bn none");
     return;
   }
@@ -168,7 +168,7 @@ static lks_status complain(const match *m, const trouble *missing, const trouble
     lks_append(text, sizeof text, "; of another shape are %zu: %s", other_shape->count, other_shape->names);
   if (unused->count)
     lks_append(text, sizeof text, "; the model has no place for %zu: %s", unused->count, unused->names);
-  if (other_shape->count) advise_shape(advice, sizeof advice, other_shape);
+  if (other_shape->count && !missing->count) advise_shape(advice, sizeof advice, other_shape);
   if (missing->count) advise_missing(advice, sizeof advice, m, missing, unused);
   return lks_fail(LKS_ERR_DATA, "%s: does not fit this model%s%s", m->rules->path, text, advice);
 }
@@ -249,7 +249,7 @@ static lks_status fill(match *m)
   lks_status status = complain(m, &missing, &other_shape, &unused);
   if (!status) status = read_values(m);
   if (!status) status = read_count(m);
-  if (!status) say(m);
+  if (!status && !m->rules->quiet) say(m);
   return status;
 }
 

@@ -9,6 +9,7 @@ typedef struct lks_initial_rules {
   const char *prefix;  /* stands before every name in the file, "" in most */
   const char *except;  /* layers, as patterns, that keep the values they have */
   bool ignore_missing; /* tensors that the file has not keep the values they have */
+  bool quiet;          /* do not say how much was taken */
   bool ignore_unused;  /* arrays that the network has not are left out */
 } lks_initial_rules;
 

@@ -5,6 +5,10 @@
 #include "checkpoint/checkpoint_read.h"
 #include "export/weight_source.h"
 
+/* The steps that batch norm has seen stand beside the arrays. */
+static const char name_of_count[] = "num_batches_tracked";
+#define COUNT SIZE_MAX
+
 typedef struct opened {
   lks_checkpoint_header header;
   lks_snapshot snapshot;
@@ -14,7 +18,10 @@ static lks_status read_part(lks_weight_file *file, const lks_weight_entry *entry
                             size_t bytes)
 {
   const opened *self = file->self;
-  memcpy(part, (const char *)self->snapshot.array[entry->place].data + offset, bytes);
+  if (entry->place == COUNT)
+    memcpy(part, (const char *)&self->snapshot.batches_tracked + offset, bytes);
+  else
+    memcpy(part, (const char *)self->snapshot.array[entry->place].data + offset, bytes);
   return LKS_OK;
 }
 
@@ -28,7 +35,7 @@ static void close_checkpoint(void *self)
 
 static lks_status take_arrays(lks_weight_file *file, const lks_snapshot *snapshot)
 {
-  lks_status status = lks_weight_entries_make(file, snapshot->arrays);
+  lks_status status = lks_weight_entries_make(file, snapshot->arrays + 1);
   for (size_t a = 0; a < snapshot->arrays && !status; a++) {
     const lks_snapshot_array *array = &snapshot->array[a];
     if (array->moment != LKS_NO_MOMENT) continue;
@@ -38,7 +45,13 @@ static lks_status take_arrays(lks_weight_file *file, const lks_snapshot *snapsho
     lks_weight_entry_measure(entry, sizeof(float));
     status = lks_weight_entry_name(entry, array->name, strlen(array->name));
   }
-  return status;
+  lks_weight_entry *count = &file->entry[file->count++];
+  *count = (lks_weight_entry){.type = "I64",
+                              .readable = true,
+                              .place = COUNT,
+                              .elements = 1,
+                              .bytes = sizeof snapshot->batches_tracked};
+  return status ? status : lks_weight_entry_name(count, name_of_count, strlen(name_of_count));
 }
 
 lks_status lks_weights_open_checkpoint(lks_weight_file *file)

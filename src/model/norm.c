@@ -108,10 +108,33 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
   }
 }
 
+/* With the running statistics. */
+static void form_running(lks_batch_norm_form *form, const lks_network *network, const lks_norm_unit *unit)
+{
+  lks_running_statistics_form(form, network->moments, network->running + unit->running_mean,
+                              network->running + unit->running_var, network->parameters + unit->gamma,
+                              network->parameters + unit->beta, unit->epsilon, unit->channels);
+}
+
+/* Every group of the stage's batch norms gets the running statistics: there is nothing to reduce. */
+static void form_resting(const lks_pass_context *context)
+{
+  lks_network *network = context->network;
+  int first, end;
+  lks_norms_of_stage(network, context->stage, &first, &end);
+  for (int u = first; u < end; u++)
+    for (size_t g = 0; g < context->plan->local_groups; g++)
+      form_running(&network->unit_norm[u].form[g], network, &network->unit_norm[u]);
+}
+
 lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
 {
   lks_network *network = context->network;
   int first, end;
+  if (lks_norm_rests(context)) {
+    form_resting(context);
+    return LKS_OK;
+  }
   prepare_message(context, true, &first, &end);
   size_t sets = message_sets(context, first, end);
   if (sets) {
@@ -134,10 +157,17 @@ lks_status lks_norm_backward_start_all(const lks_pass_context *context)
 {
   lks_network *network = context->network;
   int first, end;
+  if (lks_norm_rests(context)) return LKS_OK;
   prepare_message(context, false, &first, &end);
   size_t sets = message_sets(context, first, end);
   if (!sets) return LKS_OK;
   return lks_comm_exact_sum_start_all(network->comm, network->message, 2 * sets, LKS_TRAFFIC_NORM);
+}
+
+/* Statistics that do not depend on the mini-batch pass no gradient on. */
+static void mean_resting(const lks_pass_context *context, const lks_norm_unit *unit)
+{
+  memset(unit->mean, 0, context->plan->local_groups * 2 * unit->channels * sizeof *unit->mean);
 }
 
 static void mean_groups(const lks_pass_context *context, lks_norm_unit *unit)
@@ -154,6 +184,10 @@ lks_status lks_norm_backward_finish_all(const lks_pass_context *context)
   lks_network *network = context->network;
   int first, end;
   lks_norms_of_stage(network, context->stage - 1, &first, &end);
+  if (lks_norm_rests(context)) {
+    for (int u = first; u < end; u++) mean_resting(context, &network->unit_norm[u]);
+    return LKS_OK;
+  }
   if (message_sets(context, first, end)) {
     lks_profile_enter(network->profile, LKS_PART_BN_COMM);
     lks_status status = lks_comm_wait_all(network->comm, LKS_TRAFFIC_NORM);
@@ -172,6 +206,11 @@ void lks_norm_gradients(const lks_pass_context *context)
   lks_network *network = context->network;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
+    if (lks_norm_rests(context)) {
+      memset(network->gradients + unit->gamma, 0, unit->channels * sizeof(float));
+      memset(network->gradients + unit->beta, 0, unit->channels * sizeof(float));
+      continue;
+    }
     lks_norm_sums_gradients(network->gradients + unit->gamma, network->gradients + unit->beta,
                             unit->pooled_backward, unit->channels);
     if (lks_disturbed(context)) lks_disturbance_gradients(network, unit);
@@ -181,18 +220,15 @@ void lks_norm_gradients(const lks_pass_context *context)
 void lks_norm_running_forms(lks_network *network)
 {
   if (network->running_formed) return;
-  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
-    lks_norm_unit *unit = &network->unit_norm[u];
-    lks_running_statistics_form(&unit->running, network->moments, network->running + unit->running_mean,
-                                network->running + unit->running_var, network->parameters + unit->gamma,
-                                network->parameters + unit->beta, unit->epsilon, unit->channels);
-  }
+  for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++)
+    form_running(&network->unit_norm[u].running, network, &network->unit_norm[u]);
   network->running_formed = true;
 }
 
 void lks_norm_update(const lks_pass_context *context)
 {
   lks_network *network = context->network;
+  if (lks_norm_rests(context)) return;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     const double n = pooled_count(context, unit);

@@ -24,4 +24,11 @@ void lks_norm_update(const lks_pass_context *context);
  * lks_network_precise_set_all. */
 void lks_norm_precise_add(const lks_pass_context *context);
 
+/** Local. Whether a training pass takes batch norm as it is: with running statistics, which it leaves alone. */
+static inline bool lks_norm_rests(const lks_pass_context *context)
+{
+  return context->network->options.freeze_norm &&
+         (context->pass == LKS_PASS_TRAIN || context->pass == LKS_PASS_PROBE);
+}
+
 #endif

@@ -60,7 +60,7 @@ lks_status lks_network_prepare(lks_network *network, size_t total, bool training
     make_room_for_plan(network);
     network->plan[network->plans++] = plan;
   }
-  return training ? check_groups(network, plan) : LKS_OK;
+  return training && !o->freeze_norm ? check_groups(network, plan) : LKS_OK;
 }
 
 void lks_network_plans_forget(lks_network *network)
@@ -156,7 +156,8 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
 {
   lks_network *network = context->network;
   size_t at = LKS_LAST_COUNT * LKS_EXACT_LIMBS;
-  bool pooled = context->pass != LKS_PASS_RUNNING && !lks_norm_pooled_known(context->plan);
+  bool pooled =
+      context->pass != LKS_PASS_RUNNING && !lks_norm_rests(context) && !lks_norm_pooled_known(context->plan);
   bool backward = pooled && context->pass == LKS_PASS_TRAIN, noise = lks_noise_measured(context);
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
@@ -180,9 +181,12 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
   return at;
 }
 
-static int64_t pooled_nonfinite(const lks_network *network, lks_pass pass)
+static int64_t pooled_nonfinite(const lks_pass_context *context)
 {
+  const lks_network *network = context->network;
+  const lks_pass pass = context->pass;
   int64_t nonfinite = 0;
+  if (lks_norm_rests(context)) return 0;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM] && pass != LKS_PASS_RUNNING; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
     nonfinite += lks_exact_sum_nonfinite(unit->pooled_forward, 2 * unit->channels);
@@ -257,7 +261,7 @@ static lks_status verdict_all(lks_pass_context *context)
   const bool damaged = lks_exact_sum_value(last_accumulator(network, LKS_LAST_DAMAGED)) > 0;
   if (damaged || lks_exact_sum_value(last_accumulator(network, LKS_LAST_INFINITE)) > 0 ||
       lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
-      pooled_nonfinite(network, context->pass))
+      pooled_nonfinite(context))
     return name_nonfinite_all(context, damaged);
   return LKS_OK;
 }

@@ -1,8 +1,12 @@
 #include "lockstep/optimizer.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/integers.h"
 #include "kernels/optimizer.h"
+#include "model/layer_patterns.h"
 
 enum { CHUNK = 4096, MOMENTS_MAX = 2 };
 
@@ -36,12 +40,39 @@ static bool is_parameter(const lks_tensor *tensor)
   return tensor->kind <= LKS_TENSOR_BETA;
 }
 
-static size_t count_chunks(const lks_network *network)
+/* A batch norm has running statistics beside its gamma and beta. */
+static bool is_of_batch_norm(const lks_tensor *tensor, const lks_network *network)
+{
+  char name[LKS_NAME_MAX + 16];
+  const int length = (int)(strrchr(tensor->name, '.') - tensor->name);
+  if (tensor->kind != LKS_TENSOR_GAMMA && tensor->kind != LKS_TENSOR_BETA) return false;
+  snprintf(name, sizeof name, "%.*s.running_mean", length, tensor->name);
+  return lks_network_find(network, name) != NULL;
+}
+
+/* Whether steps change it. */
+static bool is_trained(const lks_tensor *tensor, const lks_network *network, const lks_config *config)
+{
+  if (!is_parameter(tensor) || lks_layer_patterns_take_tensor(config->freeze, tensor->name)) return false;
+  return !config->freeze_bn || !is_of_batch_norm(tensor, network);
+}
+
+size_t lks_optimizer_trained(const lks_network *network, const lks_config *config)
+{
+  size_t elements = 0;
+  for (size_t t = 0; t < lks_network_tensors(network); t++) {
+    const lks_tensor *tensor = lks_network_tensor(network, t);
+    if (is_trained(tensor, network, config)) elements += tensor->elements;
+  }
+  return elements;
+}
+
+static size_t count_chunks(const lks_network *network, const lks_config *config)
 {
   size_t chunks = 0;
   for (size_t t = 0; t < lks_network_tensors(network); t++) {
     const lks_tensor *tensor = lks_network_tensor(network, t);
-    if (is_parameter(tensor)) chunks += lks_divide_up(tensor->elements, CHUNK);
+    if (is_trained(tensor, network, config)) chunks += lks_divide_up(tensor->elements, CHUNK);
   }
   return chunks;
 }
@@ -50,7 +81,7 @@ static void fill_chunks(chunk *out, const lks_network *network, const lks_config
 {
   for (size_t t = 0; t < lks_network_tensors(network); t++) {
     const lks_tensor *tensor = lks_network_tensor(network, t);
-    if (!is_parameter(tensor)) continue;
+    if (!is_trained(tensor, network, config)) continue;
     const bool decays = config->decay_all || tensor->kind == LKS_TENSOR_WEIGHT;
     for (size_t begin = 0; begin < tensor->elements; begin += CHUNK) {
       const size_t left = tensor->elements - begin;
@@ -83,7 +114,7 @@ lks_status lks_optimizer_create(lks_optimizer **optimizer, const lks_config *con
                        .threads = config->threads > 0 ? (int)config->threads : 1};
   lks_status status = lks_arena_create(&o->arena);
   if (!status) {
-    o->chunks = count_chunks(network);
+    o->chunks = count_chunks(network, config);
     lks_arena_reserve(o->arena, &o->chunk, o->chunks, sizeof *o->chunk);
     for (size_t m = 0; m < o->moments; m++)
       lks_arena_reserve(o->arena, &o->moment[m], lks_network_parameter_count(network), sizeof(float));

@@ -86,6 +86,7 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .crop = (int)config->crop,
                                .flip = config->flip,
                                .measure_noise = config->noise,
+                               .freeze_norm = config->freeze_bn,
                                .disturb = config->bn_disturb,
                                .seed = config->seed,
                                .threads = threads};

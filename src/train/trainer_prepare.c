@@ -4,8 +4,10 @@
 #include "base/integers.h"
 #include "base/log.h"
 #include "config/config_value.h"
+#include "export/initial_weights.h"
 #include "kernels/isa.h"
 #include "model/isa_agree.h"
+#include "model/layer_patterns.h"
 #include "optim/schedule.h"
 #include "train/job.h"
 #include "train/lone_sample.h"
@@ -46,6 +48,11 @@ static lks_status create_optimizer(lks_trainer *t)
 {
   lks_config config = t->config;
   config.threads = (size_t)lks_setup_threads(t->comm, &t->config);
+  lks_status status = lks_layer_patterns_check(config.freeze, t->setup->network, "freeze");
+  if (status) return status;
+  if (!lks_optimizer_trained(t->setup->network, &config))
+    return lks_fail(LKS_ERR_USAGE, "freeze = %s leaves no parameter to train; freeze fewer layers",
+                    config.freeze);
   return lks_optimizer_create(&t->optimizer, &config, t->setup->network);
 }
 
@@ -96,6 +103,14 @@ static double deadline_of(const lks_trainer *t)
   return fmin(deadline, lks_seconds() + fmax(left - t->config.stop_margin, left / 2));
 }
 
+/* The values that a new run begins with. */
+static lks_status put_weights_all(const lks_trainer *t)
+{
+  const lks_initial_rules rules = {
+      .path = t->config.init, .prefix = "", .except = t->config.init_except, .quiet = t->hooks.quiet};
+  return t->config.init[0] ? lks_initial_weights_put_all(t->comm, t->setup->network, &rules) : LKS_OK;
+}
+
 /* The network and what trains it, in the state of the checkpoint unless that is NULL. */
 static lks_status create_all(lks_trainer *t, const lks_checkpoint *checkpoint)
 {
@@ -108,6 +123,8 @@ static lks_status create_all(lks_trainer *t, const lks_checkpoint *checkpoint)
   status = lks_comm_agree_all(t->comm, status);
   if (!status && checkpoint)
     status = lks_checkpoint_put_all(checkpoint, t->comm, t->setup->network, t->optimizer);
+  else if (!status)
+    status = put_weights_all(t);
   if (!status)
     status = lks_probes_create_all(&t->probes, t->comm, &t->config, t->setup, t->dataset,
                                    lks_loader_samples(t->train), t->tables);
@@ -178,6 +195,10 @@ void lks_trainer_announce(const lks_trainer *t)
           shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
   lks_say("model    %s, %zu parameters, batch norm %s", c->model,
           lks_network_parameter_count(t->setup->network), lks_norm_text(c->bn).text);
+  if (c->freeze[0] || c->freeze_bn)
+    lks_say("frozen   %s%s%s; %zu parameters are trained", c->freeze,
+            c->freeze[0] && c->freeze_bn ? " and " : "", c->freeze_bn ? "batch norm" : "",
+            lks_optimizer_trained(t->setup->network, c));
   lks_say("batch    %zu samples in microbatches of %zu; %zu steps an epoch, %zu epochs", c->batch_size,
           c->microbatch, lks_loader_steps(t->train), c->epochs);
   lks_lone_groups_say(NULL, c, lks_loader_samples(t->train), ranks);

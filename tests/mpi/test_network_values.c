@@ -89,6 +89,7 @@ static naive_settings settings_of(pair *p, lks_pass kind, size_t total, uint32_t
     set.flip = o->flip;
     set.crop = o->crop;
     set.smoothing = o->smoothing;
+    set.frozen = o->freeze_norm;
   }
   return set;
 }
@@ -297,6 +298,52 @@ static void test_many_sizes(lks_comm *comm)
   lks_assert_all(comm, ok && larger == LKS_ERR_USAGE);
 }
 
+/* Batch norm that stays as it is, whatever the normalization batches are: also of one value a channel, which could not be normalized. What it
+ * gives in training is what it gives at test time, and its gradient is not that of batch norm which learns. */
+static void test_frozen_batch_norm(lks_comm *comm)
+{
+  for (size_t n = 0; n + 1 < NORMS; n++) {
+    pair p;
+    lks_status status = LKS_OK;
+    pair_create(&p, comm, norms[n], 1 + (int)(n % 2));
+    bool ok =
+        step_agrees(&status, &p, 0, BATCH, 0); /* running statistics that are not those of the beginning */
+    pair frozen;
+    const float *from = lks_network_running(p.all.network);
+    lks_network_options o = p.options;
+    o.freeze_norm = true;
+    frozen.options = o;
+    lks_assert_ok_all(comm, subject_create(&frozen.all, comm, text, &o));
+    memcpy(lks_network_running(frozen.all.network), from,
+           lks_network_running_count(p.all.network) * sizeof *from);
+    memcpy(lks_network_parameters(frozen.all.network), lks_network_parameters(p.all.network),
+           lks_network_parameter_count(p.all.network) * sizeof *from);
+    lks_network_parameters_changed(frozen.all.network);
+    frozen.naive = naive_network_create(frozen.all.model, frozen.all.network, BATCH);
+    lks_assert_all(comm, frozen.naive != NULL);
+    ok = step_agrees(&status, &frozen, 3, BATCH, 1) && ok;
+    ok = ok &&
+         !memcmp(from, lks_network_running(frozen.all.network),
+                 lks_network_running_count(p.all.network) * sizeof *from) &&
+         lks_network_batches_tracked(frozen.all.network) == 0;
+    descend(&frozen);
+    ok = step_agrees(&status, &frozen, 40, 22, 2) && ok;
+    status = lks_status_worse(status, lks_network_prepare(frozen.all.network, 1, true));
+    ok = step_agrees(&status, &frozen, 5, 1, 3) && ok;
+    naive_settings learning = settings_of(&frozen, LKS_PASS_TRAIN, 22, 2);
+    const lks_batch batch = samples(40, 22, 22);
+    lks_pass_result result;
+    status = lks_status_worse(status, pass(&frozen.all, &result, LKS_PASS_TRAIN, 40, 22, 2));
+    learning.frozen = false;
+    naive_network_pass(frozen.naive, &batch, &input_scaling, &learning);
+    const bool differs = worst_tensor(&frozen, NULL) > 100 * tolerance;
+    pair_destroy(&frozen);
+    pair_destroy(&p);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, ok && differs);
+  }
+}
+
 static void test_smooth_activations(lks_comm *comm)
 {
   for (size_t n = 0; n < NORMS; n++) {
@@ -319,7 +366,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_training),           LKS_MPI_TEST(test_other_settings_differ),
       LKS_MPI_TEST(test_evaluation),         LKS_MPI_TEST(test_changed_statistics_are_used),
       LKS_MPI_TEST(test_precise_statistics), LKS_MPI_TEST(test_many_sizes),
-      LKS_MPI_TEST(test_smooth_activations),
+      LKS_MPI_TEST(test_smooth_activations), LKS_MPI_TEST(test_frozen_batch_norm),
   };
   make_data();
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

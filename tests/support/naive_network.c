@@ -179,21 +179,30 @@ static void norm_forward(naive_network *n, naive_layer *l, const double *x, size
                          const naive_settings *set)
 {
   const float *w = lks_network_parameters(n->network), *running = lks_network_running(n->network);
-  const size_t whole[2] = {0, samples}, *bound = set->running ? whole : set->bound;
-  for (size_t g = 0; g < (set->running ? 1 : set->groups); g++)
+  const bool fixed = set->running || set->frozen;
+  const size_t whole[2] = {0, samples}, *bound = fixed ? whole : set->bound;
+  for (size_t g = 0; g < (fixed ? 1 : set->groups); g++)
     for (size_t c = 0; c < l->out; c++) {
       double mean = running[l->mean + c], variance = running[l->variance + c], factor, summand;
       disturbance(&factor, &summand, l, c, set);
       const size_t begin = bound[g] * l->pixels, end = bound[g + 1] * l->pixels;
-      if (!set->running) moments(&mean, &variance, x + c, begin, end, l->out, 0);
+      if (!fixed) moments(&mean, &variance, x + c, begin, end, l->out, 0);
       const double deviation = l->deviation[g * l->out + c] = sqrt(variance + set->epsilon);
       for (size_t at = begin * l->out + c; at < end * l->out; at += l->out) {
         l->x_hat[at] = (x[at] - mean) / deviation;
         l->y[at] = factor * (w[l->first + c] * l->x_hat[at] + w[l->second + c]) + summand;
       }
     }
-  update(n, l, x, samples * l->pixels, set->momentum);
+  update(n, l, x, samples * l->pixels, set->frozen ? 0 : set->momentum);
   l->count += (long double)(samples * l->pixels);
+}
+
+/* Statistics, gamma and beta are constants. */
+static void frozen_backward(naive_network *n, const naive_layer *l, double *dx, size_t samples)
+{
+  const float *w = lks_network_parameters(n->network);
+  for (size_t i = 0; i < samples * l->pixels * l->out; i++)
+    dx[i] += l->dy[i] * w[l->first + i % l->out] / l->deviation[i % l->out];
 }
 
 /* Through the statistics of each group. */
@@ -283,7 +292,12 @@ static void backward(naive_network *n, const naive_layer *l, const lks_batch *ba
   case LKS_LAYER_DENSE:
     linear_backward(l, n->gradient, dx, lks_network_parameters(n->network), x, batch->total);
     break;
-  case LKS_LAYER_BATCH_NORM: norm_backward(n, l, dx, set); break;
+  case LKS_LAYER_BATCH_NORM:
+    if (set->frozen)
+      frozen_backward(n, l, dx, batch->total);
+    else
+      norm_backward(n, l, dx, set);
+    break;
   case LKS_LAYER_RELU:
     for (size_t i = 0; i < values; i++) dx[i] = x[i] > 0 ? l->dy[i] : 0;
     break;

@@ -14,6 +14,7 @@
 /** How a pass is made; what does not belong to it is left out (crop 0, smoothing 0, no dropout). */
 typedef struct naive_settings {
   bool running;        /* statistics: the running ones; else those of each group */
+  bool frozen;         /* the running ones in training, which stay as they are, with gamma and beta */
   const size_t *bound; /* [groups + 1] samples */
   size_t groups;
   bool dropout, flip;
