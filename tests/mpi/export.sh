@@ -70,15 +70,17 @@ cat >everything.model <<'END'
 conv 6 3x3
 batchnorm
 relu
-conv 8 3x5 pad=1x2 bias=no
+conv 8 3x5 pad=1x2 bias=no groups=2
+groupnorm 4
 leakyrelu 0.1
 residual layer1.0
-conv 8 3x3
-batchnorm
+conv 8 3x3 groups=8
+batchnorm eps=0.01 momentum=0.3
 gelu
-conv 8 3x3
-batchnorm
+conv 8 3x3 dilation=2
+batchnorm gamma=0
 end
+layernorm eps=0.001
 silu
 maxpool 3 stride=2 pad=1
 residual layer2.0
@@ -94,6 +96,10 @@ sigmoid
 dense 20
 batchnorm
 relu
+dense 12
+groupnorm 3
+dense 12
+layernorm
 dense classes
 END
 train everything 0 "$digits" --model everything.model --train-samples 300 --epochs 1 --threads 1
