@@ -148,8 +148,22 @@ static void test_noise(void **state)
 {
   (void)state;
   for (size_t epoch = 1; epoch <= 2; epoch++) {
-    const lks_noise first = {"batchnorm1", 16, 64, 12, 0.25, 0.5, 0.125, 8 * (double)epoch},
-                    second = {"batchnorm2", 10, 1, 12, NAN, 0.75, 0.0625, NAN};
+    const lks_noise first = {.layer = "batchnorm1",
+                             .channels = 16,
+                             .values = 64,
+                             .steps = 12,
+                             .variance_of_mean = 0.25,
+                             .variance_of_variance = 0.5,
+                             .theory = 0.125,
+                             .effective_samples = 8 * (double)epoch},
+                    second = {.layer = "batchnorm2",
+                              .channels = 10,
+                              .values = 1,
+                              .steps = 12,
+                              .variance_of_mean = NAN,
+                              .variance_of_variance = 0.75,
+                              .theory = 0.0625,
+                              .effective_samples = NAN};
     assert_int_equal(lks_metrics_append_noise(tables, epoch, &first), LKS_OK);
     assert_int_equal(lks_metrics_append_noise(tables, epoch, &second), LKS_OK);
   }
