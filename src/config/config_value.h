@@ -4,7 +4,7 @@
 #include "lockstep/config.h"
 
 /** What --quiet does, the same for every command that has it. */
-#define LKS_QUIET_HELP \
+#define LKS_QUIET_HELP                                                                                       \
   "print results, warnings and errors alone, and no progress whatever --progress says; --progress none still tells what is run"
 
 enum { LKS_VALUE_MAX = LKS_TEXT_MAX + 16 };

@@ -193,7 +193,8 @@ lks_status lks_forward_microbatch(const lks_pass_context *context, size_t microb
     if (status) return status;
     lks_nonfinite_forward(context, o, microbatch);
     if (context->network->tap && context->network->tap[o]) lks_tap_take(context, o, microbatch);
-    if (context->pass != LKS_PASS_RUNNING && !lks_norm_rests(context)) norm_sums(context, o, microbatch, thread);
+    if (context->pass != LKS_PASS_RUNNING && !lks_norm_rests(context))
+      norm_sums(context, o, microbatch, thread);
   }
   if (context->stage == stages->stages - 1) loss_forward(context, microbatch);
   return LKS_OK;

@@ -260,8 +260,7 @@ static lks_status verdict_all(lks_pass_context *context)
   }
   const bool damaged = lks_exact_sum_value(last_accumulator(network, LKS_LAST_DAMAGED)) > 0;
   if (damaged || lks_exact_sum_value(last_accumulator(network, LKS_LAST_INFINITE)) > 0 ||
-      lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) ||
-      pooled_nonfinite(context))
+      lks_exact_sum_nonfinite(last_accumulator(network, LKS_LAST_LOSS), 1) || pooled_nonfinite(context))
     return name_nonfinite_all(context, damaged);
   return LKS_OK;
 }

@@ -131,6 +131,16 @@ static void test_settings_of_layers(void **state)
   lks_model_destroy(&model);
 }
 
+/* Whoever asks for help on models finds the name of every preset, in lines that a terminal of 80 columns has room for. */
+static void test_help(void **state)
+{
+  (void)state;
+  for (const lks_preset *preset = lks_presets; preset->name; preset++)
+    if (!strstr(lks_model_help, preset->name)) fail_msg("the help does not name %s", preset->name);
+  for (const char *line = lks_model_help; *line; line += strcspn(line, "\n") + 1)
+    if (strcspn(line, "\n") > 79) fail_msg("a line of the help is too wide: %.40s", line);
+}
+
 static int check_allocations(void **state)
 {
   (void)state;
@@ -144,6 +154,7 @@ int main(void)
       cmocka_unit_test_teardown(test_repeats, check_allocations),
       cmocka_unit_test_teardown(test_blocks_in_blocks, check_allocations),
       cmocka_unit_test_teardown(test_settings_of_layers, check_allocations),
+      cmocka_unit_test(test_help),
   };
   return cmocka_run_group_tests_name("model networks", tests, NULL, NULL);
 }
