@@ -23,6 +23,8 @@ typedef struct lks_norm_layers {
 lks_status lks_norm_layers_parse(lks_norm_layers *layers, const char *text);
 /** Local. In the words that lks_norm_layers_parse reads; "none" for NONE. */
 lks_norm_words lks_norm_layers_text(lks_norm_layers layers);
+/** Local. For people, in a sentence: "batch norm sync", "layer norm", "group norm of 8 groups". bn: over which samples. */
+lks_norm_words lks_norm_layers_say(lks_norm_layers layers, lks_norm bn);
 
 LKS_PUBLIC_END
 

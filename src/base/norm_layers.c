@@ -40,3 +40,20 @@ lks_norm_words lks_norm_layers_text(lks_norm_layers layers)
   }
   return words;
 }
+
+lks_norm_words lks_norm_layers_say(lks_norm_layers layers, lks_norm bn)
+{
+  lks_norm_words words = {{0}};
+  switch (layers.kind) {
+  case LKS_NORM_LAYERS_LAYER: strcpy(words.text, "layer norm"); break;
+  case LKS_NORM_LAYERS_GROUP:
+    snprintf(words.text, sizeof words.text, "group norm of %zu group%s", layers.groups,
+             layers.groups == 1 ? "" : "s");
+    break;
+  case LKS_NORM_LAYERS_BATCH:
+  case LKS_NORM_LAYERS_NONE:
+    snprintf(words.text, sizeof words.text, "batch norm %.40s", lks_norm_text(bn).text);
+    break;
+  }
+  return words;
+}

@@ -14,8 +14,9 @@ static void print_heading(FILE *out, const lks_plan *p)
   fprintf(out, "%s on %s: %zux%zux%zu, %zu classes, %zu training and %zu test samples\n", c->model,
           c->data[0] ? c->data : "samples of a shape", o->shape.height, o->shape.width, o->shape.channels,
           o->classes, p->train, p->test);
-  fprintf(out, "mini-batches of %zu in microbatches of %zu, batch norm %s, %s, reduce %s\n", c->batch_size,
-          c->microbatch, lks_norm_text(c->bn).text, lks_type_name(c->precision), lks_reduce_name(c->reduce));
+  fprintf(out, "mini-batches of %zu in microbatches of %zu, %s, %s, reduce %s\n", c->batch_size,
+          c->microbatch, lks_norm_layers_say(c->norm, c->bn).text, lks_type_name(c->precision),
+          lks_reduce_name(c->reduce));
   fprintf(out, "%zu rank%s x %d thread%s on %zu host%s\n\n", o->ranks, plural(o->ranks), p->threads,
           plural((size_t)p->threads), o->hosts, plural(o->hosts));
 }
@@ -97,6 +98,7 @@ static void print_json_setting(lks_json *json, const lks_plan *p)
   lks_json_number(json, "train", (double)p->train);
   lks_json_number(json, "test", (double)p->test);
   lks_json_text(json, "bn", lks_norm_text(c->bn).text);
+  lks_json_text(json, "norm", lks_norm_layers_text(c->norm).text);
   lks_json_text(json, "precision", lks_type_name(c->precision));
   lks_json_text(json, "reduce", lks_reduce_name(c->reduce));
   lks_json_number(json, "batch_size", (double)c->batch_size);

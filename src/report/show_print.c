@@ -152,8 +152,9 @@ void lks_show_print(FILE *out, const lks_show *s)
   lks_show_shape(shape, lks_model_layer(s->model, 0)->out);
   fprintf(out, "%s: %zu parameters, samples of %s, %zu classes\n", s->name, lks_model_parameters(s->model),
           shape, lks_model_classes(s->model));
-  fprintf(out, "batch norm %s, mini-batches of %zu in microbatches of %zu, %s\n\n", lks_norm_text(c->bn).text,
-          c->batch_size, c->microbatch, lks_type_name(c->precision));
+  fprintf(out, "%s, mini-batches of %zu in microbatches of %zu, %s\n\n",
+          lks_norm_layers_say(c->norm, c->bn).text, c->batch_size, c->microbatch,
+          lks_type_name(c->precision));
   print_table(out, s);
   print_stages(out, s);
   print_memory(out, s);

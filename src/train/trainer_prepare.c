@@ -193,8 +193,8 @@ void lks_trainer_announce(const lks_trainer *t)
   lks_say("data     %s: %zu training and %zu %s samples of %zux%zux%zu, %zu classes", c->data,
           lks_loader_samples(t->train), lks_loader_samples(t->test), c->holdout ? "held-out" : "test",
           shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
-  lks_say("model    %s, %zu parameters, batch norm %s", c->model,
-          lks_network_parameter_count(t->setup->network), lks_norm_text(c->bn).text);
+  lks_say("model    %s, %zu parameters, %s", c->model, lks_network_parameter_count(t->setup->network),
+          lks_norm_layers_say(c->norm, c->bn).text);
   if (c->freeze[0] || c->freeze_bn)
     lks_say("frozen   %s%s%s; %zu parameters are trained", c->freeze,
             c->freeze[0] && c->freeze_bn ? " and " : "", c->freeze_bn ? "batch norm" : "",

@@ -49,6 +49,29 @@ static void test_norm(void **state)
   }
 }
 
+static void test_norm_layers(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *text, *said;
+  } good[] = {{"batch", "batch norm rank:4"},
+              {"layer", "layer norm"},
+              {"group:1", "group norm of 1 group"},
+              {"group:65536", "group norm of 65536 groups"}};
+  static const char *const bad[] = {"Batch",    "group",       "group:",   "group:0",
+                                    "group:-1", "group:65537", "group: 8", ""};
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    lks_norm_layers layers;
+    assert_int_equal(lks_norm_layers_parse(&layers, good[i].text), LKS_OK);
+    assert_string_equal(lks_norm_layers_text(layers).text, good[i].text);
+    assert_string_equal(lks_norm_layers_say(layers, (lks_norm){LKS_NORM_RANKS, 4}).text, good[i].said);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    lks_norm_layers layers;
+    assert_int_equal(lks_norm_layers_parse(&layers, bad[i]), LKS_ERR_USAGE);
+  }
+}
+
 /* The largest number that is read fits the words too. */
 static void test_long_norm(void **state)
 {
@@ -147,6 +170,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_norm),
+      cmocka_unit_test(test_norm_layers),
       cmocka_unit_test(test_long_norm),
       cmocka_unit_test(test_words_are_the_enums),
       cmocka_unit_test(test_precision_of_a_trained_network),
