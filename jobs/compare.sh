@@ -60,7 +60,7 @@ for name in "${arm[@]}"; do
 done
 
 # Slurm takes only so many tasks in one array, and so long an argument.
-most=$(scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *\([1-9][0-9]*\).*/\1/p')
+most=$(scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *\([1-9][0-9]*\).*/\1/p') || most=''
 if [ -z "$most" ] || [ "$most" -gt 1000 ]; then most=1000; fi
 
 # submit NAME DEPENDENCY TASK...: the tasks as one array or several, of which each waits for the one before, so that CONCURRENT holds

@@ -34,7 +34,7 @@ lks_status lks_norm_parse(lks_norm *norm, const char *text);
 /** A norm in the words that lks_norm_parse reads: lks_norm_text(norm).text is good up to the end of the
  * expression. */
 typedef struct lks_norm_words {
-  char text[64];
+  char text[44];
 } lks_norm_words;
 /** Local. The words of a norm. */
 lks_norm_words lks_norm_text(lks_norm norm);

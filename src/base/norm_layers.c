@@ -52,7 +52,7 @@ lks_norm_words lks_norm_layers_say(lks_norm_layers layers, lks_norm bn)
     break;
   case LKS_NORM_LAYERS_BATCH:
   case LKS_NORM_LAYERS_NONE:
-    snprintf(words.text, sizeof words.text, "batch norm %.40s", lks_norm_text(bn).text);
+    snprintf(words.text, sizeof words.text, "batch norm %.32s", lks_norm_text(bn).text);
     break;
   }
   return words;

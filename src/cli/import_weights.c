@@ -53,7 +53,7 @@ const lks_syntax *lks_import_weights_syntax(void)
       2,
       {{"lockstep import-weights net.safetensors DATA.h5 --model resnet8 -o net.h5",
         "weights that PyTorch trained, for evaluate and predict"},
-       {"lockstep import-weights net.npz DATA.h5 --model cnn --init-except dense2 -o net.h5",
+       {"lockstep import-weights net.npz DATA.h5 --init-except dense2 -o net.h5",
         "all but the head, which begins anew"}}};
   if (syntax.options > 0) return &syntax;
   size_t count;

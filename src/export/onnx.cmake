@@ -28,6 +28,8 @@ function(lockstep_onnx_schema target)
   add_custom_command(OUTPUT ${folder}/onnx.pb-c.c ${folder}/onnx.pb-c.h
     COMMAND ${protobuf_compiler} --c_out=${folder} --proto_path=${CMAKE_SOURCE_DIR}/src/export ${CMAKE_SOURCE_DIR}/src/export/onnx.proto
     DEPENDS ${CMAKE_SOURCE_DIR}/src/export/onnx.proto VERBATIM)
+  add_custom_target(onnx_messages DEPENDS ${folder}/onnx.pb-c.c ${folder}/onnx.pb-c.h) # for tools that read sources without a build
+  add_dependencies(${target} onnx_messages)
   set_source_files_properties(${folder}/onnx.pb-c.c PROPERTIES COMPILE_OPTIONS -w)
   target_sources(${target} PRIVATE ${folder}/onnx.pb-c.c ${folder}/onnx.pb-c.h)
   target_include_directories(${target} SYSTEM PRIVATE ${folder})

@@ -74,7 +74,7 @@ static double elements_of(const lks_op *op)
 {
   const lks_layer *l = op->layer;
   double inputs = l->kind == LKS_LAYER_CONV
-                      ? (double)(l->kernel[0] * l->kernel[1] * (l->in.channels / l->groups))
+                      ? (double)(l->kernel[0] * l->kernel[1] * l->in.channels) / (double)l->groups
                       : (double)(l->in.height * l->in.width * l->in.channels);
   return (inputs + l->bias) * (double)l->out.channels;
 }

@@ -83,7 +83,7 @@ static void test_vector(lks_comm *comm)
   const double odd = size % 2 ? ldexp(1, 60) : 0;
   lks_assert_ok_all(comm, lks_reduce_vector_all(comm, values, 3));
   lks_assert_all(comm, values[0] == odd && values[2] == 1 &&
-                           fabs(values[1] - 1e-3 * (double)(size * (size + 1) / 2)) < 1e-17 * size);
+                           fabs(values[1] - 1e-3 * (0.5 * size * (size + 1))) < 1e-17 * size);
   if (size > 1) lks_assert_all(comm, lks_reduce_vector_all(comm, values, rank == 0 ? 2 : 3) == LKS_ERR_USAGE);
   values[1] = NAN;
   lks_assert_all(comm, lks_reduce_vector_all(comm, values, 2) == LKS_ERR_DIVERGED && isnan(values[1]) &&

@@ -23,7 +23,7 @@ static int fill(void **state)
   (void)state;
   kernel_test_fill(dy, MAX, 2, 0.1, 1);
   for (size_t i = 0; i < MAX; i++) {
-    const double exponent = (double)(i / 2) / (MAX / 2) * 34 - 29; /* 2^-29 .. 2^5 */
+    const double exponent = floor(0.5 * (double)i) / (0.5 * MAX) * 34 - 29; /* 2^-29 .. 2^5 */
     x[i] = (float)((i % 2 ? -1 : 1) * exp2(exponent));
     x16[i] = lks_bf16_from_float(x[i]);
     dy16[i] = lks_bf16_from_float(dy[i]);
