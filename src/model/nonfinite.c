@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,13 +55,17 @@ void lks_nonfinite_begin(lks_nonfinite *found, const lks_pass_context *context)
   look_at_tensors(found, context->network, LKS_NONFINITE_PARAMETERS);
 }
 
-/* x - x is 0 where x is finite and NaN elsewhere: the sum of these tells, in any order. */
+/* Without their sign, the bits of floats are in the order of their magnitudes: infinity and NaN are above all that is finite. */
 static bool is_well(const float *x, size_t count)
 {
-  float doubt = 0;
-#pragma omp simd reduction(+ : doubt)
-  for (size_t i = 0; i < count; i++) doubt += x[i] - x[i];
-  return doubt == 0;
+  uint32_t most = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    bits &= UINT32_C(0x7fffffff);
+    most = bits > most ? bits : most;
+  }
+  return most < UINT32_C(0x7f800000);
 }
 
 bool lks_nonfinite_gradients_well(const lks_network *network)
