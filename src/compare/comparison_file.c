@@ -196,6 +196,7 @@ static lks_status add_arms(const reading *r)
   lks_comparison *comparison = r->comparison;
   lks_status status = LKS_OK;
   comparison->arms = comparison->reference = 0;
+  comparison->base = common_settings(&comparison->base, comparison); /* which no arm differs in */
   if (r->arms[0] != '\0' || r->sections.count == 0) status = lks_comparison_arms_add(comparison, r->arms, 1);
   if (!status) status = lks_arm_sections_add(comparison, &r->sections, 1);
   if (!status && r->reference[0] != '\0') status = lks_comparison_reference_set(comparison, r->reference);

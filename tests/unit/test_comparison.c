@@ -269,6 +269,26 @@ static void test_damaged_file(void **state)
   assert_true(c.margin == LKS_MARGIN && c.first_seed == 1);
 }
 
+/* What each run has of its own is no setting of the comparison, even where its file says so. */
+static void test_settings_of_runs(void **state)
+{
+  (void)state;
+  lks_comparison c;
+  char *printed, *again;
+  write_file("data = d\nseeds = 1\nfirst-seed = 3\nseed = 5\noutput = elsewhere\nresume = on\n"
+             "[Arm sync]\n[Arm plain]\nbn = none\n");
+  assert_int_equal(lks_comparison_read(&c, folder), LKS_OK);
+  assert_string_equal(c.base.output, "");
+  assert_true(!c.base.resume && c.base.seed == 3);
+  assert_int_equal(lks_comparison_print(&printed, &c), LKS_OK);
+  write_file(printed);
+  assert_int_equal(lks_comparison_read(&c, folder), LKS_OK);
+  assert_int_equal(lks_comparison_print(&again, &c), LKS_OK);
+  assert_string_equal(printed, again);
+  lks_free(printed);
+  lks_free(again);
+}
+
 /* A status as an exit code, from several processes at once. */
 static void open_together(const lks_comparison *comparison, int count, int *agreed, int *refused)
 {
@@ -352,7 +372,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_arms),         TEST(test_ragged_shards),  TEST(test_bad_arms),   TEST(test_rates),
       TEST(test_run_config),   TEST(test_print_and_read), TEST(test_open_again), TEST(test_open_another),
-      TEST(test_damaged_file), TEST(test_open_at_once),   TEST(test_command),
+      TEST(test_damaged_file), TEST(test_open_at_once),   TEST(test_command),    TEST(test_settings_of_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
