@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/ending.h"
 #include "base/file.h"
 #include "checkpoint/class_lines.h"
 #include "checkpoint/header_hash.h"
@@ -98,12 +99,6 @@ static bool put_batches_tracked(hid_t group, const char *running_var, int64_t co
   return ok;
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-  const size_t length = strlen(text), wanted = strlen(ending);
-  return length > wanted && strcmp(text + length - wanted, ending) == 0;
-}
-
 static bool put_arrays(hid_t at, const char *name, const lks_snapshot *snapshot, int moment)
 {
   const hid_t group = make_group(at, name);
@@ -112,7 +107,7 @@ static bool put_arrays(hid_t at, const char *name, const lks_snapshot *snapshot,
     const lks_snapshot_array *array = &snapshot->array[a];
     if (array->moment != moment) continue;
     ok = put_array(group, array);
-    if (ok && ends_with(array->name, ".running_var"))
+    if (ok && lks_before_ending(array->name, ".running_var"))
       ok = put_batches_tracked(group, array->name, snapshot->batches_tracked);
   }
   return H5Gclose(group) >= 0 && ok;

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "dataset/dataset_writer.h"
@@ -65,10 +66,9 @@ static lks_status choose_output(settings *s, const char *checkpoint)
 {
   static const char *const ending[] = {"safetensors", "npz", "onnx"};
   if (s->output[0]) return LKS_OK;
-  const size_t length = strlen(checkpoint);
-  const bool h5 = length > 3 && strcmp(checkpoint + length - 3, ".h5") == 0;
-  const int written = snprintf(s->output, sizeof s->output, "%.*s.%s", (int)(h5 ? length - 3 : length),
-                               checkpoint, ending[s->to]);
+  const size_t before = lks_before_ending(checkpoint, ".h5"), length = before ? before : strlen(checkpoint);
+  const int written =
+      snprintf(s->output, sizeof s->output, "%.*s.%s", (int)length, checkpoint, ending[s->to]);
   if (written < (int)sizeof s->output) return LKS_OK;
   return lks_fail(LKS_ERR_USAGE,
                   "the name of the checkpoint is too long to name its export by it: give -o FILE");

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "dataset/dataset_writer.h"
@@ -54,16 +55,10 @@ const lks_syntax *lks_export_data_syntax(void)
   return &syntax;
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-  const size_t length = strlen(text), rest = strlen(ending);
-  return length > rest && strcmp(text + length - rest, ending) == 0;
-}
-
 static lks_status check(const settings *s, const lks_arguments *arguments)
 {
-  const bool npz = ends_with(s->output, ".npz");
-  if (!npz && !ends_with(s->output, ".csv"))
+  const bool npz = lks_before_ending(s->output, ".npz");
+  if (!npz && !lks_before_ending(s->output, ".csv"))
     return lks_fail(LKS_ERR_USAGE, "-o '%.200s' must end with .npz or .csv, which says what is written",
                     s->output);
   for (size_t i = 0; i < OPTIONS && npz; i++)
@@ -83,8 +78,8 @@ lks_status lks_export_data_run_all(lks_comm *comm, int argc, char **argv)
   if (!status) status = lks_source_h5_open(&source, arguments.argument[0], &s.names);
   const lks_export_csv_options options = {.part = s.part, .words = s.words, .replace = s.force};
   if (!status)
-    status = ends_with(s.output, ".npz") ? lks_export_npz(source, s.output, s.force)
-                                         : lks_export_csv(source, s.output, &options);
+    status = lks_before_ending(s.output, ".npz") ? lks_export_npz(source, s.output, s.force)
+                                                 : lks_export_csv(source, s.output, &options);
   lks_source_destroy(&source);
   if (!status) lks_say("%s: written", s.output);
   return status;

@@ -110,13 +110,7 @@ static lks_status import_all(lks_comm *comm, const settings *s)
   lks_status status = lks_dataset_open_all(&dataset, comm, config->data, &how);
   if (!status) status = lks_model_text_all(&text, comm, config->model);
   if (!status) {
-    const lks_setup_input input = {text,
-                                   config->model,
-                                   lks_dataset_shape(dataset),
-                                   lks_dataset_classes(dataset),
-                                   lks_dataset_has_features(dataset),
-                                   lks_dataset_mean(dataset),
-                                   lks_dataset_std(dataset)};
+    const lks_setup_input input = lks_setup_input_of(text, config->model, dataset);
     status = lks_setup_create_all(&setup, comm, config, &input);
   }
   if (!status) status = write_all(comm, s, setup, dataset);

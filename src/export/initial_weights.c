@@ -6,6 +6,7 @@
 
 #include "base/append.h"
 #include "base/arena.h"
+#include "base/ending.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "checkpoint/snapshot.h"
@@ -51,8 +52,7 @@ static const char *without_prefix(const match *m, const char *name)
 static bool is_count(const char *name)
 {
   static const char ending[] = "num_batches_tracked";
-  const size_t length = strlen(name), rest = sizeof ending - 1;
-  return length >= rest && strcmp(name + length - rest, ending) == 0;
+  return strcmp(name, ending) == 0 || lks_before_ending(name, ending) > 0;
 }
 
 static long find_entry(const match *m, const char *name)
@@ -173,16 +173,9 @@ static lks_status complain(const match *m, const trouble *missing, const trouble
   return lks_fail(LKS_ERR_DATA, "%s: does not fit this model%s%s", m->rules->path, text, advice);
 }
 
-static bool is_variance(const char *name)
-{
-  static const char ending[] = ".running_var";
-  const size_t length = strlen(name), rest = sizeof ending - 1;
-  return length > rest && strcmp(name + length - rest, ending) == 0;
-}
-
 static lks_status check_values(const match *m, const lks_snapshot_array *array)
 {
-  const bool low = is_variance(array->name);
+  const bool low = lks_before_ending(array->name, ".running_var") > 0; /* a variance */
   for (size_t i = 0; i < array->elements; i++)
     if (!isfinite(array->data[i]) || (low && array->data[i] < 0))
       return lks_fail(LKS_ERR_DATA, "%s: element %zu of %s is %g and must be finite%s", m->rules->path, i,

@@ -4,19 +4,13 @@
 #include <string.h>
 
 #include "base/arena.h"
-
-/* The length of a batch norm's name, of which this is the last array; 0: it is none. */
-static size_t norm_name(const lks_snapshot_array *array)
-{
-  static const char ending[] = ".running_var";
-  const size_t length = strlen(array->name), rest = sizeof ending - 1;
-  return length > rest && strcmp(array->name + length - rest, ending) == 0 ? length - rest : 0;
-}
+#include "base/ending.h"
 
 static void append_counts(lks_weight_list *list, const lks_network_file *file)
 {
   for (size_t a = 0; a < file->state.arrays; a++) {
-    const size_t length = norm_name(&file->state.array[a]);
+    const size_t length =
+        lks_before_ending(file->state.array[a].name, ".running_var"); /* a batch norm's last array */
     if (!length) continue;
     lks_weight *weight = &list->weight[list->count++];
     *weight = (lks_weight){

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/ending.h"
 #include "export/weight_source.h"
 #include "import/npy.h"
 
@@ -58,12 +59,10 @@ static void take_type(lks_weight_entry *entry, lks_number_type type)
 static lks_status take_entry(lks_weight_entry *entry, opened *self, const char *archive, const char *name,
                              size_t number)
 {
-  static const char ending[] = ".npy";
   lks_npy about;
-  size_t length = strlen(name);
+  const size_t before = lks_before_ending(name, ".npy"), length = before ? before : strlen(name);
   lks_status status = open_member(self, &about, archive, number);
   if (status) return status;
-  if (length > 4 && strcmp(name + length - 4, ending) == 0) length -= 4;
   entry->place = number;
   entry->dimensions = (int)about.rank;
   memcpy(entry->extent, about.size, sizeof entry->extent);

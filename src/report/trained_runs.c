@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/append.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "config/config_value.h"
@@ -58,10 +59,7 @@ static bool differs(const lks_trained_runs *runs, const lks_option *option)
 /* What does not fit is cut off. */
 static void append(char label[LKS_RUN_LABEL], const char *between, const char *name, const char *value)
 {
-  const size_t length = strlen(label);
-  const char *const part[] = {length ? between : "", name, name[0] ? " " : "", value};
-  for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-    strncat(label, part[i], LKS_RUN_LABEL - 1 - strlen(label));
+  lks_append(label, LKS_RUN_LABEL, "%s%s%s%s", label[0] ? between : "", name, name[0] ? " " : "", value);
 }
 
 static bool is_taken(const lks_trained_runs *runs, size_t run)

@@ -250,14 +250,8 @@ static lks_status write_table(lks_noise_probe *p)
 /* Mini-batches of any size up to the largest, always normalized as a whole. */
 static lks_status create_setup_all(lks_noise_probe *p, lks_config *config, const lks_probes *probes)
 {
-  const lks_dataset *dataset = probes->dataset;
-  const lks_setup_input input = {lks_model_source(probes->setup->model),
-                                 config->model,
-                                 lks_dataset_shape(dataset),
-                                 lks_dataset_classes(dataset),
-                                 lks_dataset_has_features(dataset),
-                                 lks_dataset_mean(dataset),
-                                 lks_dataset_std(dataset)};
+  const lks_setup_input input =
+      lks_setup_input_of(lks_model_source(probes->setup->model), config->model, probes->dataset);
   config->batch_size = lks_max(p->size[p->sizes - 1], p->probe->train_count);
   config->microbatch = lks_min(config->batch_size, LKS_NOISE_FIRST_SIZE);
   config->bn = (lks_norm){LKS_NORM_SYNC, 0};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/ending.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/temporary.h"
@@ -82,8 +83,8 @@ static void run_name(char out[PATH_SIZE], const lks_config *config)
   char model[MODEL_LONGEST], bn[32];
   const char *slash = strrchr(config->model, '/');
   copy_safe(model, sizeof model, slash ? slash + 1 : config->model);
-  const size_t length = strlen(model), ending = strlen(".model");
-  if (length > ending && strcmp(model + length - ending, ".model") == 0) model[length - ending] = '\0';
+  const size_t length = lks_before_ending(model, ".model");
+  if (length) model[length] = '\0';
   copy_safe(bn, sizeof bn, lks_norm_text(config->bn).text);
   snprintf(out, PATH_SIZE, "runs/%s-bn%s-seed%llu", model, bn, (unsigned long long)config->seed);
 }

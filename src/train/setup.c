@@ -50,6 +50,17 @@ lks_status lks_model_text_all(char **text, lks_comm *comm, const char *name_or_p
   return status;
 }
 
+lks_setup_input lks_setup_input_of(const char *model_text, const char *model_name, const lks_dataset *dataset)
+{
+  return (lks_setup_input){model_text,
+                           model_name,
+                           lks_dataset_shape(dataset),
+                           lks_dataset_classes(dataset),
+                           lks_dataset_has_features(dataset),
+                           lks_dataset_mean(dataset),
+                           lks_dataset_std(dataset)};
+}
+
 /* A dataset's mean and std are of pixels divided by 255. A channel that never varies has std 0 and is left unscaled. */
 void lks_setup_scale(double *mean, double *scale, const lks_setup_input *input, bool normalize)
 {

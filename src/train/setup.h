@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "lockstep/config.h"
+#include "lockstep/dataset.h"
 #include "lockstep/network.h"
 
 /** A network made as a configuration says, with the model it stands on and the scaling of its inputs. */
@@ -22,6 +23,10 @@ typedef struct lks_setup_input {
   bool features;            /* f32 features; else u8 pixels */
   const double *mean, *std; /* a channel, or a feature */
 } lks_setup_input;
+
+/** Local. A model text for the samples of a dataset; all borrowed. */
+lks_setup_input lks_setup_input_of(const char *model_text, const char *model_name,
+                                   const lks_dataset *dataset);
 
 /** Collective; all arguments equal on all ranks. config->threads 0 stands for lks_threads_default. */
 lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,

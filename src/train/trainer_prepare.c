@@ -81,12 +81,10 @@ static void note_isa(lks_trainer *t)
 static lks_status create_setup_all(lks_trainer *t, const char *model_text)
 {
   char *text = NULL;
-  const lks_dataset *d = t->dataset;
   lks_status status = model_text ? LKS_OK : lks_model_text_all(&text, t->comm, t->config.model);
   if (status) return status;
-  lks_setup_input input = {
-      model_text ? model_text : text, t->config.model,     lks_dataset_shape(d), lks_dataset_classes(d),
-      lks_dataset_has_features(d),    lks_dataset_mean(d), lks_dataset_std(d)};
+  const lks_setup_input input =
+      lks_setup_input_of(model_text ? model_text : text, t->config.model, t->dataset);
   lks_config config = t->config;
   status = hold_isa_all(&config, t);
   if (!status) status = lks_setup_create_all(&t->setup, t->comm, &config, &input);
