@@ -31,10 +31,11 @@ printf '%s\n' 'dense 3' batchnorm relu 'dense classes' >small.model
 run=(data.h5 --model small.model --batch-size 64 --threads 1 --epochs 40 --checkpoint-every 5 --progress none --stall-limit "$limit")
 "$LOCKSTEP" train "${run[@]}" --output here >here.out 2>&1
 
-# nothing_left NAME: of the ranks of that run, on both hosts, which share their numbers of processes.
+# nothing_left NAME: of the ranks of that run, on both hosts, which share their numbers of processes. A host whose ranks wait for a
+# checkpoint is given ten times the limit.
 nothing_left() {
-  local tries
-  for ((tries = 0; tries < $(slowed 100); tries++)); do
+  local end=$((SECONDS + 10 * limit + $(patience 60)))
+  while [ "$SECONDS" -lt "$end" ]; do
     pgrep -f "^$LOCKSTEP train .*--output $1" >left || return 0
     sleep 0.1
   done
@@ -45,7 +46,7 @@ nothing_left() {
 cut_off() {
   local name=$1 code=0 running begin
   shift
-  limited 100 "$@" train "${run[@]}" --output "$name" >"$name.out" 2>&1 &
+  limited 200 "$@" train "${run[@]}" --output "$name" >"$name.out" 2>&1 &
   running=$!
   until [ -e "$name/last.h5" ] || ! kill -0 "$running" 2>/dev/null; do sleep 0.05; done
   cut_link 2

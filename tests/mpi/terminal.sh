@@ -35,17 +35,21 @@ bars() {
   shown | grep -cE '\[=*>? *\]|ETA [0-9]|images/s  |loss [0-9.]+  ' || true
 }
 
-# within_patience COMMAND...: until it succeeds.
-within_patience() {
+# comes COMMAND...: whether it succeeds within patience.
+comes() {
   local end=$((SECONDS + $(slowed 30)))
   until "$@"; do
-    if [ "$SECONDS" -ge "$end" ]; then
-      shown >screen
-      complain "in vain: $*" screen
-      return
-    fi
+    if [ "$SECONDS" -ge "$end" ]; then return 1; fi
     sleep 0.2
   done
+}
+
+# within_patience COMMAND...: until it succeeds.
+within_patience() {
+  if ! comes "$@"; then
+    shown >screen
+    complain "in vain: $*" screen
+  fi
 }
 
 # The bar of a window so wide; of one that was wider, when it has been drawn anew.
@@ -53,34 +57,42 @@ has_bar() {
   [ "$(bars)" -eq 1 ] && shown | grep -E '^ *epoch +[0-9]+/5000 ' >/dev/null
 }
 
-# is_alone WIDTH: there is one bar, and no line is wider.
-is_alone() {
-  shown >screen
-  [ "$(bars)" -le 1 ] || complain "at $1 columns there are pieces of old bars" screen
-  awk -v width="$1" 'length > width { exit 1 }' screen || complain "a line is wider than $1 columns" screen
+# stays_alone: whether the run's bar is the only one while its window changes.
+stays_alone() {
+  local width
+  within_patience has_bar
+  for width in 50 200 80 50; do
+    tmux resize-window -t shown -x "$width" -y 40
+    sleep "$(slowed 1)" # for the bar to be drawn in it
+    comes has_bar || return 1
+    shown >screen
+    awk -v width="$width" 'length > width { exit 1 }' screen || complain "a line is wider than $width columns" screen
+  done
 }
 
 ends() {
   shown | grep -x "END OF RUN" >/dev/null
 }
 
-# watch_it NAME COMMAND...: a run in a window that is resized while it trains, and then stopped.
+# watch_it NAME COMMAND...: a run in a window that is resized while it trains, and then stopped. A bar that was under way while its
+# window changed leaves a piece that no program can know of, so that this is said only when each attempt shows pieces.
 watch_it() {
-  local name=$1 width
-  shift
-  tmux new-session -d -s shown -x 80 -y 40 "TERM=tmux-256color $* train ${arguments[*]:1} --epochs 5000 --lr 0.001 -o $name; echo END OF RUN; sleep 1000"
-  within_patience has_bar
-  for width in 50 200 80 50; do
-    tmux resize-window -t shown -x "$width" -y 40
-    sleep "$(slowed 1)" # for the bar to be drawn in it
-    within_patience has_bar
-    is_alone "$width"
+  local name attempt settled=no
+  for attempt in 1 2 3; do
+    name=$1-$attempt
+    tmux new-session -d -s shown -x 80 -y 40 \
+      "TERM=tmux-256color ${*:2} train ${arguments[*]:1} --epochs 5000 --lr 0.001 -o $name; echo END OF RUN; sleep 1000"
+    if stays_alone; then settled=yes; fi
+    touch "$name/STOP"
+    within_patience ends
+    if [ "$settled" = yes ]; then
+      shown >screen
+      [ "$(bars)" -eq 0 ] || complain "$name: the bar is still there in the end" screen
+    fi
+    tmux kill-session -t shown
+    if [ "$settled" = yes ]; then return; fi
   done
-  touch "$name/STOP"
-  within_patience ends
-  shown >screen
-  [ "$(bars)" -eq 0 ] || complain "$name: the bar is still there in the end" screen
-  tmux kill-session -t shown
+  complain "$1: pieces of old bars are left in each of $attempt attempts" screen
 }
 watch_it alone "$program"
 if [ "$hydra" = no ]; then watch_it ranks "$MPIEXEC -n 2 $program"; fi # Hydra's ranks write into a pipe
