@@ -33,7 +33,10 @@ typedef struct lks_network_options {
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */
   bool freeze_norm;   /* batch norm trains with its running statistics, and these stay as they are */
-  double disturb;     /* of each batch norm's output in training: times 1 + disturb n, plus disturb n' */
+  const char *
+      freeze; /* layers, as names and patterns with commas between, whose gradients are not wanted and stay 0; NULL:
+                         none. Not needed any more once the network is there */
+  double disturb; /* of each batch norm's output in training: times 1 + disturb n, plus disturb n' */
 } lks_network_options;
 
 /** Which statistics batch norm uses, and what a pass does. */

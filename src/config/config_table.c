@@ -38,7 +38,7 @@ static const lks_option table[] = {
     {"init-except", "LAYERS", LKS_OPTION_TEXT, AT(init_except), "", NULL, 0, 0, "Fine-tuning",
      "layers that do not take their values from that file but begin anew, such as a head for other classes; names and patterns, separated by commas: dense2,layer4.*"},
     {"freeze", "LAYERS", LKS_OPTION_TEXT, AT(freeze), "", NULL, 0, 0, "Fine-tuning",
-     "layers whose parameters stay as they are: no gradient, momentum or weight decay moves them; names and patterns, separated by commas. Running statistics go on unless freeze-bn is given too"},
+     "layers whose parameters stay as they are: no gradient (it is not even reckoned), momentum or weight decay moves them; names and patterns, separated by commas. Running statistics go on unless freeze-bn is given too"},
     {"freeze-bn", NULL, LKS_OPTION_SWITCH, AT(freeze_bn), "off", NULL, 0, 0, "Fine-tuning",
      "in training too, batch norm uses its running statistics; these, gamma and beta stay as they are"},
 

@@ -219,7 +219,9 @@ static lks_status compile(planning *p)
   const lks_config *c = &p->plan->options.config;
   lks_status status = lks_model_parse_as(&p->model, p->source.text, c->model, p->layout.shape,
                                          p->layout.classes, lks_config_norm_layers(c));
-  return status ? status : lks_stages_create(&p->stages, p->model, c->microbatch, LKS_FP32);
+  return status ? status
+                : lks_stages_create(&p->stages, p->model, c->microbatch, LKS_FP32,
+                                    (lks_frozen){c->freeze, c->freeze_bn});
 }
 
 static lks_status reckon(planning *p)

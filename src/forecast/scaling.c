@@ -122,7 +122,9 @@ static lks_status compile(lks_model **model, lks_stages **stages, const forecast
   const lks_config *config = &p->bench->arm[0].config;
   lks_status status = lks_model_parse_as(model, p->source.text, config->model, p->bench->shape,
                                          p->bench->classes, lks_config_norm_layers(config));
-  return status ? status : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32);
+  return status
+             ? status
+             : lks_stages_create(stages, *model, p->bench->microbatch, LKS_FP32, (lks_frozen){NULL, false});
 }
 
 static lks_status run_all(forecasting *p)

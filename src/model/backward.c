@@ -89,7 +89,7 @@ static lks_status op_backward(const lks_pass_context *context, int o, size_t mic
   lks_network *network = context->network;
   const lks_op *op = &network->stages->op[o];
   size_t all = context->plan->microbatch * op->elements;
-  if (op->kind == LKS_OP_INPUT) return LKS_OK;
+  if (!op->wanted) return LKS_OK;
   if (op->kind == LKS_OP_NORM) {
     add_gradients(context, op, 2, microbatch); /* the second one is added with the sums */
     norm_backward_sums(context, op, microbatch);
@@ -198,7 +198,7 @@ lks_status lks_backward_weights_all(const lks_pass_context *context)
   const lks_stages *stages = network->stages;
   for (int o = stages->begin[context->stage + 1] - 1; o >= stages->begin[context->stage]; o--) {
     const lks_op *op = &stages->op[o];
-    if (op->kind != LKS_OP_LINEAR) continue;
+    if (op->kind != LKS_OP_LINEAR || !op->trained) continue;
     lks_linear_unit *unit = &network->linear[op->unit];
     int threads = network->threads;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
@@ -217,6 +217,7 @@ static void unpack_gradients(lks_network *network)
 {
   for (int u = 0; u < network->stages->units[LKS_OP_LINEAR]; u++) {
     lks_linear_unit *unit = &network->linear[u];
+    if (!unit->op->trained) continue;
     float *db = unit->op->layer->bias ? network->gradients + unit->bias : NULL;
     lks_status status =
         lks_linear_unpack_gradient(network->gradients + unit->weight, db, unit->gradient, unit->linear);

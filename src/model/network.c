@@ -53,7 +53,8 @@ static lks_status create_linears(lks_network *network, size_t *scratch)
     if (status) return lks_fail_in(status, "layer %s: ", layer->name);
     unit->gradient_elements = lks_linear_gradient_elements(unit->linear);
     lks_arena_reserve(network->arena, &unit->packed, lks_linear_packed_bytes(unit->linear), 1);
-    lks_arena_reserve(network->arena, &unit->gradient, unit->gradient_elements, sizeof(float));
+    lks_arena_reserve(network->arena, &unit->gradient, unit->op->trained ? unit->gradient_elements : 0,
+                      sizeof(float));
     *scratch = lks_max(*scratch, lks_linear_scratch_bytes(unit->linear));
   }
   return LKS_OK;
@@ -201,13 +202,15 @@ static size_t groups_bound(const lks_network *network, size_t microbatches)
 }
 
 /* Lengths of the gradients in the order in which lks_backward_weights_all goes: stages and operators
- * downwards. Freed with lks_free. */
-static size_t *gradient_elements(const lks_network *network)
+ * downwards; without those of frozen layers. Freed with lks_free. */
+static size_t *gradient_elements(const lks_network *network, size_t *count)
 {
   const lks_stages *s = network->stages;
   size_t b = 0, *elements = lks_new((size_t)s->units[LKS_OP_LINEAR] + 1, sizeof *elements);
   for (int o = s->ops - 1; o >= 0 && elements; o--)
-    if (s->op[o].kind == LKS_OP_LINEAR) elements[b++] = network->linear[s->op[o].unit].gradient_elements;
+    if (s->op[o].kind == LKS_OP_LINEAR && s->op[o].trained)
+      elements[b++] = network->linear[s->op[o].unit].gradient_elements;
+  *count = b;
   return elements;
 }
 
@@ -218,12 +221,11 @@ static size_t microbatches_of(const lks_network *network)
 
 static lks_status create_gradient_sum_all(lks_network *network)
 {
-  size_t *elements = gradient_elements(network);
+  size_t buckets, *elements = gradient_elements(network, &buckets);
   lks_status status = lks_comm_agree_all(network->comm, elements ? LKS_OK : LKS_ERR_RANK);
   if (!status)
     status = lks_gradient_sum_create_all(&network->gradient_sum, network->comm, network->options.reduce,
-                                         (size_t)network->stages->units[LKS_OP_LINEAR], elements,
-                                         microbatches_of(network));
+                                         buckets, elements, microbatches_of(network));
   lks_free(elements);
   return status;
 }
@@ -313,7 +315,9 @@ static lks_status size_up(lks_network *network)
   network->segments_max = network->shard_max + network->groups_max;
   network->classes = lks_model_classes(network->model);
   status = lks_arena_create(&network->arena);
-  if (!status) status = lks_stages_create(&network->stages, network->model, microbatch, type);
+  const lks_frozen frozen = {network->options.freeze, network->options.freeze_norm};
+  if (!status) status = lks_stages_create(&network->stages, network->model, microbatch, type, frozen);
+  network->options.freeze = NULL; /* the caller's */
   if (status) return status;
 
   const lks_stages *s = network->stages;
@@ -379,15 +383,15 @@ lks_status lks_network_create_all(lks_network **network, const lks_model *model,
 lks_status lks_network_footprint(lks_network_memory *memory, const lks_model *model,
                                  const lks_network_options *options, int ranks)
 {
-  size_t sums = 0, *elements = NULL;
+  size_t sums = 0, buckets = 0, *elements = NULL;
   lks_network *n = lks_new(1, sizeof *n);
   if (!n) return LKS_ERR_RANK;
   begin(n, model, options, ranks);
   lks_status status = size_up(n);
-  if (!status && !(elements = gradient_elements(n))) status = LKS_ERR_RANK;
+  if (!status && !(elements = gradient_elements(n, &buckets))) status = LKS_ERR_RANK;
   if (!status)
-    status = lks_gradient_sum_footprint(&sums, n->options.reduce, (size_t)n->stages->units[LKS_OP_LINEAR],
-                                        elements, microbatches_of(n), ranks);
+    status =
+        lks_gradient_sum_footprint(&sums, n->options.reduce, buckets, elements, microbatches_of(n), ranks);
   if (!status && !lks_arena_reserved(n->arena))
     status = lks_fail(LKS_ERR_RANK, "the network would take more bytes than can be addressed");
   *memory = n->memory;

@@ -42,13 +42,15 @@ static size_t message_sets(const lks_pass_context *context, int first, int end)
   return channels * context->plan->spanning;
 }
 
-/* Adds the double sums of all segments into the accumulators of their groups, and into the pooled ones. */
-static void accumulate(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
+/* Adds the double sums of all segments, if there are any, into the accumulators of their groups, and into the pooled ones. */
+static void accumulate(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled,
+                       bool wanted)
 {
   const size_t set_bytes = 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled;
   const lks_norm_sums sums = sums_of(context, unit);
   memset(unit->local, 0, context->plan->local_groups * set_bytes);
   memset(pooled, 0, set_bytes);
+  if (!wanted) return;
   lks_norm_sums_add(&sums, lks_norm_pooled_known(context->plan) ? NULL : pooled, unit->segment_sums,
                     context->network->threads);
 }
@@ -63,7 +65,8 @@ static void prepare_message(const lks_pass_context *context, bool forward, int *
   memset(network->message, 0, 2 * sets * LKS_EXACT_LIMBS * sizeof *network->message);
   for (int u = *first; u < *end; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    accumulate(context, unit, forward ? unit->pooled_forward : unit->pooled_backward);
+    accumulate(context, unit, forward ? unit->pooled_forward : unit->pooled_backward,
+               forward || unit->op->wanted);
   }
 }
 

@@ -126,7 +126,8 @@ static lks_status backward_stages_all(lks_pass_context *context)
 {
   lks_network *network = context->network;
   lks_gradient_sum_begin(network->gradient_sum, context->plan->microbatches);
-  for (context->stage = network->stages->stages - 1; context->stage >= 0; context->stage--) {
+  const lks_stages *stages = network->stages;
+  for (context->stage = stages->stages - 1; context->stage >= stages->lowest; context->stage--) {
     lks_microbatches_run(context, lks_backward_microbatch);
     lks_status status = lks_norm_backward_start_all(context);
     if (!status) status = lks_backward_weights_all(context);

@@ -1,6 +1,7 @@
 #include "model/stages.h"
 
 #include "base/arena.h"
+#include "model/layer_patterns.h"
 
 /* What is known of a layer while its operator is being chosen. */
 typedef struct layer_note {
@@ -208,15 +209,14 @@ static void use_buffer(lks_stages *s, int buffer, int stage)
   if (buffer >= 0 && stage < s->buffer[buffer].last_stage) s->buffer[buffer].last_stage = stage;
 }
 
-/* Books `buffer` as one contribution to the gradient of value `o`; false when nobody wants that gradient. */
-static bool contribute(lks_stages *s, int o, int buffer)
+/* Books `buffer` as one contribution to the gradient of value `o`, if that is wanted. */
+static void contribute(lks_stages *s, int o, int buffer)
 {
   lks_op *op = &s->op[o];
-  if (op->kind == LKS_OP_INPUT) return false;
   int k = 0;
+  if (!op->wanted) return;
   while (k < LKS_CONSUMERS_MAX - 1 && op->gradient[k] >= 0) k++;
   op->gradient[k] = buffer;
-  return true;
 }
 
 /* Which buffer each operator of the backward pass writes. A batch norm changes its gradient in place, first
@@ -226,25 +226,25 @@ static bool contribute(lks_stages *s, int o, int buffer)
 static void choose_gradient_buffer(lks_stages *s, lks_op *op)
 {
   int g = op->gradient[0];
-  use_buffer(s, g, op->stage);
-  for (int k = 1; k < LKS_CONSUMERS_MAX; k++) use_buffer(s, op->gradient[k], op->stage);
-  if (op->kind == LKS_OP_INPUT || s->op[op->input].kind == LKS_OP_INPUT) {
-    if (op->residual >= 0 && contribute(s, op->residual, g)) op->dresidual = g;
+  for (int k = 0; k < LKS_CONSUMERS_MAX; k++) use_buffer(s, op->gradient[k], op->stage);
+  if (!op->wanted) return;
+  if (!s->op[op->input].wanted) {
+    if (op->residual >= 0) contribute(s, op->residual, g);
     return;
   }
   const lks_op *input = &s->op[op->input];
   switch (op->kind) {
   case LKS_OP_NORM:
     use_buffer(s, g, op->stage - 1);
-    if (op->residual >= 0 && contribute(s, op->residual, g)) op->dresidual = g;
+    if (op->residual >= 0) contribute(s, op->residual, g);
     op->dx = op->residual >= 0 || op->pool ? new_buffer(s, op->stage - 1, input) : g;
     break;
   case LKS_OP_LINEAR:
   case LKS_OP_POOL: op->dx = new_buffer(s, op->stage, input); break;
   case LKS_OP_ADD:
     op->dx = g;
-    op->dresidual = new_buffer(s, op->stage, op);
-    if (!contribute(s, op->residual, op->dresidual)) op->dresidual = -1;
+    if (s->op[op->residual].wanted) op->dresidual = new_buffer(s, op->stage, op);
+    contribute(s, op->residual, op->dresidual);
     break;
   default: op->dx = g; break;
   }
@@ -275,6 +275,25 @@ static void place_buffer(lks_stages *s, int b)
   if (buffer->offset + buffer->stride > s->buffer_bytes) s->buffer_bytes = buffer->offset + buffer->stride;
 }
 
+static bool is_trained(const lks_op *op, lks_frozen frozen)
+{
+  if (op->kind != LKS_OP_LINEAR && op->kind != LKS_OP_NORM && op->kind != LKS_OP_GROUP_NORM) return false;
+  if (op->kind == LKS_OP_NORM && frozen.norm) return false;
+  return !frozen.layers || !lks_layer_patterns_take(frozen.layers, op->layer->name);
+}
+
+static void find_wanted(lks_stages *s, lks_frozen frozen)
+{
+  s->lowest = s->stages - 1;
+  for (int o = 0; o < s->ops; o++) {
+    lks_op *op = &s->op[o];
+    op->trained = is_trained(op, frozen);
+    op->wanted = op->trained || (op->input >= 0 && s->op[op->input].wanted) ||
+                 (op->residual >= 0 && s->op[op->residual].wanted);
+    if (op->wanted && op->stage < s->lowest) s->lowest = op->stage;
+  }
+}
+
 static void place_gradients(lks_stages *s)
 {
   lks_op *logits = &s->op[s->ops - 1];
@@ -294,7 +313,8 @@ static lks_status allocate(lks_stages **stages, size_t layers)
   return s->op && s->begin && s->buffer ? LKS_OK : LKS_ERR_RANK;
 }
 
-lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type)
+lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type,
+                             lks_frozen frozen)
 {
   size_t layers = lks_model_layers(model);
   layer_note *note = lks_new(layers, sizeof *note);
@@ -312,6 +332,7 @@ lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t
     for (int o = 0; o < s->ops; o++)
       if (unsorted[o].stage >= s->stages) s->stages = unsorted[o].stage + 1;
     sort_by_stage(s, unsorted, order);
+    find_wanted(s, frozen);
     place_values(s);
     place_gradients(s);
   }

@@ -38,11 +38,14 @@ typedef struct lks_op {
   bool relu;             /* NORM: the activation is part of it */
   const lks_layer *pool; /* NORM: the max pool that is part of it, or NULL; borrowed */
   bool in_place;         /* the output takes the memory of the input */
+  bool trained;          /* it has parameters that training changes */
+  bool wanted;           /* the gradient of its output is: it is trained, or an operator below it is */
   lks_shape out;
   size_t elements;                 /* of the output, a sample */
   int gradient[LKS_CONSUMERS_MAX]; /* buffers that hold the contributions to the gradient of the output, one a
                                       consumer, from 0 on; -1: none */
-  int dx, dresidual;               /* buffers that the gradients of the inputs go to; -1: not wanted */
+  int dx;                          /* buffer that the gradient of the input goes to; -1: not wanted */
+  int dresidual;                   /* ADD: likewise, where it is not the gradient of the output itself */
   lks_type type;                   /* of the output */
   size_t value;                    /* where a microbatch's output lies among the values, in bytes */
   size_t stride;                   /* bytes of a microbatch's output, a multiple of 64 */
@@ -60,15 +63,23 @@ typedef struct lks_stages {
   lks_op *op;        /* [ops], by stage, in topological order; the last one gives the logits */
   int ops;
   int stages;
-  int *begin;                /* [stages+1]: stage s has the operators begin[s] .. begin[s+1]-1 */
+  int *begin; /* [stages+1]: stage s has the operators begin[s] .. begin[s+1]-1 */
+  int lowest; /* stage with an operator whose gradient is wanted; the backward pass ends there */
   int units[LKS_OP_ADD + 1]; /* operators of each kind */
   lks_buffer *buffer;
   int buffers;
   size_t value_bytes, buffer_bytes; /* of a microbatch, all together */
 } lks_stages;
 
+/** Parameters that stay as they are, so that their gradients need not be known. */
+typedef struct lks_frozen {
+  const char *layers; /* as patterns, see layer_patterns.h; NULL: none */
+  bool norm;          /* gamma and beta of every batch norm */
+} lks_frozen;
+
 /** Local. model is borrowed; microbatch: samples that strides are reckoned for. */
-lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type);
+lks_status lks_stages_create(lks_stages **stages, const lks_model *model, size_t microbatch, lks_type type,
+                             lks_frozen frozen);
 void lks_stages_destroy(lks_stages **stages);
 
 #endif

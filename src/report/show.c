@@ -72,7 +72,8 @@ static lks_status build(lks_show *s, const char *text, lks_shape shape, size_t c
 {
   const lks_config *c = &s->config;
   lks_status status = lks_model_parse_as(&s->model, text, s->name, shape, classes, lks_config_norm_layers(c));
-  if (!status) status = lks_stages_create(&s->stages, s->model, c->microbatch, c->precision);
+  if (!status)
+    status = lks_stages_create(&s->stages, s->model, c->microbatch, c->precision, (lks_frozen){NULL, false});
   if (!status) status = list_layers(s);
   if (!status) status = lks_isa_set(lks_isa_used());
   if (status) return status;

@@ -83,6 +83,12 @@ static lks_status make_scaling(lks_setup *setup, const lks_setup_input *input, b
   return LKS_OK;
 }
 
+/* What measures how the loss goes down by a gradient takes it of frozen layers too. */
+static bool needs_all_gradients(const lks_config *config)
+{
+  return config->probes & (LKS_PROBE_GRADIENTS | LKS_PROBE_LANDSCAPE);
+}
+
 lks_network_options lks_setup_options(const lks_config *config, int threads)
 {
   return (lks_network_options){.batch_size = config->batch_size,
@@ -98,6 +104,7 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .flip = config->flip,
                                .measure_noise = config->noise,
                                .freeze_norm = config->freeze_bn,
+                               .freeze = needs_all_gradients(config) ? NULL : config->freeze,
                                .disturb = config->bn_disturb,
                                .seed = config->seed,
                                .threads = threads};

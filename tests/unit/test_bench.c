@@ -51,7 +51,7 @@ static void test_costs(void **state)
   lks_stages *stages;
   const char *source = "conv 8 3x3\nbatchnorm\nrelu\ndense classes\n";
   assert_int_equal(lks_model_parse(&model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
-  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
+  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32, (lks_frozen){NULL, false}), LKS_OK);
   assert_int_equal(stages->ops, 4);
   lks_op_cost conv = lks_op_cost_of(stages, 1, LKS_WORK_WEIGHTS, 4, 1);
   assert_true(conv.flops == 2.0 * 16 * 8 * 27 && conv.bytes == 4.0 * 16 * (3 + 8));
@@ -74,7 +74,7 @@ static void test_costs_of_a_pool(void **state)
   const char *source = "conv 8 1x1\nconv 8 3x3\nbatchnorm\nrelu\nmaxpool 2x2\ndense classes\n";
   const double in = 16 * 8, out = 4 * 8;
   assert_int_equal(lks_model_parse(&model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
-  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
+  assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32, (lks_frozen){NULL, false}), LKS_OK);
   assert_int_equal(stages->ops, 5);
   assert_int_equal(stages->op[3].elements, 4 * 8);
   assert_true(lks_op_cost_of(stages, 3, LKS_WORK_FORWARD, 4, 1).bytes == 4 * (in + 2 * out) + out);
@@ -100,7 +100,7 @@ static void test_pools_that_stay_apart(void **state)
     lks_model *model;
     lks_stages *stages;
     assert_int_equal(lks_model_parse(&model, sources[i], "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
-    assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32), LKS_OK);
+    assert_int_equal(lks_stages_create(&stages, model, 2, LKS_FP32, (lks_frozen){NULL, false}), LKS_OK);
     assert_int_equal(stages->units[LKS_OP_POOL], 1);
     for (int o = 0; o < stages->ops; o++) assert_null(stages->op[o].pool);
     lks_stages_destroy(&stages);

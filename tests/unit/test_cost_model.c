@@ -43,7 +43,7 @@ static void make(network *n)
 {
   const char *source = "conv 8 3x3\nbatchnorm\nrelu\ndense classes\n";
   assert_int_equal(lks_model_parse(&n->model, source, "test", (lks_shape){4, 4, 3}, 5, false), LKS_OK);
-  assert_int_equal(lks_stages_create(&n->stages, n->model, 8, LKS_FP32), LKS_OK);
+  assert_int_equal(lks_stages_create(&n->stages, n->model, 8, LKS_FP32, (lks_frozen){NULL, false}), LKS_OK);
 }
 
 static void destroy(network *n)
