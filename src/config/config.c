@@ -260,6 +260,11 @@ static lks_status check_window(const lks_config *config)
 
 lks_status lks_config_check(lks_config *config)
 {
+  if (config->data[0] == '\0' && config->resume && config->output[0] != '\0')
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "no dataset given, and there is no %s/config.ini that names it: this is no run to be resumed. `lockstep train DATA.h5 --init CHECKPOINT.h5` begins one with the weights of a checkpoint",
+        config->output);
   if (config->data[0] == '\0')
     return lks_fail(LKS_ERR_USAGE, "no dataset given; name one: lockstep train DATA.h5");
   if (config->model[0] == '\0')

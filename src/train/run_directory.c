@@ -144,6 +144,11 @@ static lks_status read_config(lks_config *before, const char *folder)
 {
   char path[PATH_SIZE];
   snprintf(path, sizeof path, "%s/config.ini", folder);
+  if (!lks_file_exists(path))
+    return lks_fail(
+        LKS_ERR_USAGE,
+        "%s has checkpoints but no config.ini, and so no run to be resumed: begin one with their weights, by --init %s/last.h5 and another --output",
+        folder, folder);
   lks_config_default(before);
   lks_status status = lks_config_read(before, path);
   return status ? status : lks_config_check(before);
