@@ -162,10 +162,10 @@ lks_status lks_file_writer_commit(lks_file_writer *writer)
   return fail_to_write(writer, commit(writer, true));
 }
 
-lks_status lks_file_writer_commit_new(lks_file_writer *writer)
+lks_status lks_file_writer_commit_as(lks_file_writer *writer, bool replace)
 {
-  const int cause = commit(writer, false);
-  if (cause == EEXIST)
+  const int cause = commit(writer, replace);
+  if (cause == EEXIST && !replace)
     return lks_fail(LKS_ERR_USAGE, "%s is there now, and was not before: another process has made it",
                     writer->path);
   return fail_to_write(writer, cause);

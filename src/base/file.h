@@ -22,8 +22,8 @@ const char *lks_file_writer_temporary(const lks_file_writer *writer);
 lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes);
 /** Local. Gives the file its name; nothing may be appended afterwards. */
 lks_status lks_file_writer_commit(lks_file_writer *writer);
-/** Local. The same unless there is a file of that name, which another process may have made since: LKS_ERR_USAGE. */
-lks_status lks_file_writer_commit_new(lks_file_writer *writer);
+/** Local. The same; without `replace` only if there is no file of that name, which another process may have made since: LKS_ERR_USAGE. */
+lks_status lks_file_writer_commit_as(lks_file_writer *writer, bool replace);
 /** Local. Removes the temporary file unless it was committed. Takes NULL, sets NULL. */
 void lks_file_writer_close(lks_file_writer **writer);
 

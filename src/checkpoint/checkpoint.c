@@ -43,9 +43,10 @@ static lks_status check_finite(const lks_snapshot *snapshot, const char *path)
   return lks_fail(LKS_ERR_DIVERGED, "%s is not written: %s", path, lks_message());
 }
 
-lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
-                                    const lks_model *model, const lks_dataset *dataset, lks_network *network,
-                                    lks_optimizer *optimizer, const lks_run_state *state)
+lks_status lks_checkpoint_write_as_all(lks_comm *comm, const char *path, bool replace,
+                                       const lks_config *config, const lks_model *model,
+                                       const lks_dataset *dataset, lks_network *network,
+                                       lks_optimizer *optimizer, const lks_run_state *state)
 {
   lks_snapshot snapshot;
   char fingerprint[33];
@@ -55,11 +56,18 @@ lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_
     lks_checkpoint_header header = make_header(config, model, dataset, state, fingerprint);
     status = check_finite(&snapshot, path);
     if (!status) status = lks_class_lines_make(&header.class_names, dataset);
-    if (!status) status = lks_checkpoint_save(path, &header, &snapshot);
+    if (!status) status = lks_checkpoint_save(path, replace, &header, &snapshot);
     lks_free(header.class_names);
   }
   lks_snapshot_clear(&snapshot);
   return lks_comm_agree_all(comm, status);
+}
+
+lks_status lks_checkpoint_write_all(lks_comm *comm, const char *path, const lks_config *config,
+                                    const lks_model *model, const lks_dataset *dataset, lks_network *network,
+                                    lks_optimizer *optimizer, const lks_run_state *state)
+{
+  return lks_checkpoint_write_as_all(comm, path, true, config, model, dataset, network, optimizer, state);
 }
 
 static lks_status broadcast_header_all(lks_checkpoint_header *header, lks_comm *comm)

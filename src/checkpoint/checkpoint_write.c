@@ -214,13 +214,23 @@ lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lk
   return status;
 }
 
-lks_status lks_checkpoint_save(const char *path, const lks_checkpoint_header *header,
+static lks_status write(const char *path, bool replace, const lks_hdf5_image *image)
+{
+  lks_file_writer *writer = NULL;
+  lks_status status = lks_file_writer_open(&writer, path);
+  if (!status) status = lks_file_writer_append(writer, image->data, image->bytes);
+  if (!status) status = lks_file_writer_commit_as(writer, replace);
+  lks_file_writer_close(&writer);
+  return status;
+}
+
+lks_status lks_checkpoint_save(const char *path, bool replace, const lks_checkpoint_header *header,
                                const lks_snapshot *snapshot)
 {
   lks_hdf5_image image;
   lks_status status = compose(&image, header, snapshot);
   if (status) return lks_fail_in(status, "%s: ", path);
-  status = lks_file_write(path, image.data, image.bytes);
+  status = write(path, replace, &image);
   lks_hdf5_image_clear(&image);
   return status;
 }

@@ -8,7 +8,7 @@
 #include "export/export_onnx.h"
 #include "export/export_weights.h"
 
-typedef enum kind { SAFETENSORS, NPZ, ONNX } kind;
+typedef enum kind { BY_NAME, SAFETENSORS, NPZ, ONNX, KINDS } kind;
 typedef enum inputs { AUTO, PIXELS, FEATURES } inputs;
 typedef enum layout { NHWC, NCHW } layout;
 
@@ -21,13 +21,13 @@ typedef struct settings {
 } settings;
 
 #define AT(field) offsetof(settings, field)
-#define KINDS "safetensors|npz|onnx"
+#define WORDS "auto|safetensors|npz|onnx"
 
 static const char for_onnx[] = "ONNX";
 
 static const lks_option option[] = {
-    {"to", KINDS, LKS_OPTION_CHOICE, AT(to), "safetensors", KINDS, 0, 0, NULL,
-     "what is written: weights for PyTorch and others (safetensors), arrays of NumPy (npz), or the whole network (onnx)"},
+    {"to", WORDS, LKS_OPTION_CHOICE, AT(to), "auto", WORDS, 0, 0, NULL,
+     "what is written: weights for PyTorch and others (safetensors), arrays of NumPy (npz), or the whole network (onnx); auto: what the ending of FILE says, else safetensors"},
     {"output", "FILE", LKS_OPTION_TEXT, AT(output), "", NULL, 0, 0, NULL,
      "file to be written; empty: named like the checkpoint, with the format's ending"},
     {"fold-batch-norm", NULL, LKS_OPTION_SWITCH, AT(fold), "off", NULL, 0, 0, NULL,
@@ -61,14 +61,21 @@ const lks_syntax *lks_export_syntax(void)
   return &syntax;
 }
 
+static const char *const ending[KINDS] = {"", ".safetensors", ".npz", ".onnx"};
+
+static kind choose_kind(const settings *s)
+{
+  for (kind to = SAFETENSORS; to < KINDS && s->to == BY_NAME; to++)
+    if (lks_before_ending(s->output, ending[to])) return to;
+  return s->to == BY_NAME ? SAFETENSORS : s->to;
+}
+
 /* The checkpoint's name, which ends with .h5 or not, with the ending of the format. */
 static lks_status choose_output(settings *s, const char *checkpoint)
 {
-  static const char *const ending[] = {"safetensors", "npz", "onnx"};
   if (s->output[0]) return LKS_OK;
   const size_t before = lks_before_ending(checkpoint, ".h5"), length = before ? before : strlen(checkpoint);
-  const int written =
-      snprintf(s->output, sizeof s->output, "%.*s.%s", (int)length, checkpoint, ending[s->to]);
+  const int written = snprintf(s->output, sizeof s->output, "%.*s%s", (int)length, checkpoint, ending[s->to]);
   if (written < (int)sizeof s->output) return LKS_OK;
   return lks_fail(LKS_ERR_USAGE,
                   "the name of the checkpoint is too long to name its export by it: give -o FILE");
@@ -78,7 +85,8 @@ static lks_status write_onnx(const settings *s, lks_network_file *file)
 {
   const lks_shape shape = file->header->input;
   const bool image = shape.height > 1 || shape.width > 1;
-  const lks_onnx_options options = {s->inputs == PIXELS || (s->inputs == AUTO && image), s->layout == NCHW};
+  const lks_onnx_options options = {s->inputs == PIXELS || (s->inputs == AUTO && image), s->layout == NCHW,
+                                    s->force};
   return lks_export_onnx(file, s->output, &options);
 }
 
@@ -86,7 +94,8 @@ static lks_status check(const settings *s, const lks_arguments *arguments)
 {
   for (size_t i = 0; i < OPTIONS && s->to != ONNX; i++)
     if (arguments->value[i] && option[i].group == for_onnx)
-      return lks_fail(LKS_ERR_USAGE, "--%s is for --to onnx alone", option[i].name);
+      return lks_fail(LKS_ERR_USAGE, "--%s is for ONNX alone: give --to onnx, or a FILE.onnx",
+                      option[i].name);
   return lks_dataset_may_write(s->output, s->force);
 }
 
@@ -94,10 +103,10 @@ static lks_status write_file(const settings *s, lks_network_file *file)
 {
   switch (s->to) {
   case ONNX: return write_onnx(s, file);
-  case NPZ: return lks_export_weights_npz(file, s->output);
-  case SAFETENSORS: break;
+  case NPZ: return lks_export_weights_npz(file, s->output, s->force);
+  default: break;
   }
-  return lks_export_safetensors(file, s->output);
+  return lks_export_safetensors(file, s->output, s->force);
 }
 
 lks_status lks_export_run_all(lks_comm *comm, int argc, char **argv)
@@ -107,6 +116,7 @@ lks_status lks_export_run_all(lks_comm *comm, int argc, char **argv)
   lks_network_file file;
   lks_status status = lks_settings_read_all(&s, &arguments, comm, lks_export_syntax(), argc, argv);
   if (status || arguments.help) return status;
+  s.to = choose_kind(&s);
   status = choose_output(&s, arguments.argument[0]);
   if (!status) status = check(&s, &arguments);
   if (!status) status = lks_network_file_open_all(&file, comm, arguments.argument[0], s.fold);

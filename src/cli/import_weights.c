@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/temporary.h"
+#include "checkpoint/checkpoint_write.h"
 #include "cli/commands.h"
 #include "cli/same_start.h"
 #include "dataset/dataset_writer.h"
@@ -91,11 +93,12 @@ static lks_status write_all(lks_comm *comm, const settings *s, const lks_setup *
                                    .ignore_missing = s->ignore_missing,
                                    .ignore_unused = s->ignore_unused};
   lks_optimizer *optimizer = NULL;
+  if (lks_comm_rank(comm) == 0) lks_temporary_tidy_file(s->output);
   lks_status status = lks_initial_weights_put_all(comm, setup->network, &rules);
   if (!status) status = lks_comm_agree_all(comm, lks_optimizer_create(&optimizer, config, setup->network));
   if (!status)
-    status = lks_checkpoint_write_all(comm, s->output, config, setup->model, dataset, setup->network,
-                                      optimizer, &state);
+    status = lks_checkpoint_write_as_all(comm, s->output, s->force, config, setup->model, dataset,
+                                         setup->network, optimizer, &state);
   lks_optimizer_destroy(&optimizer);
   return status;
 }

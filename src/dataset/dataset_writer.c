@@ -333,9 +333,7 @@ lks_status lks_dataset_writer_finish(lks_dataset_writer *writer)
     if (!status) status = complete(writer);
   }
   H5E_END_TRY;
-  if (status) return status;
-  return writer->force ? lks_file_writer_commit(writer->temporary)
-                       : lks_file_writer_commit_new(writer->temporary);
+  return status ? status : lks_file_writer_commit_as(writer->temporary, writer->force);
 }
 
 void lks_dataset_writer_destroy(lks_dataset_writer **writer)

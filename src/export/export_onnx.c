@@ -294,7 +294,7 @@ lks_status lks_export_onnx(lks_network_file *file, const char *path, const lks_o
       lks_onnx_builder_create(&g.b, NODES_A_LAYER * lks_model_layers(file->model) + NODES_MORE);
   if (!status) status = convert_all(&g);
   if (!status) status = lks_network_facts_make(&facts, file);
-  if (!status) status = lks_onnx_write(g.b, path, &facts);
+  if (!status) status = lks_onnx_write(g.b, path, options->replace, &facts);
   lks_network_facts_clear(&facts);
   lks_onnx_builder_destroy(&g.b);
   return status;

@@ -7,6 +7,7 @@
 typedef struct lks_onnx_options {
   bool pixels;         /* inputs are bytes, 0 to 255; else float32 */
   bool channels_first; /* images are (batch,C,H,W); else (batch,H,W,C) */
+  bool replace; /* a file that is there; without it, one that comes to be there meanwhile is LKS_ERR_USAGE */
 } lks_onnx_options;
 
 /** Local. The network as an ONNX model, for inference: from raw inputs, which it scales as training did, to logits and their softmax; any number of

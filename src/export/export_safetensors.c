@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/temporary.h"
 #include "export/export_weights.h"
 #include "export/weight_list.h"
 
@@ -50,20 +51,21 @@ static lks_status make_head(char **block, size_t *bytes, const lks_weight_list *
   return LKS_OK;
 }
 
-static lks_status write_all_parts(const char *path, const char *head, size_t bytes,
+static lks_status write_all_parts(const char *path, bool replace, const char *head, size_t bytes,
                                   const lks_weight_list *list)
 {
   lks_file_writer *writer = NULL;
+  lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&writer, path);
   if (!status) status = lks_file_writer_append(writer, head, bytes);
   for (size_t i = 0; i < list->count && !status; i++)
     status = lks_file_writer_append(writer, list->weight[i].data, list->weight[i].bytes);
-  if (!status) status = lks_file_writer_commit(writer);
+  if (!status) status = lks_file_writer_commit_as(writer, replace);
   lks_file_writer_close(&writer);
   return status;
 }
 
-lks_status lks_export_safetensors(const lks_network_file *file, const char *path)
+lks_status lks_export_safetensors(const lks_network_file *file, const char *path, bool replace)
 {
   char *head = NULL;
   size_t bytes = 0;
@@ -73,7 +75,7 @@ lks_status lks_export_safetensors(const lks_network_file *file, const char *path
   if (status) return status;
   status = lks_weight_list_make(&list, file);
   if (!status) status = make_head(&head, &bytes, &list, &facts);
-  if (!status) status = write_all_parts(path, head, bytes, &list);
+  if (!status) status = write_all_parts(path, replace, head, bytes, &list);
   free(head);
   lks_weight_list_clear(&list);
   lks_network_facts_clear(&facts);

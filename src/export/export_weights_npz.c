@@ -13,7 +13,7 @@ static lks_status give(void *context, const char **piece, size_t *bytes, size_t 
   return LKS_OK;
 }
 
-lks_status lks_export_weights_npz(const lks_network_file *file, const char *path)
+lks_status lks_export_weights_npz(const lks_network_file *file, const char *path, bool replace)
 {
   lks_weight_list list;
   lks_status status = lks_weight_list_make(&list, file);
@@ -27,7 +27,7 @@ lks_status lks_export_weights_npz(const lks_network_file *file, const char *path
                                  .bytes = weight->bytes};
     memcpy(member[i].extent, weight->extent, sizeof member[i].extent);
   }
-  status = member ? lks_npz_write(path, true, member, list.count, give, &list) : LKS_ERR_RANK;
+  status = member ? lks_npz_write(path, replace, member, list.count, give, &list) : LKS_ERR_RANK;
   lks_free(member);
   lks_weight_list_clear(&list);
   return status;

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/temporary.h"
 
 enum { IR_VERSION = 8, OPSET = 17, ATTRIBUTES_MAX = 8, VALUES_MAX = 2 };
 
@@ -300,7 +301,7 @@ static void append(ProtobufCBuffer *buffer, size_t bytes, const uint8_t *data)
   if (!to->status) to->status = lks_file_writer_append(to->writer, data, bytes);
 }
 
-lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, const lks_network_facts *facts)
+lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, bool replace, const lks_network_facts *facts)
 {
   file_buffer buffer = {.base = {.append = append}};
   take_facts(b, facts);
@@ -310,10 +311,11 @@ lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, const lks_netwo
     return lks_fail(LKS_ERR_DATA,
                     "%s: %zu bytes, and a file of ONNX has 2 GB at most; export safetensors instead", path,
                     bytes);
+  lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&buffer.writer, path);
   if (!status) protobuf_c_message_pack_to_buffer(&b->model.base, &buffer.base);
   if (!status) status = buffer.status;
-  if (!status) status = lks_file_writer_commit(buffer.writer);
+  if (!status) status = lks_file_writer_commit_as(buffer.writer, replace);
   lks_file_writer_close(&buffer.writer);
   return status;
 }

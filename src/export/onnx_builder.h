@@ -45,6 +45,7 @@ void lks_onnx_output(lks_onnx_builder *b, char *name, const size_t *extent, int 
 bool lks_onnx_rename_last(lks_onnx_builder *b, const char *from, char *to);
 
 /** Local. Writes the model with what is said of it. LKS_ERR_DATA when it is larger than protobuf allows, LKS_ERR_IO, LKS_ERR_RANK. */
-lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, const lks_network_facts *facts);
+lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, bool replace,
+                          const lks_network_facts *facts);
 
 #endif

@@ -127,9 +127,7 @@ static lks_status write_table(table *self, const char *path)
   lks_status status = lks_file_writer_open(&self->file, path);
   if (!status) status = put_heading(self);
   if (!status) status = put_samples(self, &work);
-  if (!status)
-    status =
-        self->options->replace ? lks_file_writer_commit(self->file) : lks_file_writer_commit_new(self->file);
+  if (!status) status = lks_file_writer_commit_as(self->file, self->options->replace);
   lks_file_writer_close(&self->file);
   return status;
 }

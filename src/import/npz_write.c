@@ -209,7 +209,7 @@ lks_status lks_npz_write(const char *path, bool replace, const lks_npz_member *a
   lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&file, path);
   if (!status) status = write_archive(&self, lks_file_writer_temporary(file), path);
-  if (!status) status = replace ? lks_file_writer_commit(file) : lks_file_writer_commit_new(file);
+  if (!status) status = lks_file_writer_commit_as(file, replace);
   lks_file_writer_close(&file);
   zip_error_fini(&self.error);
   lks_free(self.member);

@@ -14,8 +14,8 @@ echo "seed $seed"
 
 # What is made, with blanks and letters of other alphabets in its name.
 output='größe 1'
-declare -A made=([import]=.h5 [corrupt]=.h5 [generate]=.h5 [npz]=.npz [csv]=.csv)
-kinds=(import corrupt generate npz csv)
+declare -A made=([import]=.h5 [corrupt]=.h5 [generate]=.h5 [npz]=.npz [csv]=.csv [weights]=.safetensors [arrays]=.npz [network]=.onnx [imported]=.h5)
+kinds=(import corrupt generate npz csv weights arrays network imported)
 
 # command_of KIND FILE: the array `command` makes it.
 command_of() {
@@ -23,6 +23,8 @@ command_of() {
     import) command=(import npz samples.npz -o "$2") ;;
     corrupt) command=(corrupt samples.h5 --invert -o "$2") ;;
     generate) command=(generate --train 203 --test 61 --shape 8x8x1 -o "$2") ;;
+    weights | arrays | network) command=(export run/last.h5 -o "$2") ;;
+    imported) command=(import-weights run/last.h5 samples.h5 --model mlp -o "$2") ;;
     *) command=(export-data samples.h5 -o "$2") ;;
   esac
 }
@@ -99,6 +101,12 @@ two_at_once() {
 
 run samples 0 generate -o samples.h5 --shape 8x8x1 --train 203 --test 61
 run arrays 0 export-data samples.h5 -o samples.npz
+train run 0 samples.h5 --model mlp --epochs 0
+run network 0 export run/last.h5 -o network.onnx
+if grep -q "this build has no export to ONNX" network.err; then
+  kinds=(import corrupt generate npz csv weights arrays imported)
+  skipped "making ONNX models at once" "this build has no protobuf-c"
+fi
 for kind in "${kinds[@]}"; do
   mkdir "whole-$kind"
   command_of "$kind" "whole-$kind/$output${made[$kind]}"
@@ -115,6 +123,7 @@ chosen output 10 <cases
 each_case output output_case "failing calls while a file is made"
 interrupted npz TERM
 interrupted import HUP
-two_at_once csv
-two_at_once import
+for kind in "${kinds[@]}"; do
+  case $kind in csv | import | weights | network | imported) two_at_once "$kind" ;; esac
+done
 finish

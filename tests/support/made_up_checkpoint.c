@@ -76,7 +76,7 @@ lks_status made_up_snapshot(lks_snapshot *snapshot, float tag)
 lks_status made_up_save_as(const char *path, lks_checkpoint_header *header, const lks_snapshot *snapshot)
 {
   const lks_status status = lks_snapshot_fingerprint(header->fingerprint, snapshot);
-  return status ? status : lks_checkpoint_save(path, header, snapshot);
+  return status ? status : lks_checkpoint_save(path, true, header, snapshot);
 }
 
 lks_status made_up_save(const char *path, float tag)

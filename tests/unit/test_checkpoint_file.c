@@ -148,7 +148,7 @@ static void test_altered_values(void **state)
   assert_int_equal(made_up_snapshot(&snapshot, 1.0f), LKS_OK);
   assert_int_equal(lks_snapshot_fingerprint(header.fingerprint, &snapshot), LKS_OK);
   snapshot.block[5] += 1.0f; /* written with good checksums, but not what the fingerprint was taken of */
-  assert_int_equal(lks_checkpoint_save(path, &header, &snapshot), LKS_OK);
+  assert_int_equal(lks_checkpoint_save(path, true, &header, &snapshot), LKS_OK);
   assert_int_equal(lks_checkpoint_read(&back, &values, path), LKS_ERR_DATA);
   assert_non_null(strstr(lks_message(), "fingerprint"));
   lks_snapshot_clear(&snapshot);

@@ -202,7 +202,7 @@ static int fail_each_in_turn(call kind, lks_status expected, const char *part)
     assert_int_equal(made_up_snapshot(&snapshot, 2.0f), LKS_OK);
     assert_int_equal(lks_snapshot_fingerprint(header.fingerprint, &snapshot), LKS_OK);
     expect_failure(kind, number);
-    const lks_status status = lks_checkpoint_save(damage_good, &header, &snapshot);
+    const lks_status status = lks_checkpoint_save(damage_good, true, &header, &snapshot);
     const bool reached = plan.calls > number;
     plan.kind = NONE;
     lks_snapshot_clear(&snapshot);

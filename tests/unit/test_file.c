@@ -86,9 +86,14 @@ static void test_a_new_file_replaces_none(void **state)
     assert_int_equal(lks_file_writer_open(&writer, path), LKS_OK);
     assert_int_equal(lks_file_writer_append(writer, "mine", 4), LKS_OK);
     if (there) assert_int_equal(lks_file_write(path, "theirs", 6), LKS_OK);
-    assert_int_equal(lks_file_writer_commit_new(writer), there ? LKS_ERR_USAGE : LKS_OK);
+    assert_int_equal(lks_file_writer_commit_as(writer, false), there ? LKS_ERR_USAGE : LKS_OK);
     lks_file_writer_close(&writer);
     assert_holds(path, there ? "theirs" : "mine");
+    assert_int_equal(lks_file_writer_open(&writer, path), LKS_OK);
+    assert_int_equal(lks_file_writer_append(writer, "newer", 5), LKS_OK);
+    assert_int_equal(lks_file_writer_commit_as(writer, true), LKS_OK);
+    lks_file_writer_close(&writer);
+    assert_holds(path, "newer");
     assert_int_equal(entries(folder), 1);
     unlink(path);
   }
