@@ -13,7 +13,7 @@
 
 typedef struct settings {
   lks_run_settings run;
-  char output[LKS_TEXT_MAX], prefix[LKS_TEXT_MAX];
+  char output[LKS_TEXT_MAX], prefix[LKS_TEXT_MAX], map[LKS_TEXT_MAX];
   bool ignore_missing, ignore_unused, force;
 } settings;
 
@@ -24,6 +24,8 @@ static const lks_option own_options[] = {
      "checkpoint to be written"},
     {"prefix", "TEXT", LKS_OPTION_TEXT, AT(prefix), "", NULL, 0, 0, NULL,
      "what stands before every name in the file, such as module. or backbone."},
+    {"map", "MAP", LKS_OPTION_TEXT, AT(map), "", NULL, 0, 0, NULL,
+     "file of lines LAYER = NAME, such as conv1 = features.0, for layers that FILE has under other names"},
     {"ignore-missing", NULL, LKS_OPTION_SWITCH, AT(ignore_missing), "off", NULL, 0, 0, NULL,
      "let tensors that the file has not begin with values drawn from the seed"},
     {"ignore-unused", NULL, LKS_OPTION_SWITCH, AT(ignore_unused), "off", NULL, 0, 0, NULL,
@@ -47,7 +49,7 @@ const lks_syntax *lks_import_weights_syntax(void)
       "FILE DATA.h5 --model MODEL -o CHECKPOINT.h5",
       "Makes a checkpoint of weights that another program trained.",
       "FILE is safetensors, as safetensors.torch.save_file(model.state_dict(), FILE) writes it, an .npz archive or a checkpoint. Names and shapes of its arrays are those that the model's layers have in PyTorch, such as conv1.weight, bn1.running_mean and layer1.0.conv1.weight, the weight of a dense layer being (out,in) with inputs in the order C,H,W. "
-      "float16, bfloat16 and float64 become float32. "
+      "float16, bfloat16 and float64 become float32. A bias of a layer that has none here, because batch norm follows, goes into that one's running mean. "
       "Inputs will be scaled with mean and std of DATA.h5. The other options are those of `lockstep train`, and are the checkpoint's settings; `lockstep train --init FILE` trains such weights at once.",
       option,
       0,
@@ -89,6 +91,7 @@ static lks_status write_all(lks_comm *comm, const settings *s, const lks_setup *
   const lks_run_state state = {0};
   const lks_initial_rules rules = {.path = config->init,
                                    .prefix = s->prefix,
+                                   .map = s->map,
                                    .except = config->init_except,
                                    .ignore_missing = s->ignore_missing,
                                    .ignore_unused = s->ignore_unused};

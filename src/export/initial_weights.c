@@ -8,33 +8,15 @@
 #include "base/arena.h"
 #include "base/ending.h"
 #include "base/log.h"
-#include "base/suggest.h"
 #include "checkpoint/snapshot.h"
 #include "checkpoint/state_broadcast.h"
-#include "export/weight_file.h"
+#include "export/initial_match.h"
 #include "model/layer_patterns.h"
+#include "model/op_times.h"
 
-enum { LISTED = 5, LIST_ROOM = 1200, NONE = -1 };
+enum { LISTED = 5 };
 
-/* A file and the state of a network that it is to fill. */
-typedef struct match {
-  const lks_initial_rules *rules;
-  lks_weight_file *file;
-  lks_snapshot state;
-  long *entry; /* [state.arrays] where each comes from, or NONE */
-  bool *used;  /* [entries] */
-  size_t converted;
-  char converted_type[16];
-  bool rounded;
-} match;
-
-/* Names of one kind of trouble: the first ones, and how many there are. */
-typedef struct trouble {
-  char names[LIST_ROOM];
-  size_t count;
-} trouble;
-
-static void add(trouble *to, const char *name)
+static void add(lks_initial_trouble *to, const char *name)
 {
   if (to->count < LISTED)
     lks_append(to->names, sizeof to->names, "%s%.120s", to->count ? ", " : "", name);
@@ -43,7 +25,7 @@ static void add(trouble *to, const char *name)
   to->count++;
 }
 
-static const char *without_prefix(const match *m, const char *name)
+static const char *without_prefix(const lks_initial_match *m, const char *name)
 {
   const size_t length = strlen(m->rules->prefix);
   return strncmp(name, m->rules->prefix, length) == 0 ? name + length : NULL;
@@ -55,20 +37,29 @@ static bool is_count(const char *name)
   return strcmp(name, ending) == 0 || lks_before_ending(name, ending) > 0;
 }
 
-static long find_entry(const match *m, const char *name)
+static long find_entry(const lks_initial_match *m, const char *tensor)
 {
+  char name[LKS_MAPPED_NAME_MAX];
+  lks_layer_map_name(name, m->map, tensor);
   for (size_t i = 0; i < lks_weight_file_count(m->file); i++) {
     const char *rest = without_prefix(m, lks_weight_file_entry(m->file, i)->name);
     if (rest && strcmp(rest, name) == 0) return (long)i;
   }
-  return NONE;
+  return LKS_INITIAL_NONE;
 }
 
-static bool same_shape(const lks_snapshot_array *array, const lks_weight_entry *entry)
+/* Whether an array of the file belongs to a layer that begins anew, whatever the shapes are. */
+static bool is_excepted(const lks_initial_match *m, const char *rest)
 {
-  bool same = array->dimensions == entry->dimensions;
-  for (int d = 0; same && d < array->dimensions; d++) same = array->extent[d] == entry->extent[d];
-  return same;
+  char name[LKS_MAPPED_NAME_MAX];
+  if (!rest) return false;
+  if (lks_layer_patterns_take_tensor(m->rules->except, rest)) return true;
+  for (size_t a = 0; a < m->state.arrays; a++) {
+    lks_layer_map_name(name, m->map, m->state.array[a].name);
+    if (strcmp(name, rest) == 0)
+      return lks_layer_patterns_take_tensor(m->rules->except, m->state.array[a].name);
+  }
+  return false;
 }
 
 static void print_shape(char text[128], const size_t *extent, int dimensions)
@@ -78,7 +69,7 @@ static void print_shape(char text[128], const size_t *extent, int dimensions)
   if (!dimensions) lks_append(text, 128, "a single number");
 }
 
-static void add_shape(trouble *to, const lks_snapshot_array *array, const lks_weight_entry *entry)
+static void add_shape(lks_initial_trouble *to, const lks_snapshot_array *array, const lks_weight_entry *entry)
 {
   char here[128], there[128], text[400];
   print_shape(here, array->extent, array->dimensions);
@@ -87,93 +78,57 @@ static void add_shape(trouble *to, const lks_snapshot_array *array, const lks_we
   add(to, text);
 }
 
-static void pair_up(match *m, trouble *missing, trouble *other_shape)
+static void pair_up(lks_initial_match *m, lks_initial_trouble *missing, lks_initial_trouble *other_shape)
 {
   for (size_t a = 0; a < m->state.arrays; a++) {
     const lks_snapshot_array *array = &m->state.array[a];
-    m->entry[a] = NONE;
+    m->entry[a] = LKS_INITIAL_NONE;
     if (lks_layer_patterns_take_tensor(m->rules->except, array->name)) continue;
     const long found = find_entry(m, array->name);
-    if (found == NONE) {
+    if (found == LKS_INITIAL_NONE) {
       if (!m->rules->ignore_missing) add(missing, array->name);
       continue;
     }
     m->used[found] = true;
     m->entry[a] = found;
     const lks_weight_entry *entry = lks_weight_file_entry(m->file, (size_t)found);
-    if (!same_shape(array, entry)) add_shape(other_shape, array, entry);
+    if (!lks_initial_same_shape(array, entry)) add_shape(other_shape, array, entry);
   }
 }
 
-static void find_unused(const match *m, trouble *unused)
-{
-  for (size_t i = 0; i < lks_weight_file_count(m->file); i++) {
-    const char *name = lks_weight_file_entry(m->file, i)->name, *rest = without_prefix(m, name);
-    const bool excepted = rest && lks_layer_patterns_take_tensor(m->rules->except, rest);
-    if (!m->used[i] && !is_count(name) && !excepted && !m->rules->ignore_unused) add(unused, name);
-  }
-}
-
-/* The layer of the first tensor of another shape, which is likely to be the head. */
-static void advise_shape(char *advice, size_t size, const trouble *other_shape)
-{
-  char layer[LKS_ARRAY_NAME_MAX];
-  snprintf(layer, sizeof layer, "%.*s", (int)strcspn(other_shape->names, " "), other_shape->names);
-  char *dot = strrchr(layer, '.');
-  if (dot) *dot = '\0';
-  lks_append(advice, size, "; --init-except %s begins with new values there", layer);
-}
-
-/* What stands before the name of a tensor that is missing, if the file has it so; or a name like it. */
-static void advise_missing(char *advice, size_t size, const match *m, const trouble *missing,
-                           const trouble *unused)
+/* The running mean, among the arrays, of the batch norm that takes what this layer gives; LKS_INITIAL_NONE: there is none. */
+static long mean_behind(const lks_initial_match *m, const lks_stages *stages, int op)
 {
   char name[LKS_ARRAY_NAME_MAX];
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(missing->names, ","), missing->names);
-  const size_t length = strlen(name), entries = lks_weight_file_count(m->file);
-  for (size_t i = 0; i < entries; i++) {
-    const char *is = lks_weight_file_entry(m->file, i)->name;
-    const size_t whole = strlen(is);
-    if (whole > length && is[whole - length - 1] == '.' && strcmp(is + whole - length, name) == 0) {
-      lks_append(advice, size, "; the file has %.100s: give `import-weights --prefix %.*s`", is,
-                 (int)(whole - length < 100 ? whole - length : 100), is);
-      return;
-    }
+  for (int o = op + 1; o < stages->ops; o++) {
+    if (stages->op[o].kind != LKS_OP_NORM || stages->op[o].input != op) continue;
+    snprintf(name, sizeof name, "%s.running_mean", stages->op[o].layer->name);
+    for (size_t a = 0; a < m->state.arrays; a++)
+      if (strcmp(m->state.array[a].name, name) == 0) return (long)a;
   }
-  const bool folded = strstr(unused->names, ".bias") && !strstr(unused->names, "running");
-  if (folded && strstr(missing->names, "running")) {
-    lks_append(advice, size, "; weights with folded batch norm go with --bn none");
-    return;
-  }
-  const char **unused_name = lks_new(entries + 1, sizeof *unused_name);
-  size_t count = 0;
-  for (size_t i = 0; i < entries && unused_name; i++)
-    if (!m->used[i]) unused_name[count++] = lks_weight_file_entry(m->file, i)->name;
-  const char *near = unused_name ? lks_suggest(name, unused_name, count) : NULL;
-  if (near)
-    lks_append(advice, size,
-               "; is %.100s meant to be %s? name layers as the file does (name=NAME in the model text)", near,
-               name);
-  lks_free(unused_name);
+  return LKS_INITIAL_NONE;
 }
 
-static lks_status complain(const match *m, const trouble *missing, const trouble *other_shape,
-                           const trouble *unused)
+/* Layers before a batch norm have no bias here, and may have one elsewhere: what it subtracts again. */
+static void find_biases(lks_initial_match *m)
 {
-  char text[4 * LIST_ROOM] = "", advice[400] = "";
-  if (!missing->count && !other_shape->count && !unused->count) return LKS_OK;
-  if (missing->count)
-    lks_append(text, sizeof text, "; it lacks %zu tensors: %s", missing->count, missing->names);
-  if (other_shape->count)
-    lks_append(text, sizeof text, "; of another shape are %zu: %s", other_shape->count, other_shape->names);
-  if (unused->count)
-    lks_append(text, sizeof text, "; the model has no place for %zu: %s", unused->count, unused->names);
-  if (other_shape->count && !missing->count) advise_shape(advice, sizeof advice, other_shape);
-  if (missing->count) advise_missing(advice, sizeof advice, m, missing, unused);
-  return lks_fail(LKS_ERR_DATA, "%s: does not fit this model%s%s", m->rules->path, text, advice);
+  char name[LKS_ARRAY_NAME_MAX];
+  const lks_stages *stages = lks_network_stages(m->network);
+  for (int o = 0; o < stages->ops; o++) {
+    const lks_layer *layer = stages->op[o].layer;
+    if (stages->op[o].kind != LKS_OP_LINEAR || layer->bias) continue;
+    snprintf(name, sizeof name, "%s.bias", layer->name);
+    const long found = find_entry(m, name), mean = mean_behind(m, stages, o);
+    if (found == LKS_INITIAL_NONE || mean == LKS_INITIAL_NONE || m->entry[mean] == LKS_INITIAL_NONE) continue;
+    if (!lks_initial_same_shape(&m->state.array[mean], lks_weight_file_entry(m->file, (size_t)found)))
+      continue;
+    m->bias[mean] = found;
+    m->used[found] = true;
+    m->biases++;
+  }
 }
 
-static lks_status check_values(const match *m, const lks_snapshot_array *array)
+static lks_status check_values(const lks_initial_match *m, const lks_snapshot_array *array)
 {
   const bool low = lks_before_ending(array->name, ".running_var") > 0; /* a variance */
   for (size_t i = 0; i < array->elements; i++)
@@ -183,12 +138,38 @@ static lks_status check_values(const match *m, const lks_snapshot_array *array)
   return LKS_OK;
 }
 
-static lks_status read_values(match *m)
+static lks_status subtract_biases(lks_initial_match *m)
+{
+  bool exact;
+  lks_status status = LKS_OK;
+  for (size_t a = 0; a < m->state.arrays && !status; a++) {
+    const lks_snapshot_array *mean = &m->state.array[a];
+    if (m->bias[a] == LKS_INITIAL_NONE) continue;
+    float *bias = lks_new(mean->elements, sizeof *bias);
+    if (!bias) return LKS_ERR_RANK;
+    status = lks_weight_file_read(bias, &exact, m->file, (size_t)m->bias[a]);
+    for (size_t i = 0; i < mean->elements && !status; i++) mean->data[i] -= bias[i];
+    if (!status) status = check_values(m, mean);
+    lks_free(bias);
+  }
+  return status;
+}
+
+static void find_unused(const lks_initial_match *m, lks_initial_trouble *unused)
+{
+  for (size_t i = 0; i < lks_weight_file_count(m->file); i++) {
+    const char *name = lks_weight_file_entry(m->file, i)->name;
+    const bool excepted = is_excepted(m, without_prefix(m, name));
+    if (!m->used[i] && !is_count(name) && !excepted && !m->rules->ignore_unused) add(unused, name);
+  }
+}
+
+static lks_status read_values(lks_initial_match *m)
 {
   lks_status status = LKS_OK;
   for (size_t a = 0; a < m->state.arrays && !status; a++) {
     bool exact;
-    if (m->entry[a] == NONE) continue;
+    if (m->entry[a] == LKS_INITIAL_NONE) continue;
     const size_t number = (size_t)m->entry[a];
     const char *type = lks_weight_file_entry(m->file, number)->type;
     status = lks_weight_file_read(m->state.array[a].data, &exact, m->file, number);
@@ -201,7 +182,7 @@ static lks_status read_values(match *m)
 }
 
 /* Of the first batch norm that tells: they all count the same steps. */
-static lks_status read_count(match *m)
+static lks_status read_count(lks_initial_match *m)
 {
   double count = 0;
   for (size_t i = 0; i < lks_weight_file_count(m->file); i++) {
@@ -218,29 +199,39 @@ static lks_status read_count(match *m)
   return LKS_OK;
 }
 
-static void say(const match *m)
+static void say(const lks_initial_match *m)
 {
   size_t taken = 0;
-  for (size_t a = 0; a < m->state.arrays; a++) taken += m->entry[a] != NONE;
+  for (size_t a = 0; a < m->state.arrays; a++) taken += m->entry[a] != LKS_INITIAL_NONE;
   lks_say("weights  %s: %zu of the model's %zu tensors begin with its values", m->rules->path, taken,
           m->state.arrays);
+  if (m->biases)
+    lks_note(
+        "%s: the biases of %zu layers, which have none here, went into the running means of the batch norm behind them",
+        m->rules->path, m->biases);
   if (m->converted)
     lks_note("%s: %zu arrays of type %s%s", m->rules->path, m->converted, m->converted_type,
              m->rounded ? " were rounded to 32 bits of floating point"
                         : " became 32 bits of floating point, the same numbers");
 }
 
-static lks_status fill(match *m)
+static lks_status fill(lks_initial_match *m)
 {
-  trouble missing = {.count = 0}, other_shape = {.count = 0}, unused = {.count = 0};
+  lks_initial_trouble missing = {.count = 0}, other_shape = {.count = 0}, unused = {.count = 0};
   const size_t entries = lks_weight_file_count(m->file);
   m->entry = lks_new(m->state.arrays + 1, sizeof *m->entry);
   m->used = lks_new(entries + 1, sizeof *m->used);
-  if (!m->entry || !m->used) return LKS_ERR_RANK;
+  m->bias = lks_new(m->state.arrays + 1, sizeof *m->bias);
+  if (!m->entry || !m->used || !m->bias) return LKS_ERR_RANK;
+  for (size_t a = 0; a < m->state.arrays; a++) m->bias[a] = LKS_INITIAL_NONE;
+  lks_status status = lks_layer_map_read(&m->map, m->rules->map, m->network);
+  if (status) return status;
   pair_up(m, &missing, &other_shape);
+  find_biases(m);
   find_unused(m, &unused);
-  lks_status status = complain(m, &missing, &other_shape, &unused);
+  status = lks_initial_complain(m, &missing, &other_shape, &unused);
   if (!status) status = read_values(m);
+  if (!status) status = subtract_biases(m);
   if (!status) status = read_count(m);
   if (!status && !m->rules->quiet) say(m);
   return status;
@@ -249,13 +240,15 @@ static lks_status fill(match *m)
 /* On rank 0. */
 static lks_status put(lks_network *network, const lks_initial_rules *rules)
 {
-  match m = {.rules = rules};
+  lks_initial_match m = {.rules = rules, .network = network};
   lks_status status = lks_weight_file_open(&m.file, rules->path);
   if (!status) status = lks_snapshot_take(&m.state, network, NULL);
   if (!status) status = fill(&m);
   if (!status) lks_snapshot_put(&m.state, network, NULL);
   lks_free(m.entry);
   lks_free(m.used);
+  lks_free(m.bias);
+  lks_layer_map_destroy(&m.map);
   lks_snapshot_clear(&m.state);
   lks_weight_file_close(&m.file);
   return status;

@@ -104,8 +104,11 @@ static double deadline_of(const lks_trainer *t)
 /* The values that a new run begins with. */
 static lks_status put_weights_all(const lks_trainer *t)
 {
-  const lks_initial_rules rules = {
-      .path = t->config.init, .prefix = "", .except = t->config.init_except, .quiet = t->hooks.quiet};
+  const lks_initial_rules rules = {.path = t->config.init,
+                                   .prefix = "",
+                                   .map = "",
+                                   .except = t->config.init_except,
+                                   .quiet = t->hooks.quiet};
   return t->config.init[0] ? lks_initial_weights_put_all(t->comm, t->setup->network, &rules) : LKS_OK;
 }
 
