@@ -2,7 +2,9 @@
 # that the program was linked with.
 set(CPACK_PACKAGE_NAME lockstep)
 set(CPACK_PACKAGE_VENDOR "The Lockstep developers")
-set(CPACK_PACKAGE_CONTACT "The Lockstep developers <lockstep@localhost>")
+if(NOT CPACK_PACKAGE_CONTACT) # whoever builds packages for others gives an address
+  set(CPACK_PACKAGE_CONTACT ${CPACK_PACKAGE_VENDOR})
+endif()
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Data-parallel training with synchronized batch norm over MPI")
 set(CPACK_PACKAGE_DESCRIPTION "Lockstep trains neural networks over MPI with synchronized batch norm: the same bits at any
 number of ranks, threads and hosts. The package has the program, its manual pages and
