@@ -14,7 +14,7 @@ if ! mount -t tmpfs -o size=1m lockstep-test disk 2>/dev/null; then
 fi
 trap 'umount "$folder/work/disk" || true; clean_up' EXIT
 make_small_run
-train whole 0 "${settings[@]}"
+train whole 0 "${settings[@]}" --tensorboard
 ended whole 0
 run compared 0 compare "${compared[@]}" --output compared
 ended compared 0
@@ -25,11 +25,11 @@ sized() {
   mount -o "remount,size=${1}k" disk
 }
 
-# filled NAME KILOBYTES RANKS KEEP: a run in a disk that is too small, and its end when it has become large.
+# filled NAME KILOBYTES RANKS KEEP [OPTION]...: a run in a disk that is too small, and its end when it has become large.
 filled() {
   local name=$1 found
   sized "$2"
-  run "$name" "$3" train "${settings[@]}" --keep "$4" --output disk/run
+  run "$name" "$3" train "${settings[@]}" --keep "$4" --output disk/run "${@:5}"
   ended_as_told "$name" ENOSPC
   if [ "$(<"$name.code")" -eq 4 ]; then says "$name" "No space left on device"; fi
   found=$(newest_step disk/run 2>/dev/null) || true
@@ -38,8 +38,15 @@ filled() {
   fi
   lost_nothing "$name" disk/run "$found"
   mount -o remount,size=8m disk
-  goes_on "$name" disk/run 0 "$found" train "${settings[@]}" --keep "$4"
+  goes_on "$name" disk/run 0 "$found" train "${settings[@]}" --keep "$4" "${@:5}"
   tried=$((tried + 1))
+}
+
+# Events for TensorBoard are lost with a warning, as the rows of metrics.csv are, and are all there in the end.
+events_filled() {
+  filled "events-$1" "$1" 0 1 --tensorboard
+  if [ "$1" -eq 16 ]; then says "events-$1" "warning: rows are lost: cannot write .*tfevents"; fi
+  [ "$(stat -c %s disk/run/events.out.tfevents.*)" -eq "$(stat -c %s whole/events.out.tfevents.*)" ] || complain "events-$1: not all events"
 }
 
 compare_filled() {
@@ -63,6 +70,7 @@ for size in "${sizes[@]}"; do
   filled "keep-1-$size" "$size" 0 1
   filled "keep-3-$size" "$size" $((size % 3)) 3
 done
+for size in 16 40; do events_filled "$size"; done
 for size in "${compare_sizes[@]}"; do compare_filled "$size"; done
 echo "figures: full file systems: $tried tried, $failures failures"
 finish

@@ -43,6 +43,9 @@ echo "ends: $loss by test loss, $accuracy by test accuracy, $fitted by training 
 train one 1 "${settings[@]}" --epochs 10 --early-stopping 2
 stopped one "$loss"
 ! grep -q "warning: early-stopping" one.err || complain "a holdout needs no warning" one.err
+train seven 7 "${settings[@]}" --epochs 10 --early-stopping 2
+stopped seven "$loss"
+same one seven
 train three 3 "${settings[@]}" --epochs 10 --early-stopping 2 --keep-best test-accuracy --keep 1
 stopped three "$accuracy"
 says three "^best test accuracy .*: three/best.h5$"

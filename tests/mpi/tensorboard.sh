@@ -16,6 +16,8 @@ train plain 1 "${settings[@]}" --epochs 4
 train whole 3 "${settings[@]}" --epochs 4 --tensorboard
 ended whole 0
 same plain whole
+train seven 7 "${settings[@]}" --epochs 4 --tensorboard
+same plain seven
 [ ! -e "plain/$file" ] || complain "plain: events that nobody asked for"
 
 # Stopped in an epoch; then killed, so to speak, behind rows that no checkpoint holds: the events of the last two epochs are
@@ -30,7 +32,7 @@ rm killed/checkpoint-15.h5 killed/checkpoint-20.h5
 printf 'torn' >>"killed/$file"
 run killed 1 train --resume --output killed
 ended killed 0
-for name in pieces killed; do
+for name in seven pieces killed; do
   same whole "$name"
   [ "$(size_of "$name")" -eq "$(size_of whole)" ] || complain "$name: $(size_of "$name") bytes instead of $(size_of whole)"
 done
@@ -39,7 +41,7 @@ run compared 1 compare "${settings[@]}" --epochs 1 --bn sync,16 --seeds 1 -o com
 for arm in sync 16; do [ -s "compared/runs/$arm/seed-1/$file" ] || complain "$arm has no events"; done
 
 if python3 -c "import tensorboard" 2>/dev/null; then
-  limited 100 python3 - whole pieces killed >python.out 2>&1 <<'END' || complain "TensorBoard reads something else" python.out
+  limited 100 python3 - whole seven pieces killed >python.out 2>&1 <<'END' || complain "TensorBoard reads something else" python.out
 import csv, struct, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
