@@ -101,13 +101,20 @@ static lks_status unroll(unroller *u, size_t begin, size_t end, bool repeated, s
   return status;
 }
 
+static bool has_repeats(const unroller *u, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (u->from[i].word == LKS_WORD_REPEAT) return true;
+  return false;
+}
+
 lks_status lks_model_text_unroll(lks_statement **statements, size_t *count, const char *where)
 {
   const size_t given = *count;
   unroller u = {.where = where, .from = *statements, .match = lks_new(given + 1, sizeof *u.match)};
   lks_status status = u.match ? match_ends(&u, given) : LKS_ERR_RANK;
   if (!status) status = unroll(&u, 0, given, false, 0);
-  if (!status && u.count != given) {
+  if (!status && has_repeats(&u, given)) {
     u.to = lks_new(u.count + 1, sizeof *u.to);
     u.count = 0;
     status = u.to ? unroll(&u, 0, given, false, 0) : LKS_ERR_RANK;
