@@ -51,6 +51,8 @@ typedef struct lks_layer {
   double slope;  /* leakyrelu: below 0 */
   double momentum, epsilon; /* batchnorm: 0: those of the run */
   bool gamma_zero;          /* batchnorm: gamma begins as 0, not as 1 */
+  bool own_group;           /* batchnorm: whether its normalization batch is `group`, not that of the run */
+  lks_norm group;           /* SYNC, SIZE or RANKS */
   int line;                 /* of the text, from 1; 0 for the input */
 } lks_layer;
 

@@ -20,7 +20,8 @@ typedef struct lks_network lks_network;
 typedef struct lks_network_options {
   size_t batch_size; /* of the mini-batch, over all ranks */
   size_t microbatch;
-  lks_norm norm;
+  lks_norm norm;    /* of batch norms whose layers do not name another */
+  bool norms_alike; /* of those that do, too */
   lks_reduce reduce;
   lks_type precision; /* of activations and their gradients */
   lks_isa_choice isa;
@@ -205,7 +206,7 @@ lks_noise lks_network_noise(const lks_network *network, size_t norm);
 void lks_network_noise_reset(lks_network *network);
 
 /** The sums behind the noise, so that a run that is interrupted loses none. */
-enum { LKS_NOISE_NORMS_MAX = 256, LKS_NOISE_STATE_MAX = 3 + 3 * LKS_NOISE_NORMS_MAX };
+enum { LKS_NOISE_NORMS_MAX = 256, LKS_NOISE_STATE_MAX = 3 + 5 * LKS_NOISE_NORMS_MAX };
 /** Local. Copies them out; returns how many there are, 0 when no noise is measured. */
 size_t lks_network_noise_save(const lks_network *network, double state[LKS_NOISE_STATE_MAX]);
 /** Logically collective. Takes them back; does nothing if `count` is not this network's. */

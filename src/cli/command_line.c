@@ -269,6 +269,27 @@ static bool has_arms(const lks_syntax *syntax)
   return false;
 }
 
+static const char *given(const lks_syntax *syntax, const lks_arguments *arguments, const char *option)
+{
+  for (size_t i = 0; i < syntax->options; i++)
+    if (strcmp(syntax->option[i].name, option) == 0) return arguments->value[i];
+  return NULL;
+}
+
+/* In a file both may stand, as that of a comparison whose arms have different norms. */
+static lks_status check_norms(const lks_run_settings *settings, const lks_syntax *syntax,
+                              const lks_arguments *arguments)
+{
+  const char *bn = given(syntax, arguments, "bn"), *norm = given(syntax, arguments, "norm");
+  if (!bn || !norm || settings->config.norm.kind == LKS_NORM_LAYERS_BATCH) return LKS_OK;
+  if (strcmp(bn, "sync") == 0 || strcmp(bn, "none") == 0)
+    return LKS_OK; /* the standard; and refused with every norm */
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "--bn %.64s says over which samples batch norm goes, and --norm %.64s puts another norm in its place; leave one of the two out",
+      bn, norm);
+}
+
 /* Takes the command line twice: to learn the file's name, and over what the file says. */
 lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const lks_syntax *syntax,
                                  const lks_arguments *arguments)
@@ -287,7 +308,7 @@ lks_status lks_run_settings_read(lks_run_settings *settings, size_t bytes, const
   }
   if (!status && arguments->count == 1)
     status = lks_config_set(&settings->config, "data", arguments->argument[0]);
-  return status;
+  return status ? status : check_norms(settings, syntax, arguments);
 }
 
 /* As wide as the terminal; in a narrow one explanations stand below their options. */

@@ -15,8 +15,8 @@
 static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t microbatch, int thread)
 {
   lks_network *network = context->network;
-  const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &network->unit_norm[op->unit];
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
   if (op->dx < 0) return;
   char *dx = lks_gradient(network, op->dx, microbatch);
   const char *g = lks_gradient(network, op->gradient[0], microbatch);
@@ -45,8 +45,8 @@ static void norm_dx(const lks_pass_context *context, const lks_op *op, size_t mi
 static void norm_backward_sums(const lks_pass_context *context, const lks_op *op, size_t microbatch)
 {
   lks_network *network = context->network;
-  const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &network->unit_norm[op->unit];
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
   char *g = lks_gradient(network, op->gradient[0], microbatch);
   const char *dy2 = op->gradient[1] >= 0 ? lks_gradient(network, op->gradient[1], microbatch) : NULL;
   const char *y = op->relu ? lks_value(network, (int)(op - network->stages->op), microbatch) : NULL;

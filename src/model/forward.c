@@ -58,8 +58,8 @@ static void normalize(const lks_pass_context *context, const lks_norm_unit *unit
 static void norm_forward(const lks_pass_context *context, const lks_op *op, char *y, const char *x,
                          const char *residual, size_t microbatch)
 {
-  const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &context->network->unit_norm[op->unit];
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
   size_t all = plan->microbatch;
   if (context->pass == LKS_PASS_RUNNING) {
     normalize(context, unit, &unit->running, y, x, residual, microbatch, 0, all);
@@ -131,12 +131,12 @@ static lks_status op_forward(const lks_pass_context *context, int o, size_t micr
 static void norm_sums(const lks_pass_context *context, int o, size_t microbatch, int thread)
 {
   const lks_network *network = context->network;
-  const lks_batch_plan *plan = context->plan;
   int first, end;
   lks_norms_of_stage(network, context->stage, &first, &end);
   for (int u = first; u < end; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
     if (unit->op->input != o) continue;
+    const lks_batch_plan *plan = lks_plan_of(context, unit);
     const char *x = lks_value(network, o, microbatch);
     lks_type type = network->stages->op[o].type;
     size_t sample_bytes = unit->pixels * unit->channels * lks_type_bytes(type);

@@ -11,8 +11,9 @@ enum { VALUES_MAX = 1 << 28, KINDS = LKS_LAYER_ADD + 1, DEPTH_MAX = 16 };
 /* What is only known, or needed, while a model is put together: one for each layer. */
 typedef struct note {
   const lks_statement *origin; /* NULL: the input */
-  int takers, norms;           /* layers that take the output; batch norms among them */
-  int moved;                   /* the layer's number without batch norm */
+  int takers, norms,
+      dropped; /* layers that take the output; batch norms among them, and of these those left out */
+  int moved;   /* the layer's number without batch norm */
 } note;
 
 /* An open residual block; the whole model is the outermost one. */
@@ -59,6 +60,12 @@ static bool fits(lks_shape s)
   return s.height * s.width <= VALUES_MAX && s.height * s.width * s.channels <= VALUES_MAX;
 }
 
+static bool is_dropped(const fitter *f, const lks_layer *layer)
+{
+  return layer->kind == LKS_LAYER_BATCH_NORM && (f->frame->norms.kind == LKS_NORM_LAYERS_NONE ||
+                                                 (layer->own_group && layer->group.kind == LKS_NORM_NONE));
+}
+
 /* Appends a layer, at first with the shape of what it takes. */
 static lks_layer *append(fitter *f, lks_layer_kind kind, int input)
 {
@@ -69,9 +76,12 @@ static lks_layer *append(fitter *f, lks_layer_kind kind, int input)
   layer->input[1] = -1;
   layer->line = f->statement->line;
   layer->in = layer->out = f->layers[input].out;
+  layer->own_group = kind == LKS_LAYER_BATCH_NORM && f->statement->own_group;
+  layer->group = f->statement->group;
   f->notes[number].origin = f->statement;
   f->notes[input].takers++;
   f->notes[input].norms += kind == LKS_LAYER_BATCH_NORM;
+  f->notes[input].dropped += is_dropped(f, layer);
   return layer;
 }
 
@@ -314,12 +324,12 @@ static lks_status settle_biases(fitter *f)
           LKS_ERR_USAGE, f->frame->where, n->origin, LKS_FIELD_BIAS,
           "batch norm takes this layer's output and subtracts its mean, and with it any bias; remove bias=yes");
     }
-    layer->bias = normed ? f->frame->norms.kind == LKS_NORM_LAYERS_NONE : !n->origin->bias_no;
+    layer->bias = normed ? n->dropped > 0 : !n->origin->bias_no;
   }
   return LKS_OK;
 }
 
-/* Takes the batch norms out: what took a norm's output takes the norm's input. */
+/* Takes batch norms out: what took a norm's output takes the norm's input. */
 static lks_status drop_batch_norm(fitter *f)
 {
   lks_layer *layers = f->layers;
@@ -329,7 +339,7 @@ static lks_status drop_batch_norm(fitter *f)
     for (int i = 0; i < 2; i++) {
       if (layer.input[i] >= 0) layer.input[i] = f->notes[layer.input[i]].moved;
     }
-    if (layer.kind == LKS_LAYER_BATCH_NORM) {
+    if (is_dropped(f, &layer)) {
       f->notes[number].moved = layer.input[0];
       continue;
     }
@@ -354,6 +364,7 @@ static lks_status replace_batch_norm(fitter *f)
     lks_layer *layer = &f->layers[number];
     if (layer->kind != LKS_LAYER_BATCH_NORM) continue;
     const bool whole = norms.kind == LKS_NORM_LAYERS_LAYER;
+    layer->own_group = false;
     layer->kind = whole ? LKS_LAYER_LAYER_NORM : LKS_LAYER_GROUP_NORM;
     layer->groups = whole ? 1 : norms.groups;
     status = check_norm_groups(f, layer, f->notes[number].origin);
@@ -385,7 +396,7 @@ static lks_status finish(fitter *f)
                                shape_text(text, out), f->frame->classes);
   }
   lks_status status = settle_biases(f);
-  if (!status && f->frame->norms.kind == LKS_NORM_LAYERS_NONE) status = drop_batch_norm(f);
+  if (!status) status = drop_batch_norm(f);
   if (!status && f->frame->norms.kind != LKS_NORM_LAYERS_BATCH) status = replace_batch_norm(f);
   if (status || has_weights(f)) return status;
   return lks_model_text_fail(LKS_ERR_USAGE, f->frame->where, f->statement, LKS_FIELD_WORD,

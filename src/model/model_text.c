@@ -31,11 +31,11 @@ static const struct {
      {LKS_FIELD_OUTPUTS},
      KEY(BIAS) | KEY(NAME)},
     {"batchnorm",
-     "batchnorm [momentum=M] [eps=E] [gamma=0|1] [name=NAME]",
+     "batchnorm [group=sync|K|rank:R|none] [momentum=M] [eps=E] [gamma=0|1] [name=NAME]",
      LKS_WORD_LAYER,
      LKS_LAYER_BATCH_NORM,
      {0},
-     KEY(MOMENTUM) | KEY(EPSILON) | KEY(GAMMA) | KEY(NAME)},
+     KEY(GROUP) | KEY(MOMENTUM) | KEY(EPSILON) | KEY(GAMMA) | KEY(NAME)},
     {"layernorm",
      "layernorm [eps=E] [name=NAME]",
      LKS_WORD_LAYER,
@@ -107,6 +107,7 @@ static const struct {
     [LKS_FIELD_MOMENTUM] = {"momentum", "a number above 0 and up to 1, such as 0.1"},
     [LKS_FIELD_EPSILON] = {"eps", "a number above 0 and below 1, such as 0.001 or 1e-5"},
     [LKS_FIELD_GAMMA] = {"gamma", "0 or 1"},
+    [LKS_FIELD_GROUP] = {"group", "sync, a number of samples, rank:R or none"},
     [LKS_FIELD_BIAS] = {"bias", "yes or no"},
     [LKS_FIELD_SHORTCUT] = {"shortcut", "auto, identity or conv"},
 };
@@ -229,6 +230,13 @@ static bool read_choice(int *choice, const char *text, const char *const *choice
   return false;
 }
 
+/* The run's own shards depend on how it is executed, which a model does not. */
+static bool read_group(lks_statement *statement, const char *text)
+{
+  statement->own_group = true;
+  return lks_norm_parse(&statement->group, text) == LKS_OK && statement->group.kind != LKS_NORM_RANK;
+}
+
 static bool read_field(lks_statement *statement, lks_field field, const char *text)
 {
   int choice = 0;
@@ -249,6 +257,7 @@ static bool read_field(lks_statement *statement, lks_field field, const char *te
     if (!read_choice(&choice, text, (const char *const[]){"0", "1"}, 2)) return false;
     statement->gamma_zero = choice == 0;
     return true;
+  case LKS_FIELD_GROUP: return read_group(statement, text);
   case LKS_FIELD_NAME: return read_name(statement->name, text);
   case LKS_FIELD_BIAS:
     if (!read_choice(&choice, text, (const char *const[]){"no", "yes"}, 2)) return false;

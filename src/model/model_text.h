@@ -11,7 +11,7 @@
  *   conv OUTPUTS KERNEL [stride=1] [pad=P] [groups=1] [dilation=1] [bias=yes|no] [name=NAME]
  *                                                    pad: dilation * (kernel - 1) / 2 unless given
  *   dense OUTPUTS [bias=yes|no] [name=NAME]
- *   batchnorm [momentum=M] [eps=E] [gamma=0|1] [name=NAME]           M and E: those of the run unless given
+ *   batchnorm [group=N] [momentum=M] [eps=E] [gamma=0|1] [name=NAME] N, M and E: those of the run unless given
  *   layernorm [eps=E] [name=NAME]                                    E: 1e-5 unless given
  *   groupnorm GROUPS [eps=E] [name=NAME]
  *   relu [name=NAME]
@@ -30,7 +30,7 @@
  *
  *   OUTPUTS, GROUPS, groups = 1..65536 | "classes"; KERNEL = N | HxW, 1..255; stride and dilation alike; pad 0..255, of a pool at most
  * half its kernel; RATE and SLOPE = 0 <= decimal fraction < 1; M = 0 <
- * decimal fraction <= 1; E = positive decimal number below 1, also as 1e-5; N = 1..1000; NAME = letters, digits, '_', '-' in parts
+ * decimal fraction <= 1; E = positive decimal number below 1, also as 1e-5; group = sync | K | rank:R | none, as of --bn; N of repeat = 1..1000; NAME = letters, digits, '_', '-' in parts
  * joined by single dots.
  *
  * Every layer takes the output of the one above. `residual` to `end` is a block: its input also goes around
@@ -63,6 +63,7 @@ typedef enum lks_field {
   LKS_FIELD_MOMENTUM,
   LKS_FIELD_EPSILON,
   LKS_FIELD_GAMMA,
+  LKS_FIELD_GROUP,
   LKS_FIELD_BIAS,
   LKS_FIELD_SHORTCUT,
   LKS_FIELDS
@@ -77,6 +78,8 @@ typedef struct lks_statement {
   size_t kernel[2], stride[2], pad[2], dilation[2], groups;
   double rate, slope, momentum, epsilon; /* momentum and epsilon 0: those of the run */
   bool gamma_zero;
+  bool own_group;         /* whether `group` is given */
+  lks_norm group;         /* NONE: there is no batch norm */
   bool bias_yes, bias_no; /* what the text says; neither: nothing */
   lks_shortcut shortcut;
   char name[LKS_NAME_MAX]; /* "" if none is given */

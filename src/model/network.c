@@ -99,18 +99,17 @@ static void reserve_form(lks_network *network, lks_batch_norm_form *form, size_t
 /* Channels of the batch norms that share the reduction of a stage, at most. */
 static size_t reserve_norms(lks_network *network)
 {
-  size_t stage_channels = 0;
+  size_t stage_channels = 0, channels = 0;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     size_t columns = 2 * unit->channels;
-    const lks_norm_unit *before = u ? unit - 1 : NULL;
-    bool same_stage = before && before->op->stage == unit->op->stage;
-    unit->message_begin = same_stage ? before->message_begin + before->channels : 0;
-    stage_channels = lks_max(stage_channels, unit->message_begin + unit->channels);
-    lks_arena_reserve(network->arena, &unit->segment_sums, network->segments_max * columns, sizeof(double));
-    lks_arena_reserve(network->arena, &unit->local, network->groups_max * columns * LKS_EXACT_LIMBS,
+    const bool same_stage = u > 0 && (unit - 1)->op->stage == unit->op->stage;
+    channels = unit->channels + (same_stage ? channels : 0);
+    stage_channels = lks_max(stage_channels, channels);
+    lks_arena_reserve(network->arena, &unit->segment_sums, unit->segments_max * columns, sizeof(double));
+    lks_arena_reserve(network->arena, &unit->local, unit->groups_max * columns * LKS_EXACT_LIMBS,
                       sizeof(int64_t));
-    lks_arena_reserve(network->arena, &unit->mean, network->groups_max * columns, sizeof(double));
+    lks_arena_reserve(network->arena, &unit->mean, unit->groups_max * columns, sizeof(double));
     lks_arena_reserve(network->arena, &unit->moments, columns, sizeof(double));
     lks_arena_reserve(network->arena, &unit->pooled_forward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
     lks_arena_reserve(network->arena, &unit->pooled_backward, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
@@ -118,7 +117,7 @@ static size_t reserve_norms(lks_network *network)
     lks_arena_reserve(network->arena, &unit->disturbance, network->options.disturb > 0 ? 2 * columns : 0,
                       sizeof(float));
     lks_arena_reserve(network->arena, &unit->noise, columns * LKS_EXACT_LIMBS, sizeof(int64_t));
-    for (size_t g = 0; g < network->groups_max; g++) reserve_form(network, &unit->form[g], unit->channels);
+    for (size_t g = 0; g < unit->groups_max; g++) reserve_form(network, &unit->form[g], unit->channels);
     reserve_form(network, &unit->running, unit->channels);
   }
   return stage_channels;
@@ -190,12 +189,12 @@ static void reserve_threads(lks_network *network, size_t scratch)
                     sizeof(float));
 }
 
-/* How many groups of a mini-batch a shard of `samples` samples in `microbatches` can touch at most. */
-static size_t groups_bound(const lks_network *network, size_t microbatches)
+/* How many groups of a mini-batch a shard of so many microbatches can touch at most. */
+static size_t groups_bound(const lks_network *network, lks_norm norm, size_t microbatches)
 {
   size_t samples = microbatches * network->options.microbatch;
-  switch (network->options.norm.kind) {
-  case LKS_NORM_SIZE: return lks_min(samples, samples / network->options.norm.size + 2);
+  switch (norm.kind) {
+  case LKS_NORM_SIZE: return lks_min(samples, samples / norm.size + 2);
   case LKS_NORM_RANKS: return microbatches;
   default: return 1;
   }
@@ -302,6 +301,42 @@ static lks_status reserve_all(lks_network *network)
   return LKS_OK;
 }
 
+static bool same_norm(lks_norm a, lks_norm b)
+{
+  return a.kind == b.kind && a.size == b.size;
+}
+
+/* The number of a normalization batch among those that the network has, where it comes to stand if it is new. */
+static size_t number_of_norm(lks_network *network, lks_norm norm)
+{
+  size_t n = 0;
+  while (n < network->norms && !same_norm(network->norm[n], norm)) n++;
+  if (n == network->norms) network->norm[network->norms++] = norm;
+  return n;
+}
+
+static lks_status choose_normalization_batches(lks_network *network)
+{
+  const size_t units = (size_t)network->stages->units[LKS_OP_NORM];
+  const lks_network_options *options = &network->options;
+  network->norm = lks_new(units + 1, sizeof *network->norm);
+  if (!network->norm) return LKS_ERR_RANK;
+  network->norm[network->norms++] = options->norm;
+  for (int o = 0; o < network->stages->ops; o++) {
+    const lks_op *op = &network->stages->op[o];
+    if (op->kind != LKS_OP_NORM) continue;
+    lks_norm_unit *unit = &network->unit_norm[op->unit];
+    const bool own = op->layer->own_group && !options->norms_alike;
+    const lks_norm norm = own ? op->layer->group : options->norm;
+    unit->plan = number_of_norm(network, norm);
+    unit->groups_max = groups_bound(network, norm, network->shard_max);
+    unit->segments_max = network->shard_max + unit->groups_max;
+    unit->form = lks_new(unit->groups_max, sizeof *unit->form);
+    if (!unit->form) return LKS_ERR_RANK;
+  }
+  return LKS_OK;
+}
+
 /* All that comes before the memory: stages, primitives, sizes. */
 static lks_status size_up(lks_network *network)
 {
@@ -311,8 +346,6 @@ static lks_status size_up(lks_network *network)
   if (status) return status;
   size_t microbatch = network->options.microbatch, threads = (size_t)network->threads;
   network->shard_max = lks_partition_begin(microbatches_of(network), (size_t)network->ranks, 1);
-  network->groups_max = groups_bound(network, network->shard_max);
-  network->segments_max = network->shard_max + network->groups_max;
   network->classes = lks_model_classes(network->model);
   status = lks_arena_create(&network->arena);
   const lks_frozen frozen = {network->options.freeze, network->options.freeze_norm};
@@ -335,11 +368,8 @@ static lks_status size_up(lks_network *network)
       !network->pool || !network->scratch || !network->coefficient || !network->leaf_sums || !network->stack)
     return LKS_ERR_RANK;
 
-  for (size_t u = 0; u < norms; u++) {
-    network->unit_norm[u].form = lks_new(network->groups_max, sizeof *network->unit_norm[u].form);
-    if (!network->unit_norm[u].form) return LKS_ERR_RANK;
-  }
-  return reserve_all(network);
+  status = choose_normalization_batches(network);
+  return status ? status : reserve_all(network);
 }
 
 /* All that this rank can do alone. */
@@ -415,11 +445,12 @@ void lks_network_destroy_all(lks_network **network)
     lks_linear_destroy(&n->linear[u].linear);
   for (int u = 0; n->pool && u < n->stages->units[LKS_OP_POOL]; u++) lks_pool_destroy(&n->pool[u].pool);
   for (int u = 0; n->unit_norm && u < n->stages->units[LKS_OP_NORM]; u++) lks_free(n->unit_norm[u].form);
-  for (int p = 0; p < n->plans; p++) lks_batch_plan_destroy(&n->plan[p]);
+  lks_network_plans_forget(n);
   lks_network_taps_end(n);
   lks_free(n->tensor);
   lks_free(n->linear);
   lks_free(n->unit_norm);
+  lks_free(n->norm);
   lks_free(n->pool);
   lks_free(n->group_norm);
   lks_free(n->group_norm_work);

@@ -37,7 +37,9 @@ typedef struct lks_norm_unit {
   double epsilon, momentum;         /* its own or those of the run */
   size_t gamma, beta;               /* among the parameters */
   size_t running_mean, running_var; /* among the running statistics */
-  size_t message_begin; /* sets of the norms before it in the reduction of its stage, in channels */
+  size_t plan; /* number of the one among the plans of a mini-batch that is cut for its groups */
+  size_t groups_max, segments_max; /* of a shard */
+  size_t message_begin; /* accumulators, by two, of the norms before it in the reduction of its stage */
   lks_pool_grid grid;   /* with a pool: its windows */
   char *chosen;         /* with a pool: inputs that won [microbatches][op->stride] */
   uint8_t *argmax;      /* with a pool: the places of their maxima [microbatches][argmax_stride] */
@@ -52,7 +54,7 @@ typedef struct lks_norm_unit {
   int64_t *precise;            /* a set, over the mini-batches of LKS_PASS_PRECISE */
   float *disturbance;          /* [4*channels] of this step, see disturbance.h */
   int64_t *noise;              /* a set: sums of n var and of n var^2 over the groups of the mini-batch */
-  double noise_steps, mean_noise, variance_noise; /* sums over steps */
+  double noise_steps, mean_noise, variance_noise, noise_theory, noise_group; /* sums over steps */
 } lks_norm_unit;
 
 /** A group norm or layer norm. */
@@ -115,9 +117,7 @@ struct lks_network {
   lks_group_norm_unit *group_norm;
   lks_gradient_sum *gradient_sum;
 
-  size_t shard_max;  /* microbatches */
-  size_t groups_max; /* local groups */
-  size_t segments_max;
+  size_t shard_max;       /* microbatches */
   char *values, *buffers; /* [value or buffer][microbatch] */
   float *logits;          /* [shard samples, classes], without padding */
   double *loss;           /* [shard samples] */
@@ -134,10 +134,12 @@ struct lks_network {
   float *rank_sums;                     /* vectors of the stack that joins the threads' */
   lks_tree_stack *stack;                /* [threads + 1] */
 
-  lks_batch_plan *plan[LKS_MAX_PLANS]; /* by mini-batch size */
+  lks_norm *norm; /* [norms] normalization batches that differ; number 0 is the run's */
+  size_t norms;
+  lks_batch_plan **plan[LKS_MAX_PLANS]; /* by mini-batch size: [norms], alike but for groups and segments */
   int plans;
 
-  double noise_steps, noise_theory, noise_group; /* steps; sums over them */
+  double noise_steps, noise_theory, noise_group; /* steps; sums over them, of the run's normalization batch */
   double precise_samples;                        /* mini-batch samples that the precise sums hold */
   lks_status failure;                            /* of this rank, in the pass under way */
   char failure_message[1024];
@@ -147,7 +149,8 @@ struct lks_network {
 typedef struct lks_pass_context {
   lks_network *network;
   lks_pass pass;
-  const lks_batch_plan *plan;
+  const lks_batch_plan *plan;       /* whose groups and segments are those of the run's normalization batch */
+  lks_batch_plan *const *norm_plan; /* [norms] */
   const lks_batch *batch;
   const lks_input_scaling *scaling;
   uint32_t step;
@@ -158,6 +161,12 @@ static inline void *lks_value(const lks_network *network, int op, size_t microba
 {
   const lks_op *o = &network->stages->op[op];
   return network->values + o->value * network->shard_max + o->stride * microbatch;
+}
+
+/* Groups and segments of a batch norm. */
+static inline const lks_batch_plan *lks_plan_of(const lks_pass_context *context, const lks_norm_unit *unit)
+{
+  return context->norm_plan[unit->plan];
 }
 
 /* Of what the pool in a batch norm chose: from this sample of a microbatch on. */

@@ -33,7 +33,8 @@ static bool counts_group(const lks_batch_plan *plan, size_t group)
 void lks_noise_add_group(const lks_pass_context *context, lks_norm_unit *unit, size_t local_group,
                          const double *variance, double n)
 {
-  if (!counts_group(context->plan, context->plan->first_group + local_group)) return;
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
+  if (!counts_group(plan, plan->first_group + local_group)) return;
   for (size_t c = 0; c < unit->channels; c++) {
     lks_exact_sum_add(accumulator(unit, c), n * variance[c]);
     lks_exact_sum_add(accumulator(unit, unit->channels + c), n * variance[c] * variance[c]);
@@ -58,20 +59,26 @@ static void add_step(lks_norm_unit *unit, const double *variance, double n)
   unit->variance_noise += variance_noise / counted;
 }
 
+/* Without batch norm nothing has noise, and a checkpoint must not hold its infinity. */
+static void add_theory(double *theory, double *group, const lks_batch_plan *plan)
+{
+  const double b = (double)plan->samples, groups = (double)plan->groups;
+  if (plan->groups == 0) return;
+  *theory += b > 1 ? (groups - 1) / (b - 1) : 0;
+  *group += b / groups;
+}
+
 void lks_noise_finish(const lks_pass_context *context)
 {
   lks_network *network = context->network;
-  const lks_batch_plan *plan = context->plan;
-  double b = (double)plan->samples;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    add_step(unit, unit->moments + unit->channels, (double)(plan->samples * unit->pixels));
+    add_step(unit, unit->moments + unit->channels, (double)(context->plan->samples * unit->pixels));
+    add_theory(&unit->noise_theory, &unit->noise_group, lks_plan_of(context, unit));
   }
-  if (plan->groups == 0)
-    return; /* no batch norm: nothing has noise, and a checkpoint must not hold its infinity */
+  if (context->plan->groups == 0) return;
   network->noise_steps++;
-  network->noise_theory += b > 1 ? ((double)plan->groups - 1) / (b - 1) : 0;
-  network->noise_group += b / (double)plan->groups;
+  add_theory(&network->noise_theory, &network->noise_group, context->plan);
 }
 
 size_t lks_network_norms(const lks_network *network)
@@ -91,9 +98,10 @@ lks_noise lks_network_noise(const lks_network *network, size_t norm)
   noise.steps = (size_t)steps;
   noise.variance_of_mean = unit->mean_noise / steps;
   noise.variance_of_variance = unit->variance_noise / steps;
-  noise.theory = network->noise_theory / all;
-  noise.effective_samples =
-      noise.variance_of_mean > 0 ? network->noise_group / all * noise.theory / noise.variance_of_mean : 0;
+  const bool own = unit->plan > 0; /* not the run's normalization batch */
+  noise.theory = (own ? unit->noise_theory : network->noise_theory) / all;
+  const double group = (own ? unit->noise_group : network->noise_group) / all;
+  noise.effective_samples = noise.variance_of_mean > 0 ? group * noise.theory / noise.variance_of_mean : 0;
   return noise;
 }
 
@@ -102,7 +110,7 @@ void lks_network_noise_reset(lks_network *network)
   network->noise_steps = network->noise_theory = network->noise_group = 0;
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
-    unit->noise_steps = unit->mean_noise = unit->variance_noise = 0;
+    unit->noise_steps = unit->mean_noise = unit->variance_noise = unit->noise_theory = unit->noise_group = 0;
   }
 }
 
@@ -119,6 +127,9 @@ static size_t list_sums(lks_network *network, double *sum[LKS_NOISE_STATE_MAX])
     sum[count++] = &unit->noise_steps;
     sum[count++] = &unit->mean_noise;
     sum[count++] = &unit->variance_noise;
+    if (unit->plan == 0) continue; /* its theory is the network's */
+    sum[count++] = &unit->noise_theory;
+    sum[count++] = &unit->noise_group;
   }
   return count;
 }

@@ -103,8 +103,8 @@ static float gradient_limit_of(const lks_network *network, int op)
 /* Of the groups of this microbatch. If not, no sample of theirs is to blame alone. */
 static bool has_finite_means(const lks_pass_context *context, const lks_op *norm, size_t microbatch)
 {
-  const lks_batch_plan *plan = context->plan;
   const lks_norm_unit *unit = &context->network->unit_norm[norm->unit];
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
   for (size_t s = plan->segment_begin[microbatch]; s < plan->segment_begin[microbatch + 1]; s++) {
     const double *mean = unit->mean + (plan->segment[s].group - plan->first_group) * 2 * unit->channels;
     for (size_t c = 0; c < 2 * unit->channels; c++)

@@ -22,11 +22,10 @@ void lks_norms_of_stage(const lks_network *network, int stage, int *first, int *
 /* The accumulators of the groups: in the message when a group lies on several ranks. */
 static lks_norm_sums sums_of(const lks_pass_context *context, const lks_norm_unit *unit)
 {
-  const size_t begin = unit->message_begin * context->plan->spanning;
-  return (lks_norm_sums){.plan = context->plan,
+  return (lks_norm_sums){.plan = lks_plan_of(context, unit),
                          .channels = unit->channels,
                          .local = unit->local,
-                         .spanning = lks_norm_sums_at(context->network->message, 1, begin)};
+                         .spanning = lks_norm_sums_at(context->network->message, 1, unit->message_begin)};
 }
 
 static int64_t *group_set(const lks_pass_context *context, const lks_norm_unit *unit, size_t local_group)
@@ -35,11 +34,16 @@ static int64_t *group_set(const lks_pass_context *context, const lks_norm_unit *
   return lks_norm_sums_of(&sums, local_group);
 }
 
-static size_t message_sets(const lks_pass_context *context, int first, int end)
+/* Finds each norm its place in the message. Returns the message's length: accumulators, by two. */
+static size_t place_message(const lks_pass_context *context, int first, int end)
 {
-  size_t channels = 0;
-  for (int u = first; u < end; u++) channels += context->network->unit_norm[u].channels;
-  return channels * context->plan->spanning;
+  size_t sets = 0;
+  for (int u = first; u < end; u++) {
+    lks_norm_unit *unit = &context->network->unit_norm[u];
+    unit->message_begin = sets;
+    sets += unit->channels * lks_plan_of(context, unit)->spanning;
+  }
+  return sets;
 }
 
 /* Adds the double sums of all segments, if there are any, into the accumulators of their groups, and into the pooled ones. */
@@ -48,26 +52,27 @@ static void accumulate(const lks_pass_context *context, const lks_norm_unit *uni
 {
   const size_t set_bytes = 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled;
   const lks_norm_sums sums = sums_of(context, unit);
-  memset(unit->local, 0, context->plan->local_groups * set_bytes);
+  memset(unit->local, 0, sums.plan->local_groups * set_bytes);
   memset(pooled, 0, set_bytes);
   if (!wanted) return;
-  lks_norm_sums_add(&sums, lks_norm_pooled_known(context->plan) ? NULL : pooled, unit->segment_sums,
+  lks_norm_sums_add(&sums, lks_norm_pooled_known(sums.plan) ? NULL : pooled, unit->segment_sums,
                     context->network->threads);
 }
 
 /* The message of a stage: for each of its norms, a set for each spanning group; zero where this rank has
- * nothing to add. */
-static void prepare_message(const lks_pass_context *context, bool forward, int *first, int *end)
+ * nothing to add. Returns its length as place_message does. */
+static size_t prepare_message(const lks_pass_context *context, bool forward, int *first, int *end)
 {
   lks_network *network = context->network;
   lks_norms_of_stage(network, context->stage - !forward, first, end);
-  size_t sets = message_sets(context, *first, *end);
+  const size_t sets = place_message(context, *first, *end);
   memset(network->message, 0, 2 * sets * LKS_EXACT_LIMBS * sizeof *network->message);
   for (int u = *first; u < *end; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     accumulate(context, unit, forward ? unit->pooled_forward : unit->pooled_backward,
                forward || unit->op->wanted);
   }
+  return sets;
 }
 
 bool lks_norm_pooled_known(const lks_batch_plan *plan)
@@ -78,14 +83,15 @@ bool lks_norm_pooled_known(const lks_batch_plan *plan)
 /* The one group of the mini-batch is in the message, on every rank, even one that has no sample of it. */
 static void take_pooled(const lks_pass_context *context, const lks_norm_unit *unit, int64_t *pooled)
 {
-  if (!lks_norm_pooled_known(context->plan)) return;
+  if (!lks_norm_pooled_known(lks_plan_of(context, unit))) return;
   const int64_t *set = lks_norm_sums_at(context->network->message, 1, unit->message_begin);
   memcpy(pooled, set, 2 * unit->channels * LKS_EXACT_LIMBS * sizeof *pooled);
 }
 
 static double group_count(const lks_pass_context *context, const lks_norm_unit *unit, size_t local_group)
 {
-  const size_t *begin = context->plan->group_begin + context->plan->first_group + local_group;
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
+  const size_t *begin = plan->group_begin + plan->first_group + local_group;
   return (double)((begin[1] - begin[0]) * unit->pixels);
 }
 
@@ -98,10 +104,11 @@ static void form_groups(const lks_pass_context *context, lks_norm_unit *unit)
 {
   lks_network *network = context->network;
   const float *gamma = network->parameters + unit->gamma, *beta = network->parameters + unit->beta;
+  const lks_batch_plan *plan = lks_plan_of(context, unit);
   if (lks_disturbed(context)) lks_disturbance_apply(&gamma, &beta, network, unit);
-  for (size_t g = 0; g < context->plan->local_groups; g++) {
+  for (size_t g = 0; g < plan->local_groups; g++) {
     double n = group_count(context, unit, g), *moments = unit->moments;
-    if (!lks_norm_pooled_known(context->plan)) {
+    if (!lks_norm_pooled_known(plan)) {
       moments = network->moments;
       lks_norm_sums_moments(moments, group_set(context, unit, g), unit->channels, n);
     }
@@ -126,7 +133,7 @@ static void form_resting(const lks_pass_context *context)
   int first, end;
   lks_norms_of_stage(network, context->stage, &first, &end);
   for (int u = first; u < end; u++)
-    for (size_t g = 0; g < context->plan->local_groups; g++)
+    for (size_t g = 0; g < lks_plan_of(context, &network->unit_norm[u])->local_groups; g++)
       form_running(&network->unit_norm[u].form[g], network, &network->unit_norm[u]);
 }
 
@@ -138,8 +145,7 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
     form_resting(context);
     return LKS_OK;
   }
-  prepare_message(context, true, &first, &end);
-  size_t sets = message_sets(context, first, end);
+  const size_t sets = prepare_message(context, true, &first, &end);
   if (sets) {
     lks_profile_enter(network->profile, LKS_PART_BN_COMM);
     lks_status status = lks_comm_exact_sum_all(network->comm, network->message, 2 * sets, LKS_TRAFFIC_NORM);
@@ -149,7 +155,7 @@ lks_status lks_norm_forward_reduce_all(const lks_pass_context *context)
   for (int u = first; u < end; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     take_pooled(context, unit, unit->pooled_forward);
-    if (lks_norm_pooled_known(context->plan))
+    if (lks_norm_pooled_known(lks_plan_of(context, unit)))
       lks_norm_sums_moments(unit->moments, unit->pooled_forward, unit->channels, pooled_count(context, unit));
     form_groups(context, unit);
   }
@@ -161,8 +167,7 @@ lks_status lks_norm_backward_start_all(const lks_pass_context *context)
   lks_network *network = context->network;
   int first, end;
   if (lks_norm_rests(context)) return LKS_OK;
-  prepare_message(context, false, &first, &end);
-  size_t sets = message_sets(context, first, end);
+  const size_t sets = prepare_message(context, false, &first, &end);
   if (!sets) return LKS_OK;
   return lks_comm_exact_sum_start_all(network->comm, network->message, 2 * sets, LKS_TRAFFIC_NORM);
 }
@@ -170,13 +175,13 @@ lks_status lks_norm_backward_start_all(const lks_pass_context *context)
 /* Statistics that do not depend on the mini-batch pass no gradient on. */
 static void mean_resting(const lks_pass_context *context, const lks_norm_unit *unit)
 {
-  memset(unit->mean, 0, context->plan->local_groups * 2 * unit->channels * sizeof *unit->mean);
+  memset(unit->mean, 0, lks_plan_of(context, unit)->local_groups * 2 * unit->channels * sizeof *unit->mean);
 }
 
 static void mean_groups(const lks_pass_context *context, lks_norm_unit *unit)
 {
   size_t columns = 2 * unit->channels;
-  for (size_t g = 0; g < context->plan->local_groups; g++) {
+  for (size_t g = 0; g < lks_plan_of(context, unit)->local_groups; g++) {
     lks_norm_sums_means(unit->mean + g * columns, group_set(context, unit, g), unit->channels,
                         group_count(context, unit, g));
   }
@@ -191,7 +196,7 @@ lks_status lks_norm_backward_finish_all(const lks_pass_context *context)
     for (int u = first; u < end; u++) mean_resting(context, &network->unit_norm[u]);
     return LKS_OK;
   }
-  if (message_sets(context, first, end)) {
+  if (place_message(context, first, end)) {
     lks_profile_enter(network->profile, LKS_PART_BN_COMM);
     lks_status status = lks_comm_wait_all(network->comm, LKS_TRAFFIC_NORM);
     lks_profile_leave(network->profile);
@@ -235,7 +240,7 @@ void lks_norm_update(const lks_pass_context *context)
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     const double n = pooled_count(context, unit);
-    if (!lks_norm_pooled_known(context->plan))
+    if (!lks_norm_pooled_known(lks_plan_of(context, unit)))
       lks_norm_sums_moments(unit->moments, unit->pooled_forward, unit->channels, n);
     lks_running_statistics_update(network->running + unit->running_mean, network->running + unit->running_var,
                                   unit->moments, unit->channels, n, unit->momentum);

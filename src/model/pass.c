@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/integers.h"
 #include "base/life.h"
 #include "model/backward.h"
@@ -16,32 +17,68 @@
  * where all ranks learn of it; values that are not finite are counted by the accumulators, and noticed by all
  * at the same place. */
 
-static lks_batch_plan *find_plan(const lks_network *network, size_t total)
+static lks_batch_plan **find_plans(const lks_network *network, size_t total)
 {
   for (int p = 0; p < network->plans; p++)
-    if (network->plan[p]->samples == total) return network->plan[p];
+    if (network->plan[p][0]->samples == total) return network->plan[p];
   return NULL;
+}
+
+static void destroy_plans(lks_batch_plan ***plans, size_t norms)
+{
+  for (size_t n = 0; *plans && n < norms; n++) lks_batch_plan_destroy(&(*plans)[n]);
+  lks_free(*plans);
+  *plans = NULL;
+}
+
+/* One for each normalization batch that a batch norm has. */
+static lks_status create_plans(lks_batch_plan ***plans, const lks_network *network, size_t total)
+{
+  lks_status status = LKS_OK;
+  *plans = lks_new(network->norms, sizeof **plans);
+  if (!*plans) return LKS_ERR_RANK;
+  for (size_t n = 0; n < network->norms && !status; n++)
+    status = lks_batch_plan_create(&(*plans)[n], total, network->options.microbatch, network->norm[n],
+                                   lks_comm_size(network->comm), lks_comm_rank(network->comm));
+  if (status) destroy_plans(plans, network->norms);
+  return status;
 }
 
 /* The oldest plans after the first one (of a full mini-batch) make room. */
 static void make_room_for_plan(lks_network *network)
 {
   if (network->plans < LKS_MAX_PLANS) return;
-  lks_batch_plan_destroy(&network->plan[1]);
+  destroy_plans(&network->plan[1], network->norms);
   memmove(&network->plan[1], &network->plan[2], (LKS_MAX_PLANS - 2) * sizeof network->plan[0]);
   network->plans--;
 }
 
-static lks_status check_groups(const lks_network *network, const lks_batch_plan *plan)
+/* A normalization batch that a layer names has to fit as one of --bn has. */
+static lks_status check_own_group(const lks_layer *layer, size_t batch_size)
 {
-  size_t smallest = lks_batch_plan_smallest_group(plan);
+  if (layer->group.size <= batch_size) return LKS_OK;
+  return lks_fail(
+      LKS_ERR_USAGE,
+      "%s has group=%s in its model text, which is more than the %zu samples of a mini-batch; take fewer there, or a larger --batch-size",
+      layer->name, lks_norm_text(layer->group).text, batch_size);
+}
+
+static lks_status check_groups(const lks_network *network, lks_batch_plan *const *plans)
+{
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     const lks_norm_unit *unit = &network->unit_norm[u];
-    if (smallest * unit->pixels == 1)
+    const lks_layer *layer = unit->op->layer;
+    const lks_batch_plan *plan = plans[unit->plan];
+    if (unit->plan > 0) {
+      lks_status status = check_own_group(layer, network->options.batch_size);
+      if (status) return status;
+    }
+    if (lks_batch_plan_smallest_group(plan) * unit->pixels == 1)
       return lks_fail(
           LKS_ERR_USAGE,
-          "%s would normalize one value a channel: with --bn %s, normalization batches of a mini-batch of %zu have one sample; choose another --batch-size or --bn",
-          unit->op->layer->name, lks_norm_text(network->options.norm).text, plan->samples);
+          "%s would normalize one value a channel: with %s%s, normalization batches of a mini-batch of %zu have one sample; choose another --batch-size or %s",
+          layer->name, unit->plan ? "group=" : "--bn ", lks_norm_text(network->norm[unit->plan]).text,
+          plan->samples, unit->plan ? "group" : "--bn");
   }
   return LKS_OK;
 }
@@ -49,23 +86,22 @@ static lks_status check_groups(const lks_network *network, const lks_batch_plan 
 lks_status lks_network_prepare(lks_network *network, size_t total, bool training)
 {
   const lks_network_options *o = &network->options;
-  lks_batch_plan *plan = find_plan(network, total);
+  lks_batch_plan **plans = find_plans(network, total);
   if (total > o->batch_size)
     return lks_fail(LKS_ERR_USAGE, "a mini-batch of %zu samples is larger than the network's %zu", total,
                     o->batch_size);
-  if (!plan) {
-    lks_status status = lks_batch_plan_create(&plan, total, o->microbatch, o->norm,
-                                              lks_comm_size(network->comm), lks_comm_rank(network->comm));
+  if (!plans) {
+    lks_status status = create_plans(&plans, network, total);
     if (status) return status;
     make_room_for_plan(network);
-    network->plan[network->plans++] = plan;
+    network->plan[network->plans++] = plans;
   }
-  return training && !o->freeze_norm ? check_groups(network, plan) : LKS_OK;
+  return training && !o->freeze_norm ? check_groups(network, plans) : LKS_OK;
 }
 
 void lks_network_plans_forget(lks_network *network)
 {
-  while (network->plans > 0) lks_batch_plan_destroy(&network->plan[--network->plans]);
+  while (network->plans > 0) destroy_plans(&network->plan[--network->plans], network->norms);
 }
 
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count)
@@ -157,13 +193,13 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
 {
   lks_network *network = context->network;
   size_t at = LKS_LAST_COUNT * LKS_EXACT_LIMBS;
-  bool pooled =
-      context->pass != LKS_PASS_RUNNING && !lks_norm_rests(context) && !lks_norm_pooled_known(context->plan);
-  bool backward = pooled && context->pass == LKS_PASS_TRAIN, noise = lks_noise_measured(context);
+  const bool summed = context->pass != LKS_PASS_RUNNING && !lks_norm_rests(context);
+  const bool train = context->pass == LKS_PASS_TRAIN, noise = lks_noise_measured(context);
   for (int u = 0; u < network->stages->units[LKS_OP_NORM]; u++) {
     lks_norm_unit *unit = &network->unit_norm[u];
     int64_t *set[] = {unit->pooled_forward, unit->pooled_backward, unit->noise};
-    bool carried[] = {pooled, backward, noise};
+    const bool pooled = summed && !lks_norm_pooled_known(lks_plan_of(context, unit));
+    bool carried[] = {pooled, pooled && train, noise};
     size_t limbs = 2 * unit->channels * LKS_EXACT_LIMBS;
     for (int k = 0; k < 3; k++) {
       if (!carried[k]) continue;
@@ -172,7 +208,7 @@ static size_t carry_pooled(const lks_pass_context *context, bool out)
       at += limbs;
     }
   }
-  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM] && context->pass == LKS_PASS_TRAIN; u++) {
+  for (int u = 0; u < network->stages->units[LKS_OP_GROUP_NORM] && train; u++) {
     lks_group_norm_unit *unit = &network->group_norm[u];
     const size_t limbs = 2 * unit->channels * LKS_EXACT_LIMBS;
     int64_t *message = network->last + at;
@@ -266,14 +302,14 @@ static lks_status verdict_all(lks_pass_context *context)
   return LKS_OK;
 }
 
-/* *plan out: that of the mini-batch, made if it is new. */
-static lks_status plan_all(const lks_batch_plan **plan, lks_network *network, size_t total)
+/* *plans out: those of the mini-batch, made if they are new. */
+static lks_status plan_all(lks_batch_plan ***plans, lks_network *network, size_t total)
 {
-  *plan = find_plan(network, total); /* on all ranks, or on none */
-  if (*plan) return LKS_OK;
+  *plans = find_plans(network, total); /* on all ranks, or on none */
+  if (*plans) return LKS_OK;
   lks_status status = lks_comm_agree_all(network->comm, lks_network_prepare(network, total, false));
   if (status) lks_network_plans_forget(network);
-  *plan = find_plan(network, total);
+  *plans = find_plans(network, total);
   return status;
 }
 
@@ -281,10 +317,10 @@ static lks_status pass_all(lks_network *network, lks_pass_result *result, lks_pa
                            const lks_batch *batch, const lks_input_scaling *scaling, uint32_t step,
                            unsigned requests)
 {
-  const lks_batch_plan *plan;
-  lks_status status = plan_all(&plan, network, batch->total);
-  if (status || !plan) return status;
-  lks_pass_context context = {network, pass, plan, batch, scaling, step, 0};
+  lks_batch_plan **plans;
+  lks_status status = plan_all(&plans, network, batch->total);
+  if (status || !plans) return status;
+  lks_pass_context context = {network, pass, plans[0], plans, batch, scaling, step, 0};
   if (batch->status) lks_microbatches_fail(network, lks_fail(batch->status, "%s", batch->message));
   bool train = pass == LKS_PASS_TRAIN;
 

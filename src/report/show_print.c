@@ -34,6 +34,7 @@ void lks_show_kind(char out[64], const lks_layer *layer)
 {
   int at = snprintf(out, 64, "%s", lks_layer_kind_name(layer->kind));
   const size_t *kernel = layer->kernel, *stride = layer->stride;
+  if (layer->own_group) snprintf(out + at, 64 - (size_t)at, " group=%s", lks_norm_text(layer->group).text);
   if (kernel[0] == layer->in.height && kernel[1] == layer->in.width && layer->out.height == 1) return;
   if (kernel[0]) at += snprintf(out + at, 64 - (size_t)at, " %zux%zu", kernel[0], kernel[1]);
   if (kernel[0] && stride[0] == stride[1] && stride[0] > 1)
@@ -133,14 +134,17 @@ static void print_memory(FILE *out, const lks_show *s)
 static void print_stages(FILE *out, const lks_show *s)
 {
   char text[512];
+  bool own = false;
+  for (size_t i = 0; i < s->layers; i++) own = own || s->layer[i].layer->own_group;
   const int reductions = s->stages->stages - 1;
   if (reductions == 0)
     snprintf(text, sizeof text, "one stage: no batch norm waits for sums; the ranks add gradients alone");
   else
     snprintf(
         text, sizeof text,
-        "%d stages: a step has %d reduction%s of batch norm forward and as many backward, with which ranks wait for each other where a normalization batch (%s) spans ranks",
-        reductions + 1, reductions, reductions == 1 ? "" : "s", lks_norm_text(s->config.bn).text);
+        "%d stages: a step has %d reduction%s of batch norm forward and as many backward, with which ranks wait for each other where a normalization batch (%s%s) spans ranks",
+        reductions + 1, reductions, reductions == 1 ? "" : "s", lks_norm_text(s->config.bn).text,
+        own ? ", or a layer's own group" : "");
   fputc('\n', out);
   lks_wrapped_print(out, text, 0, 2);
 }

@@ -164,7 +164,8 @@ static lks_status ready_resized_all(lks_evaluator *e, size_t batch, bool whole)
   config.batch_size = needed;
   if (whole && config.bn.kind != LKS_NORM_NONE) config.bn = (lks_norm){LKS_NORM_SYNC, 0};
   const lks_setup_input input = input_of(e, e->header->mean, e->header->std);
-  lks_status status = lks_setup_create_all(&e->resized, e->comm, &config, &input);
+  lks_status status = whole ? lks_setup_create_alike_all(&e->resized, e->comm, &config, &input)
+                            : lks_setup_create_all(&e->resized, e->comm, &config, &input);
   if (status) return status;
   lks_network *from = e->trained->network, *to = e->resized->network;
   memcpy(lks_network_parameters(to), lks_network_parameters(from),

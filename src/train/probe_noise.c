@@ -257,7 +257,7 @@ static lks_status create_setup_all(lks_noise_probe *p, lks_config *config, const
   config->bn = (lks_norm){LKS_NORM_SYNC, 0};
   config->bn_disturb = 0;
   config->noise = false;
-  lks_status status = lks_setup_create_all(&p->setup, p->comm, config, &input);
+  lks_status status = lks_setup_create_alike_all(&p->setup, p->comm, config, &input);
   if (status) return status;
   memcpy(lks_network_parameters(p->setup->network), lks_network_parameters(probes->setup->network),
          lks_network_parameter_count(p->setup->network) * sizeof(float));

@@ -110,8 +110,8 @@ lks_network_options lks_setup_options(const lks_config *config, int threads)
                                .threads = threads};
 }
 
-lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
-                                const lks_setup_input *input)
+static lks_status create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                             const lks_setup_input *input, bool norms_alike)
 {
   lks_setup *s = *setup = lks_new(1, sizeof *s);
   lks_status status = s ? make_scaling(s, input, config->normalize_input) : LKS_ERR_RANK;
@@ -120,11 +120,24 @@ lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_con
                                 lks_config_norm_layers(config));
   status = lks_comm_agree_all(comm, status);
   if (!status && s) {
-    const lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));
+    lks_network_options options = lks_setup_options(config, lks_setup_threads(comm, config));
+    options.norms_alike = norms_alike;
     status = lks_network_create_all(&s->network, s->model, comm, &options);
   }
   if (status) lks_setup_destroy_all(setup);
   return status;
+}
+
+lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                                const lks_setup_input *input)
+{
+  return create_all(setup, comm, config, input, false);
+}
+
+lks_status lks_setup_create_alike_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                                      const lks_setup_input *input)
+{
+  return create_all(setup, comm, config, input, true);
 }
 
 void lks_setup_destroy_all(lks_setup **setup)

@@ -31,6 +31,9 @@ lks_setup_input lks_setup_input_of(const char *model_text, const char *model_nam
 /** Collective; all arguments equal on all ranks. config->threads 0 stands for lks_threads_default. */
 lks_status lks_setup_create_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
                                 const lks_setup_input *input);
+/** Collective. The same, with the configuration's normalization batch for batch norms that name another, too. */
+lks_status lks_setup_create_alike_all(lks_setup **setup, lks_comm *comm, const lks_config *config,
+                                      const lks_setup_input *input);
 void lks_setup_destroy_all(lks_setup **setup);
 
 /** Local. mean, scale [channels] out: how a network's inputs are scaled with the mean and std of `input`. */

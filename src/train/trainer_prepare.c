@@ -156,6 +156,33 @@ lks_status lks_trainer_prepare_all(lks_trainer *t)
   return LKS_OK;
 }
 
+/* Batch norms of the model, and those among them that name a normalization batch. */
+static void count_norms(size_t *norms, size_t *own, const lks_model *model)
+{
+  *norms = *own = 0;
+  for (size_t l = 0; l < lks_model_layers(model); l++) {
+    const lks_layer *layer = lks_model_layer(model, l);
+    *norms += layer->kind == LKS_LAYER_BATCH_NORM;
+    *own += layer->own_group;
+  }
+}
+
+/* Whether the setting of the normalization batch has an effect. */
+static bool warn_of_unheeded_norm(const lks_trainer *t)
+{
+  size_t norms, own;
+  const lks_config *c = &t->config;
+  count_norms(&norms, &own, t->setup->model);
+  if (norms > own || c->bn.kind == LKS_NORM_SYNC || c->bn.kind == LKS_NORM_NONE) return true;
+  const char *cause =
+      norms ? "every batch norm of the model has a group of its own" : "the model has no batch norm";
+  const bool replaced = c->norm.kind != LKS_NORM_LAYERS_BATCH;
+  lks_warn("--bn %s has no effect: %s%s", lks_norm_text(c->bn).text,
+           replaced ? "batch norm is replaced by " : cause,
+           replaced ? lks_norm_layers_say(c->norm, c->bn).text : "");
+  return false;
+}
+
 static void warn_of_settings(const lks_trainer *t)
 {
   size_t ranks = (size_t)lks_comm_size(t->comm), m = t->config.microbatch;
@@ -165,7 +192,8 @@ static void warn_of_settings(const lks_trainer *t)
         "%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or --microbatch %zu (which gives other bits)",
         ranks, microbatches, ranks - microbatches, microbatches,
         t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
-  if (t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
+  const bool heeded = warn_of_unheeded_norm(t);
+  if (heeded && t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
     lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);
   if (t->config.reduce == LKS_REDUCE_MPI)
     lks_warn("--reduce mpi gives up the promise of the same bits at any rank count");
@@ -185,6 +213,15 @@ static void say_schedule(const lks_trainer *t)
       lks_schedule_lr(now, steps, step), lks_schedule_lr(now, steps, now->epochs * steps - 1));
 }
 
+static void say_own_groups(const lks_trainer *t)
+{
+  size_t norms, own;
+  count_norms(&norms, &own, t->setup->model);
+  if (own)
+    lks_say("norm     %zu of %zu batch norms have the normalization batch that the model names for them", own,
+            norms);
+}
+
 void lks_trainer_announce(const lks_trainer *t)
 {
   lks_shape shape = lks_dataset_shape(t->dataset);
@@ -196,6 +233,7 @@ void lks_trainer_announce(const lks_trainer *t)
           shape.height, shape.width, shape.channels, lks_dataset_classes(t->dataset));
   lks_say("model    %s, %zu parameters, %s", c->model, lks_network_parameter_count(t->setup->network),
           lks_norm_layers_say(c->norm, c->bn).text);
+  say_own_groups(t);
   if (c->freeze[0] || c->freeze_bn)
     lks_say("frozen   %s%s%s; %zu parameters are trained", c->freeze,
             c->freeze[0] && c->freeze_bn ? " and " : "", c->freeze_bn ? "batch norm" : "",

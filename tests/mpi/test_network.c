@@ -33,10 +33,10 @@ static bool agree(lks_comm *comm, const char *text, const char *norm, const char
 static void test_same_bits(lks_comm *comm)
 {
   static const char *const norms[] = {"sync", "5", "8", "13", "rank:3", "none", "3", "1"};
-  static const char *const texts[] = {residual_text, before_text, pooled_text, kinds_text};
-  for (size_t t = 0; t < 4; t++) {
+  static const char *const texts[] = {residual_text, own_groups_text, before_text, pooled_text, kinds_text};
+  for (size_t t = 0; t < 5; t++) {
     for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) {
-      if (t == 0 && n >= 6) continue; /* they leave groups of one sample, too few behind a dense layer */
+      if (t < 2 && n >= 6) continue; /* they leave groups of one sample, too few behind a dense layer */
       bool loss_equal, same = agree(comm, texts[t], norms[n], norms[n], 1 + (int)(n % 2), &loss_equal);
       lks_assert_all(comm, same && loss_equal);
     }
@@ -57,6 +57,36 @@ static void test_rank_is_the_shards_of_this_run(lks_comm *comm)
   snprintf(norm, sizeof norm, "rank:%d", lks_comm_size(comm));
   bool loss_equal, same = agree(comm, before_text, "rank", norm, 2, &loss_equal);
   lks_assert_all(comm, same && loss_equal);
+}
+
+/* A normalization batch that every layer names is one that the run has, to the bit; with norms_alike, the run's is what counts. */
+static void test_groups_of_layers_are_those_of_a_run(lks_comm *comm)
+{
+  static const char
+      plain[] =
+          "conv 6 3\nbatchnorm\nrelu\nresidual\n conv 6 3\n batchnorm\nend\ndense 9\nbatchnorm\ndense classes\n",
+      five[] = "conv 6 3\nbatchnorm group=5\nrelu\nresidual\n conv 6 3\n batchnorm group=5\nend\ndense 9\n"
+               "batchnorm group=5\ndense classes\n";
+  static const struct {
+    const char *text, *norm;
+    bool alike;
+  } many[] = {{plain, "5", false},
+              {five, "sync", false},
+              {five, "13", false},
+              {five, "13", true},
+              {plain, "13", false}};
+  subject s[5];
+  lks_pass_result result;
+  for (size_t i = 0; i < 5; i++) {
+    lks_network_options o = options(many[i].norm, 1 + (int)(i % 2));
+    o.norms_alike = many[i].alike;
+    lks_assert_ok_all(comm, subject_create(&s[i], comm, many[i].text, &o));
+    lks_assert_ok_all(comm, train(&s[i], &result));
+  }
+  const bool same = same_bits(&s[0], &s[1]) && same_bits(&s[0], &s[2]) && same_bits(&s[3], &s[4]);
+  const bool differs = !same_bits(&s[2], &s[3]);
+  for (size_t i = 0; i < 5; i++) subject_destroy(&s[i]);
+  lks_assert_all(comm, same && differs);
 }
 
 /* mpi: gradients close to the tree's, of the same statistics. */
@@ -423,6 +453,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_same_bits),
       LKS_MPI_TEST(test_other_normalization_batches_differ),
       LKS_MPI_TEST(test_rank_is_the_shards_of_this_run),
+      LKS_MPI_TEST(test_groups_of_layers_are_those_of_a_run),
       LKS_MPI_TEST(test_plain_reduction_is_close),
       LKS_MPI_TEST(test_a_pool_inside_a_batch_norm_is_one_behind_it),
       LKS_MPI_TEST(test_reductions_of_a_step),

@@ -25,7 +25,13 @@ static const char smooth_text[] =
     "conv 6 1x1\nbatchnorm\ngelu\nconv 6 1x1\nsilu\ndropout 0.3\ndense 24\nbatchnorm\n"
     "tanh\ndense classes\n";
 
-enum { BOUNDS = BATCH + 2 };
+/* Normalization batches that layers name, beside a layer that has the run's. */
+static const char own_text[] =
+    "conv 6 1x1\nbatchnorm group=5\nrelu\nconv 5 1x1\nbatchnorm\nsilu\nconv 4 1x1\nbatchnorm group=rank:3\nrelu\n"
+    "dense 24\nbatchnorm group=11\ndropout 0.2\ndense 16\nbatchnorm group=sync\ngelu\ndense classes\n";
+static const char *const own_groups[] = {"5", "", "rank:3", "11", "sync"};
+
+enum { BOUNDS = BATCH + 2, OWN = sizeof own_groups / sizeof *own_groups };
 
 /* bound: where the normalization batches of a mini-batch begin. Returns how many there are. */
 static size_t groups_of(size_t bound[BOUNDS], const char *norm, size_t total)
@@ -45,11 +51,13 @@ typedef struct pair {
   subject all;
   naive_network *naive;
   lks_network_options options;
-  size_t bound[BOUNDS];
+  bool own; /* the model is that of own_text */
+  size_t bound[BOUNDS], own_bound[OWN][BOUNDS];
 } pair;
 
 static void pair_create_of(pair *p, lks_comm *comm, const char *model, const char *norm, int threads)
 {
+  p->own = model == own_text;
   p->options = options(norm, threads);
   lks_assert_ok_all(comm, subject_create(&p->all, comm, model, &p->options));
   float *w = lks_network_parameters(p->all.network);
@@ -84,6 +92,11 @@ static naive_settings settings_of(pair *p, lks_pass kind, size_t total, uint32_t
                         .momentum = o->momentum,
                         .seed = o->seed,
                         .step = step};
+  for (size_t n = 0; p->own && n < OWN; n++)
+    if (own_groups[n][0]) {
+      set.own[n].bound = p->own_bound[n];
+      set.own[n].groups = groups_of(p->own_bound[n], own_groups[n], total);
+    }
   if (kind == LKS_PASS_TRAIN) {
     set.dropout = true;
     set.flip = o->flip;
@@ -308,7 +321,7 @@ static void test_frozen_batch_norm(lks_comm *comm)
     pair_create(&p, comm, norms[n], 1 + (int)(n % 2));
     bool ok =
         step_agrees(&status, &p, 0, BATCH, 0); /* running statistics that are not those of the beginning */
-    pair frozen;
+    pair frozen = {.own = false};
     const float *from = lks_network_running(p.all.network);
     lks_network_options o = p.options;
     o.freeze_norm = true;
@@ -344,6 +357,38 @@ static void test_frozen_batch_norm(lks_comm *comm)
   }
 }
 
+/* Training, evaluation and precise statistics of batch norms of which some have a normalization batch of their own; with that of
+ * the run in its place, the gradients are others. */
+static void test_own_groups(lks_comm *comm)
+{
+  for (size_t n = 0; n + 1 < NORMS; n++) {
+    pair p;
+    lks_status status = LKS_OK;
+    double running[2 * (6 + 5 + 4 + 24 + 16)];
+    pair_create_of(&p, comm, own_text, norms[n], 1 + (int)(n % 2));
+    bool ok = lks_network_running_count(p.all.network) == sizeof running / sizeof *running;
+    ok = step_agrees(&status, &p, 0, BATCH, 0) && ok;
+    naive_settings run = settings_of(&p, LKS_PASS_TRAIN, BATCH, 0);
+    const lks_batch batch = samples(0, BATCH, BATCH);
+    for (size_t k = 0; k < OWN; k++) run.own[k].groups = 0;
+    naive_network_pass(p.naive, &batch, &input_scaling, &run);
+    const bool differs = worst_tensor(&p, NULL) > 100 * tolerance;
+    descend(&p);
+    ok = step_agrees(&status, &p, BATCH, 22, 1) && ok;
+    ok = values_agree(&status, &p, LKS_PASS_BATCH, 40, 22, 0) && ok;
+    ok = values_agree(&status, &p, LKS_PASS_RUNNING, 3, BATCH, 0) && ok;
+    lks_network_precise_begin(p.all.network);
+    naive_network_forget(p.naive);
+    ok = gather(&status, &p, 5) && ok;
+    naive_network_gathered(running, p.naive);
+    status = lks_status_worse(status, lks_network_precise_set_all(p.all.network));
+    ok = ok && worst_tensor(&p, running) <= tolerance;
+    pair_destroy(&p);
+    lks_assert_ok_all(comm, status);
+    lks_assert_all(comm, ok && differs);
+  }
+}
+
 static void test_smooth_activations(lks_comm *comm)
 {
   for (size_t n = 0; n < NORMS; n++) {
@@ -367,6 +412,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_evaluation),         LKS_MPI_TEST(test_changed_statistics_are_used),
       LKS_MPI_TEST(test_precise_statistics), LKS_MPI_TEST(test_many_sizes),
       LKS_MPI_TEST(test_smooth_activations), LKS_MPI_TEST(test_frozen_batch_norm),
+      LKS_MPI_TEST(test_own_groups),
   };
   make_data();
   return LKS_MPI_TEST_MAIN(argc, argv, tests);

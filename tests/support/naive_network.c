@@ -175,13 +175,22 @@ static void disturbance(double *factor, double *summand, const naive_layer *l, s
   *summand = set->disturb > 0 ? set->disturb * naive_random_normal(key, l->out + c) : 0;
 }
 
+/* Where the normalization batches of a batch norm begin. Returns how many there are. */
+static size_t groups_of(const size_t **bound, const naive_layer *l, const naive_settings *set)
+{
+  const bool own = l->norm < NAIVE_NORMS && set->own[l->norm].groups > 0;
+  *bound = own ? set->own[l->norm].bound : set->bound;
+  return own ? set->own[l->norm].groups : set->groups;
+}
+
 static void norm_forward(naive_network *n, naive_layer *l, const double *x, size_t samples,
                          const naive_settings *set)
 {
   const float *w = lks_network_parameters(n->network), *running = lks_network_running(n->network);
   const bool fixed = set->running || set->frozen;
-  const size_t whole[2] = {0, samples}, *bound = fixed ? whole : set->bound;
-  for (size_t g = 0; g < (fixed ? 1 : set->groups); g++)
+  const size_t whole[2] = {0, samples}, *bound, groups = groups_of(&bound, l, set);
+  if (fixed) bound = whole;
+  for (size_t g = 0; g < (fixed ? 1 : groups); g++)
     for (size_t c = 0; c < l->out; c++) {
       double mean = running[l->mean + c], variance = running[l->variance + c], factor, summand;
       disturbance(&factor, &summand, l, c, set);
@@ -209,11 +218,11 @@ static void frozen_backward(naive_network *n, const naive_layer *l, double *dx, 
 static void norm_backward(naive_network *n, const naive_layer *l, double *dx, const naive_settings *set)
 {
   const float *w = lks_network_parameters(n->network);
-  for (size_t g = 0; g < set->groups; g++)
+  const size_t *bound, groups = groups_of(&bound, l, set);
+  for (size_t g = 0; g < groups; g++)
     for (size_t c = 0; c < l->out; c++) {
-      const size_t begin = set->bound[g] * l->pixels * l->out + c,
-                   end = set->bound[g + 1] * l->pixels * l->out;
-      const double rows = (double)((set->bound[g + 1] - set->bound[g]) * l->pixels);
+      const size_t begin = bound[g] * l->pixels * l->out + c, end = bound[g + 1] * l->pixels * l->out;
+      const double rows = (double)((bound[g + 1] - bound[g]) * l->pixels);
       double sum = 0, dot = 0, factor, summand;
       disturbance(&factor, &summand, l, c, set);
       for (size_t at = begin; at < end; at += l->out) {

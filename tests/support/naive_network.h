@@ -11,12 +11,18 @@
  * in double and without microbatches, ranks or sums that are clever: what a pass of a network must give. All
  * are local. */
 
+enum { NAIVE_NORMS = 8 };
+
 /** How a pass is made; what does not belong to it is left out (crop 0, smoothing 0, no dropout). */
 typedef struct naive_settings {
   bool running;        /* statistics: the running ones; else those of each group */
   bool frozen;         /* the running ones in training, which stay as they are, with gamma and beta */
   const size_t *bound; /* [groups + 1] samples */
   size_t groups;
+  struct {
+    const size_t *bound;
+    size_t groups;    /* 0: those above */
+  } own[NAIVE_NORMS]; /* of each batch norm */
   bool dropout, flip;
   int crop;
   double epsilon, momentum, smoothing;

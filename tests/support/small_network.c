@@ -26,6 +26,12 @@ const char kinds_text[] =
     " batchnorm\n relu\nend\nrepeat 2\n residual c0 shortcut=conv\n  conv 10 3x2 groups=5 dilation=1x2\n"
     "  batchnorm gamma=0\n end\n silu\nend\ndense 11\ngelu\ndense classes\n";
 
+/* Batch norms whose sums meet in one reduction, of which one spans ranks where the other does not. */
+const char own_groups_text[] =
+    "conv 6 3x3\nbatchnorm group=3\nrelu\nresidual a\n conv 9 3x3 stride=2\n batchnorm group=6\nend\nrelu\n"
+    "residual b shortcut=conv\n conv 9 1\n batchnorm group=sync\nend\nmaxpool 2\nconv 5 1\nbatchnorm group=rank:5\nrelu\nmaxpool 2\n"
+    "batchnorm group=none\ndense 20\nbatchnorm\nrelu\ndense classes\n";
+
 static const lks_shape shape = {HEIGHT, WIDTH, CHANNELS};
 
 static struct {

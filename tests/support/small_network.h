@@ -12,7 +12,7 @@
 
 enum { HEIGHT = 8, WIDTH = 10, CHANNELS = 3, CLASSES = 7, MICROBATCH = 4, BATCH = 37, STEPS = 3, DATA = 97 };
 
-extern const char residual_text[], before_text[], pooled_text[], kinds_text[];
+extern const char residual_text[], before_text[], pooled_text[], kinds_text[], own_groups_text[];
 
 /** Fills the data; once, before anything else. Local. */
 void make_data(void);

@@ -93,6 +93,18 @@ static void test_repeats(void **state)
   lks_model_destroy(&model);
 }
 
+/* Two lines twice are as many as there were with `repeat` and `end`; so is one line three times. */
+static void test_repeats_as_long_as_their_text(void **state)
+{
+  (void)state;
+  lks_model *model =
+      parse("repeat 2\nconv 4 3\nbatchnorm\nend\nrepeat 3\nrelu\nend\ndense classes", digit, false);
+  assert_int_equal(lks_model_layers(model), 1 + 4 + 3 + 1);
+  assert_int_equal(find(model, "bn2")->kind, LKS_LAYER_BATCH_NORM);
+  assert_int_equal(find(model, "relu3")->kind, LKS_LAYER_RELU);
+  lks_model_destroy(&model);
+}
+
 static void test_blocks_in_blocks(void **state)
 {
   (void)state;
@@ -108,6 +120,24 @@ static void test_blocks_in_blocks(void **state)
   const int whole = find(model, "b.c.d")->input[1];
   assert_int_equal(find(model, "b")->input[1], whole);
   assert_int_equal(find(model, "b.c")->input[1], whole);
+  lks_model_destroy(&model);
+}
+
+/* A batch norm over nothing is not there, as with --bn none: what feeds it has a bias. */
+static void test_normalization_batches_of_layers(void **state)
+{
+  (void)state;
+  lks_model *model = parse(
+      "repeat 2\nconv 6 3\nbatchnorm group=48\nend\nconv 6 3\nbatchnorm group=none\nrelu\nconv 6 3\nbatchnorm\n"
+      "dense 5\nbatchnorm group=rank:4\ndense classes",
+      digit, false);
+  const lks_layer *second = find(model, "bn2"), *standard = find(model, "bn4"), *ranks = find(model, "bn5");
+  assert_true(second->own_group && second->group.kind == LKS_NORM_SIZE && second->group.size == 48);
+  assert_true(ranks->own_group && ranks->group.kind == LKS_NORM_RANKS && ranks->group.size == 4);
+  assert_false(standard->own_group);
+  assert_true(find(model, "conv3")->bias && !find(model, "conv2")->bias && !find(model, "conv4")->bias);
+  for (size_t l = 0; l < lks_model_layers(model); l++)
+    assert_string_not_equal(lks_model_layer(model, l)->name, "bn3");
   lks_model_destroy(&model);
 }
 
@@ -152,8 +182,10 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(test_parameters_of_known_networks, check_allocations),
       cmocka_unit_test_teardown(test_repeats, check_allocations),
+      cmocka_unit_test_teardown(test_repeats_as_long_as_their_text, check_allocations),
       cmocka_unit_test_teardown(test_blocks_in_blocks, check_allocations),
       cmocka_unit_test_teardown(test_settings_of_layers, check_allocations),
+      cmocka_unit_test_teardown(test_normalization_batches_of_layers, check_allocations),
       cmocka_unit_test(test_help),
   };
   return cmocka_run_group_tests_name("model networks", tests, NULL, NULL);
