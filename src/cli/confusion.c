@@ -6,9 +6,10 @@
 #include "base/arena.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/integers.h"
 #include "base/plain_text.h"
 
-enum { FEW = 12, MISTAKES = 10, NAME = 20 };
+enum { FEW = 12, MISTAKES = 10, NAME = 20, COUNT = 4 };
 
 struct lks_confusion {
   const lks_dataset *dataset;
@@ -84,16 +85,41 @@ static void print_name(char *name, size_t size, const lks_confusion *c, size_t k
   name[length] = '\0';
 }
 
-static void print_matrix(FILE *stream, const lks_confusion *c)
+/* Columns of the names, where there is no room for NAME of them. */
+static int widest_name(const lks_confusion *c)
+{
+  size_t widest = strlen("class");
+  for (size_t k = 0; k < c->classes; k++) {
+    char name[NAME];
+    print_name(name, sizeof name, c, k);
+    widest = lks_max(widest, strlen(name));
+  }
+  return (int)widest;
+}
+
+static int widest_count(const lks_confusion *c)
+{
+  size_t most = c->classes - 1;
+  for (size_t i = 0; i < c->classes * c->classes; i++) most = lks_max(most, c->count[i]);
+  return snprintf(NULL, 0, "%zu", most);
+}
+
+static bool has_room(const lks_confusion *c, int name, int count, size_t columns)
+{
+  return (size_t)name + c->classes * (size_t)(count + 1) <= columns;
+}
+
+static void print_matrix(FILE *stream, const lks_confusion *c, int name_columns, int count_columns)
 {
   char name[NAME];
-  fprintf(stream, "%-*s", NAME, "class \\ taken for");
-  for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %4zu", k);
+  if (name_columns < NAME) fprintf(stream, "in rows: classes; in columns: taken for\n");
+  fprintf(stream, "%-*s", name_columns, name_columns < NAME ? "class" : "class \\ taken for");
+  for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %*zu", count_columns, k);
   fprintf(stream, "\n");
   for (size_t label = 0; label < c->classes; label++) {
     print_name(name, sizeof name, c, label);
-    fprintf(stream, "%-*s", NAME, name);
-    for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %4zu", count_of(c, label, k));
+    fprintf(stream, "%-*s", name_columns, name);
+    for (size_t k = 0; k < c->classes; k++) fprintf(stream, " %*zu", count_columns, count_of(c, label, k));
     fprintf(stream, "\n");
   }
 }
@@ -140,20 +166,34 @@ static const char *share(char *text, size_t part, size_t whole, const char *none
   return text;
 }
 
-void lks_confusion_print(FILE *stream, const lks_confusion *c)
+static void print_classes(FILE *stream, const lks_confusion *c, size_t columns)
 {
-  if (c->classes <= FEW)
-    print_matrix(stream, c);
-  else
-    print_mistakes(stream, c);
-  fprintf(stream, "%-*s %9s %9s %9s %9s\n", NAME, "class", "samples", "taken for", "precision", "recall");
+  static const char *const heading[] = {"samples", "taken for", "precision", "recall"};
+  const bool wide = NAME + 4 * (size_t)10 <= columns;
+  const int first = wide ? NAME : widest_name(c);
+  int w[4];
+  fprintf(stream, "%-*s", first, "class");
+  for (int i = 0; i < 4; i++) fprintf(stream, " %*s", w[i] = wide ? 9 : (int)strlen(heading[i]), heading[i]);
+  fputc('\n', stream);
   for (size_t k = 0; k < c->classes; k++) {
     char name[NAME], precision[SHARE], recall[SHARE];
     const size_t right = count_of(c, k, k), samples = samples_of(c, k), predicted = predicted_of(c, k);
     print_name(name, sizeof name, c, k);
-    fprintf(stream, "%-*s %9zu %9zu %9s %9s\n", NAME, name, samples, predicted,
-            share(precision, right, predicted, "-"), share(recall, right, samples, "-"));
+    fprintf(stream, "%-*s %*zu %*zu %*s %*s\n", first, name, w[0], samples, w[1], predicted, w[2],
+            share(precision, right, predicted, "-"), w[3], share(recall, right, samples, "-"));
   }
+}
+
+void lks_confusion_print(FILE *stream, const lks_confusion *c, size_t columns)
+{
+  const int name = widest_name(c), count = widest_count(c);
+  if (c->classes <= FEW && has_room(c, NAME, COUNT, columns))
+    print_matrix(stream, c, NAME, COUNT);
+  else if (c->classes <= FEW && has_room(c, name, count, columns))
+    print_matrix(stream, c, name, count);
+  else
+    print_mistakes(stream, c);
+  print_classes(stream, c, columns);
 }
 
 static void write_all(FILE *stream, const lks_confusion *c)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/confusion.h"
 #include "cli/dataset_rows.h"
@@ -176,7 +177,7 @@ static lks_status tell_confusion(const lks_dataset *data, const int32_t *predict
 {
   lks_confusion *confusion = NULL;
   lks_status status = lks_confusion_create(&confusion, data, split_of(s), predictions);
-  if (!status && !s->json) lks_confusion_print(stdout, confusion);
+  if (!status && !s->json) lks_confusion_print(stdout, confusion, lks_terminal_table_width());
   if (!status && strcmp(s->confusion, "-") != 0) status = lks_confusion_write(s->confusion, confusion);
   lks_confusion_destroy(&confusion);
   return status;

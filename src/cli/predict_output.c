@@ -5,6 +5,7 @@
 #include "base/csv.h"
 #include "base/json.h"
 #include "base/plain_text.h"
+#include "base/wrapped.h"
 
 enum { NAME = 256 };
 
@@ -23,6 +24,18 @@ static void print_text(FILE *out, const lks_prediction *p, const char *name)
     fprintf(out, "%s %d %.4f", i == 1 ? "; then" : ",", p->top[i], (double)p->probability[p->top[i]]);
   if (p->label != NULL) fprintf(out, "; its label is %" PRId32, *p->label);
   fputc('\n', out);
+}
+
+/* On a terminal, the lines that are too long for it are broken. */
+static void print_fitted(FILE *out, const lks_prediction *p, const char *name)
+{
+  lks_fitted fitted;
+  if (out != stdout) {
+    print_text(out, p, name);
+    return;
+  }
+  print_text(lks_fitted_open(&fitted), p, name);
+  lks_fitted_close(&fitted);
 }
 
 static void print_csv(FILE *out, const lks_prediction *p, const char *name)
@@ -70,7 +83,7 @@ void lks_predict_heading(FILE *out, lks_predict_format format)
 void lks_prediction_print(FILE *out, const lks_prediction *prediction, lks_predict_format format)
 {
   static void (*const print[])(FILE *, const lks_prediction *, const char *) = {
-      [LKS_PREDICT_TEXT] = print_text, [LKS_PREDICT_CSV] = print_csv, [LKS_PREDICT_JSON] = print_json};
+      [LKS_PREDICT_TEXT] = print_fitted, [LKS_PREDICT_CSV] = print_csv, [LKS_PREDICT_JSON] = print_json};
   char name[NAME];
   copy_name(name, prediction->name);
   print[format](out, prediction, name);

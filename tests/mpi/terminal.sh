@@ -106,9 +106,17 @@ for no_colour in '' 1; do
   tmux kill-session -t shown
 done
 
-# Help and tables at each width, one below the other.
+# Help and tables at each width, one below the other; in a file each line is whole, and columns are as wide as ever.
 run trained 0 "${arguments[@]}" --epochs 0 -o trained
-printf '%s\n' "$program info data.h5" "$program info trained/last.h5" >narrow.sh
+run predicted 0 predict trained/last.h5 data.h5:0-3
+[ "$(grep -c '^data.h5:[0-3]  class .* its label is [0-9]*$' predicted.out)" -eq 4 ] || complain "predictions in a file are broken" predicted.out
+run confused 0 evaluate trained/last.h5 data.h5 --confusion -
+grep -qx 'class . taken for       0    1    2    3    4    5    6    7    8    9' confused.out || complain "a confusion matrix has other columns" confused.out
+comparison=(compare data.h5 --model mlp --train-samples 100 --epochs 1 --bn 'sync,8' --seeds 2 --threads 1 -o compared)
+run compared 0 "${comparison[@]}"
+ended compared 0
+printf '%s\n' "$program info data.h5" "$program info trained/last.h5" "$program predict trained/last.h5 data.h5:0-3" \
+  "$program evaluate trained/last.h5 data.h5 --confusion -" "$program ${comparison[*]}" >narrow.sh
 cp narrow.sh wide.sh
 # Examples are not broken, and some tables need 80.
 printf '%s\n' "$program help train" "$program help files" "$program plan data.h5 --seconds 0.01" >>wide.sh
