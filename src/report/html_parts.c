@@ -66,7 +66,7 @@ static const char *const style =
     ".note{border-left:.25rem solid var(--mark);padding:.5rem .75rem;background:var(--soft)}\n"
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.25rem}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}\n"
-    "th,td{padding:.35rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
+    "th,td{padding:.35rem .45rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
     "thead th{vertical-align:bottom;white-space:normal;font-size:.85rem;line-height:1.25}\n"
     "table:has(td.text) th{text-align:left}\n"
     "td.text{white-space:normal;text-align:left;min-width:8rem;overflow-wrap:anywhere}\n"
@@ -86,7 +86,7 @@ static const char *const style =
     "pre{overflow-x:auto;background:var(--soft);padding:.75rem;font-size:.85rem;border-radius:.25rem}\n"
     "pre.wrap{white-space:pre-wrap;overflow-wrap:anywhere}\n"
     "summary{cursor:pointer;font-weight:600;padding:.25rem 0}\n"
-    "@media print{.scroll{overflow:visible}}\n";
+    "@media print{.scroll{overflow:visible}table{font-size:.75rem}}\n";
 
 void lks_html_begin(FILE *out, const char *title)
 {
