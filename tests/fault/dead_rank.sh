@@ -58,10 +58,12 @@ for rank in "${killed[@]}"; do
   goes_on "killed-$rank" 2
 done
 
+# A rank is stopped at any moment: in a step, at the end of an epoch.
+where='\(training, step [0-9]\|evaluating\|reading or writing a checkpoint\)'
 for rank in "${stopped[@]}"; do
   strike "stopped-$rank" 3 "$rank" STOP
   ended "stopped-$rank" 6
-  says "stopped-$rank" "rank $rank on .* gave no sign of life for $stall_limit seconds, \(training, step [0-9]*\|evaluating\), layer .* is stopped"
+  says "stopped-$rank" "rank $rank on .* gave no sign of life for $stall_limit seconds, $where.* is stopped"
   goes_on "stopped-$rank" 4
 done
 finish

@@ -24,6 +24,9 @@ static void set_out(lks_window *w)
 {
   const size_t reach_h = w->kernel_height + (w->kernel_height - 1) * w->gap_height,
                reach_w = w->kernel_width + (w->kernel_width - 1) * w->gap_width;
+  if (w->in_height + w->pad_top + w->pad_bottom < reach_h ||
+      w->in_width + w->pad_left + w->pad_right < reach_w)
+    abort();
   w->out_height = (w->in_height + w->pad_top + w->pad_bottom - reach_h) / w->stride_height + 1;
   w->out_width = (w->in_width + w->pad_left + w->pad_right - reach_w) / w->stride_width + 1;
 }
@@ -182,7 +185,7 @@ void shape_add_dilated(shape_list *list)
       for (size_t turn = 0; turn < 3; turn++) {
         const size_t groups = turn == 2 ? ins[i] : 1;
         shape s =
-            square(8 + i % 3, ins[i], turn == 2 ? ins[i] : outs[(i + gap) % 3], 3, 1 + (turn + gap) % 2);
+            square(9 + i % 3, ins[i], turn == 2 ? ins[i] : outs[(i + gap) % 3], 3, 1 + (turn + gap) % 2);
         lks_window *w = &s.window;
         w->groups = groups, w->gap_height = gap, w->gap_width = 1 + (gap + turn) % 3;
         w->pad_top = w->pad_bottom = 1 + gap;
