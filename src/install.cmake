@@ -2,11 +2,12 @@
 # affair; who links the static one must know.
 include(CMakePackageConfigHelpers)
 
-set(pc_requires libxxhash inih zlib libpng libjpeg libzip jansson ${LOCKSTEP_HDF5_MODULE})
+set(pc_requires libxxhash inih zlib libpng libjpeg jansson ${LOCKSTEP_HDF5_MODULE})
 if(LOCKSTEP_HAVE_ONNX)
   list(APPEND pc_requires libprotobuf-c)
 endif()
-set(pc_libraries ${DNNL_LIBRARY} ${LIBCSV_LIBRARY} ${OpenMP_C_LIBRARIES})
+# Debian's libzip asks static links for libraries whose packages it does not need, so that it stands here as a file.
+set(pc_libraries ${DNNL_LIBRARY} ${LIBCSV_LIBRARY} ${LIBZIP_LINK_LIBRARIES} ${OpenMP_C_LIBRARIES})
 list(FILTER pc_libraries EXCLUDE REGEX "/libpthread\\.") # OpenMP's module names it, and it is named below
 if(NOT LOCKSTEP_HDF5_MODULE)
   list(PREPEND pc_libraries ${LOCKSTEP_HDF5_LIBRARIES})

@@ -29,7 +29,8 @@ launcher_crashed() {
   grep -q '\(PMIx_server_finalize\|orte_finalize\)' "$1.err"
 }
 
-# strike NAME RANK SECONDS ARGUMENT...: stops the rank that long after it is there. $mark among the arguments tells the job.
+# strike NAME RANK SECONDS ARGUMENT...: stops the rank that long after it is there; false if the job was over by then. $mark among the
+# arguments tells the job.
 strike() {
   local name=$1 rank=$2 after=$3 victim="" code named
   shift 3
@@ -42,7 +43,7 @@ strike() {
   nothing_left "$1"
   if [ "$code" -eq 0 ]; then
     over=$((over + 1))
-    return
+    return 1
   fi
   struck=$((struck + 1))
   if ! launcher_crashed "$name"; then ended "$name" 6; fi
@@ -50,16 +51,19 @@ strike() {
   [ "$named" -eq 1 ] || complain "$name, after $after s: rank $rank is not named" "$name.err"
 }
 
-# moments COMMAND LENGTH ARGUMENT...: at a moment drawn from that many seconds.
+# moments COMMAND LENGTH ARGUMENT...: at a moment drawn from that many seconds, and from a third of them where the job was over.
 moments() {
-  local command=$1 length=$2 i rank after
+  local command=$1 length=$2 i rank after tries
   shift 2
   for ((i = 0; i < (soak ? soak * ranks : 1); i++)); do
     rank=$(((RANDOM + i) % ranks))
     if [ -n "$soak" ]; then rank=$((i % ranks)); fi
     after=$(awk -v seconds="$length" -v draw="$RANDOM" 'BEGIN { print seconds * draw / 32768 }')
-    if [ -d "$mark" ]; then rm -rf "$mark"; fi
-    strike "$command-$i" "$rank" "$after" "$command" "$@"
+    for tries in 1 2 3; do
+      if [ -d "$mark" ]; then rm -rf "$mark"; fi
+      if strike "$command-$i" "$rank" "$after" "$command" "$@"; then break; fi
+      after=$(awk -v seconds="$after" 'BEGIN { print seconds / 3 }')
+    done
   done
 }
 
@@ -70,7 +74,7 @@ ended whole 0
 mark=at-the-start
 at_the_start=($((RANDOM % ranks)))
 if [ -n "$soak" ]; then at_the_start=(0 1 2); fi
-for rank in "${at_the_start[@]}"; do strike "start-$rank" "$rank" 0 train --output at-the-start "${long_run[@]}"; done
+for rank in "${at_the_start[@]}"; do strike "start-$rank" "$rank" 0 train --output at-the-start "${long_run[@]}" || true; done
 mark=trained
 moments train "$(slowed 2)" --output trained "${long_run[@]}"
 mark=compared

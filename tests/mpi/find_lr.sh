@@ -45,8 +45,9 @@ if has_tool gnuplot "pictures of find-lr"; then
 fi
 # Of what is interrupted nothing is left; a picture without gnuplot is a warning.
 limited 100 "$program" find-lr "${settings[@]}" --steps 1000000 --from 1e-5 --to 1e-4 -o half >half.out 2>half.err &
-wait_for half.err
-kill -TERM "$(pgrep -f "^$program find-lr .* -o half")" || true
+until pgrep -f "^$program find-lr .* -o half" >/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+sleep "$(slowed 1)" # for it to be in the middle
+pkill -TERM -o -f "^$program find-lr .* -o half" || complain "half: it ended by itself" half.err # the oldest, not its reader of files
 wait || true
 [ ! -e half ] || complain "half: something was left" <(ls half)
 mkdir tools # all but gnuplot

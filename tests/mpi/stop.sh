@@ -46,7 +46,8 @@ stopped_behind() {
   says "$1" '^lockstep: stopping\.\.\.$'
 }
 
-# signal_mpirun NAME RANKS SIGNAL AFTER ARGUMENT...: AFTER steps. What a full disk queue made too slow is tried again.
+# signal_mpirun NAME RANKS SIGNAL AFTER ARGUMENT...: AFTER steps. What a full disk queue made too slow is tried again, and what was over
+# before.
 signal_mpirun() {
   local name=$1 ranks=$2 signal=$3 after=$4 tries sent_at
   shift 4
@@ -55,10 +56,10 @@ signal_mpirun() {
     train "$name" "$ranks" "$@" &
     wait_for_steps "$name" "$after"
     sent_at=$(steps_done "$name")
-    kill -"$signal" "$(launcher_of "$name")"
+    kill -"$signal" "$(launcher_of "$name")" || true
     wait
-    if [ -e "$name/last.h5" ]; then break; fi
-    echo "$name: no checkpoint, try $tries"
+    if [ -e "$name/last.h5" ] && grep -q '^lockstep: stopping' "$name.err"; then break; fi
+    echo "$name: no checkpoint, or over before, try $tries"
   done
   [ "$(<"$name.code")" -ne 0 ] || complain "$name: ended with code 0" "$name.err"
   [ "$sent_at" -ge "$after" ] || complain "$name: after $(slowed 60) seconds $sent_at steps were done" "$name.err"
@@ -199,8 +200,13 @@ others_die() {
   local name
   run evaluate 2 evaluate whole/last.h5 data.h5 --statistics precise --predictions answers.csv &
   run bench 2 bench --model slow.model --shape 16x16x3 --batch-size "$batch" --threads 1 &
-  sleep 0.7 # shorter than they work
-  pkill -TERM -f -- "^$MPIEXEC -n 2 $program (evaluate|bench)" || true
+  for name in evaluate bench; do
+    while ! pgrep -f "^$program $name" >/dev/null && [ "$(jobs -rp | wc -l)" -eq 2 ]; do sleep 0.05; done
+  done
+  sleep 0.5 # shorter than they work
+  for name in evaluate bench; do
+    pgrep -n -f -- " $program $name" | xargs kill -TERM || true # mpirun, as above
+  done
   wait
   for name in evaluate bench; do
     case $(<"$name.code") in 0 | 124 | 137) complain "$name: was not ended by the signal, but with code $(<"$name.code")" "$name.out" "$name.err" ;; esac

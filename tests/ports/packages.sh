@@ -19,7 +19,7 @@ has_all() {
 
 if has_tool cpack "packages by cpack"; then
   generators=TGZ
-  if has_tool dpkg-shlibdeps "the package for Debian"; then generators='TGZ;DEB'; fi
+  if has_tool dpkg-shlibdeps "the package for Debian" && has_tool file "the package for Debian"; then generators='TGZ;DEB'; fi
   # As for Ninja, where it does not go through the whole build again.
   limited 100 cpack --config "$build/CPackConfig.cmake" -D CPACK_CMAKE_GENERATOR=Ninja -B made -G "$generators" >cpack.out 2>&1 || complain "cpack" cpack.out
   tar -tzf made/lockstep-*.tar.gz >contents.tar.gz || complain "there is no .tar.gz" cpack.out
