@@ -36,15 +36,22 @@ wait_for_steps() {
   sleep "${3:-0.4}"
 }
 
-# stopped_behind NAME STEP: this one was done when the signal was sent, and nothing was lost but the step under way: all steps that
+# stopped_behind NAME STEP [unheard]: this one was done when the signal was sent, and nothing was lost but the step under way: all steps that
 # were done are in the checkpoint, and none is in the log that is not.
 stopped_behind() {
   local last
   last=$(newest_step "$1")
   [ "${last:-0}" -ge "$2" ] || complain "$1: the checkpoint is of step '$last', and $2 were done" "$1.err"
   [ "$(steps_done "$1")" = "$last" ] || complain "$1: the step log has $(steps_done "$1") steps, the checkpoint $last" "$1.err"
-  says "$1" '^lockstep: stopping\.\.\.$'
+  if [ "${3:-}" != unheard ]; then says "$1" '^lockstep: stopping\.\.\.$'; fi
 }
+
+# Open MPI 5's mpirun hands nothing on any more that ranks print after it was signalled.
+unheard=''
+if [ "$(mpi_kind "$MPIEXEC")" = openmpi5 ]; then
+  unheard=unheard
+  skipped "what ranks print after mpirun was signalled" "Open MPI 5's mpirun drops it"
+fi
 
 # signal_mpirun NAME RANKS SIGNAL AFTER ARGUMENT...: AFTER steps. What a full disk queue made too slow is tried again, and what was over
 # before.
@@ -58,12 +65,12 @@ signal_mpirun() {
     sent_at=$(steps_done "$name")
     kill -"$signal" "$(launcher_of "$name")" || true
     wait
-    if [ -e "$name/last.h5" ] && grep -q '^lockstep: stopping' "$name.err"; then break; fi
+    if [ -e "$name/last.h5" ] && [ "$(<"$name.code")" -ne 0 ]; then break; fi
     echo "$name: no checkpoint, or over before, try $tries"
   done
   [ "$(<"$name.code")" -ne 0 ] || complain "$name: ended with code 0" "$name.err"
   [ "$sent_at" -ge "$after" ] || complain "$name: after $(slowed 60) seconds $sent_at steps were done" "$name.err"
-  stopped_behind "$name" "$sent_at"
+  stopped_behind "$name" "$sent_at" "$unheard"
 }
 
 # goes_on NAME RANKS WHOLE: to the same end.
@@ -188,7 +195,7 @@ comparison_stopped() {
   wait_for_steps comparison/runs/sync/seed-1 1
   pgrep -n -f -- " $program compare data.h5" | xargs kill -TERM # mpirun; the one before is timeout, which signals twice
   wait
-  says comparison '^lockstep: stopping\.\.\.$'
+  [ -n "$unheard" ] || says comparison '^lockstep: stopping\.\.\.$'
   [ "$(newest_step comparison/runs/sync/seed-1)" = "$(steps_done comparison/runs/sync/seed-1)" ] || complain "comparison: checkpoint and step log differ" comparison.err
   run comparison 3 "${compare[@]}"
   ended comparison 0
