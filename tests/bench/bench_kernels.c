@@ -85,6 +85,30 @@ static void sigmoid(bench *k)
 {
   lks_sigmoid_forward(k->a, k->b, k->count, k->type);
 }
+static void gelu(bench *k)
+{
+  lks_gelu_forward(k->a, k->b, k->count, k->type);
+}
+static void gelu_backward(bench *k)
+{
+  lks_gelu_backward(k->a, k->b, k->c, k->count, k->type);
+}
+static void silu(bench *k)
+{
+  lks_silu_forward(k->a, k->b, k->count, k->type);
+}
+static void silu_backward(bench *k)
+{
+  lks_silu_backward(k->a, k->b, k->c, k->count, k->type);
+}
+static void hyperbolic_tangent(bench *k)
+{
+  lks_tanh_forward(k->a, k->b, k->count, k->type);
+}
+static void tanh_backward(bench *k)
+{
+  lks_tanh_backward(k->a, k->b, k->c, k->count, k->type);
+}
 static void dropout(bench *k)
 {
   const lks_random_key key = lks_random_key_make(1, LKS_RANDOM_DROPOUT, 0, 1, 1);
@@ -124,6 +148,12 @@ static const struct kernel {
     {"relu backward", relu_backward, 3, 0},
     {"add", add, 3, 0},
     {"sigmoid", sigmoid, 2, 0},
+    {"gelu", gelu, 2, 0},
+    {"gelu backward", gelu_backward, 3, 0},
+    {"silu", silu, 2, 0},
+    {"silu backward", silu_backward, 3, 0},
+    {"tanh", hyperbolic_tangent, 2, 0},
+    {"tanh backward", tanh_backward, 3, 0},
     {"dropout", dropout, 2, 0},
     {"sgd", sgd, 0, 20},
     {"adam", adam, 0, 28},

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "kernels/batch_norm.h"
 #include "kernels/elementwise.h"
+#include "kernels/group_norm.h"
 #include "kernels/optimizer.h"
 #include "support/kernel_test.h"
 
@@ -75,6 +76,33 @@ static void elementwise(unsigned char *out, lks_type type)
   lks_add_forward(out + 4 * part, x, y, COUNT / 4, type);
   lks_dropout(out + 5 * part, x, 0.3, &key, COUNT / 4, type);
   lks_input_features(out + 6 * part, a, wide[0], wide[1], COUNT / 4, type);
+}
+
+static void activations(unsigned char *out, lks_type type)
+{
+  const void *x = typed(a, type), *y = typed(b, type);
+  const size_t part = COUNT / 4 * lks_type_bytes(type);
+  lks_gelu_forward(out, x, COUNT / 4, type);
+  lks_gelu_backward(out + part, y, x, COUNT / 4, type);
+  lks_silu_forward(out + 2 * part, x, COUNT / 4, type);
+  lks_silu_backward(out + 3 * part, y, x, COUNT / 4, type);
+  lks_tanh_forward(out + 4 * part, x, COUNT / 4, type);
+  lks_tanh_backward(out + 5 * part, y, out + 4 * part, COUNT / 4, type);
+}
+
+static void group_norm(unsigned char *out, lks_type type)
+{
+  const lks_group_norm_shape shape = {PIXELS / SAMPLES, CHANNELS - 1, 6, 1e-5, type};
+  float coefficient[2 * CHANNELS];
+  double moments[(SAMPLES - 1) * 2 * 6], sums[2 * CHANNELS] = {0}, room[4 * CHANNELS];
+  static float of_form[5][CHANNELS];
+  lks_group_norm_work work = {
+      {of_form[0], of_form[1], of_form[2], of_form[3], of_form[4]}, coefficient, room};
+  const void *x = typed(a, type), *dy = typed(b, type);
+  lks_group_norm_forward(out, moments, x, of_channel[5], of_channel[6], &shape, SAMPLES - 1, &work);
+  lks_group_norm_backward(out + ROOM / 2, sums, dy, x, moments, of_channel[5], &shape, SAMPLES - 1, &work);
+  memcpy(out + ROOM - sizeof sums - sizeof moments, sums, sizeof sums);
+  memcpy(out + ROOM - sizeof moments, moments, sizeof moments);
 }
 
 static void bytes_and_bf16(unsigned char *out, lks_type type)
@@ -138,6 +166,8 @@ static const struct {
     {"batch norm, forward", batch_norm_forward, {0x829535a0a8639df4, 0x94492e1300ed00b2}},
     {"batch norm, backward", batch_norm_backward, {0x1ec4244d4bb42de9, 0x4a4ebd64aa87775d}},
     {"batch norm and pool", batch_norm_pool, {0xca17532120fbe6de, 0x6e9f6a485b865bdf}},
+    {"activations", activations, {0xfa668b47d90f93f3, 0x6f0243b651faaa27}},
+    {"group norm", group_norm, {0x200d3dafa3b3cdcb, 0x9062fbc903d6b9b6}},
     {"optimizers", optimizers, {0x434f44f8b0bcea9c, 0x434f44f8b0bcea9c}},
 };
 
