@@ -38,11 +38,14 @@ tests_of() {
     src/comm/stall_watch.c | src/comm/watch_table.c | src/comm/last_resort.c | src/comm/siblings.c) echo mpi/stall.* mpi/comm.* fault/stall fault/stopped_rank ;;
     src/comm/node_memory.c) echo mpi/comm.* mpi/dataset mpi/cache ;;
     src/comm/*) echo mpi/comm.* mpi/network mpi/op_times ;;
+    src/model/group_norm_op.c) echo golden/layers mpi/network mpi/norms ;;
     src/model/nonfinite.c) echo mpi/network_nonfinite.* fault/on_nan ;;
     src/model/model*) echo unit/model.* mpi/network fault/usage ;;
     src/model/op_times.c) echo mpi/op_times.* mpi/bench ;;
     src/model/*) echo unit/model.* golden/steps.* mpi/network.* mpi/precision mpi/pass.* mpi/norm.* mpi/op_times mpi/setup mpi/allocations mpi/checkpoint.* mpi/evaluate_predict ;;
     src/kernels/vector/batch_norm*.c | src/kernels/batch_norm.c) echo 'unit/batch_norm.*' unit/bf16 golden/batch_norm golden/steps.* ;;
+    src/kernels/group_norm.c) echo unit/group_norm golden/layers mpi/network ;;
+    src/kernels/vector/activation.c) echo unit/activation unit/kernel_bits golden/layers ;;
     src/kernels/vector/optimizer.c | src/kernels/optimizer.c) echo unit/optimizer.* golden/operators golden/steps.* ;;
     src/kernels/vector/* | src/kernels/elementwise.c | src/kernels/loss.c) echo unit/elementwise.* unit/loss.* unit/bf16 golden/operators golden/steps.* ;;
     src/kernels/isa.c) echo unit/isa.* unit/onednn.* mpi/precision ;;
@@ -90,6 +93,7 @@ tests_of() {
     src/dataset/window_share.c | src/dataset/window_filler.c) echo unit/window_filler mpi/window ;;
     src/dataset/window_reader.c | src/dataset/windowed.c | src/dataset/chunk_file.c) echo mpi/window ;;
     src/dataset/loader.c) echo mpi/loader mpi/window mpi/cache mpi/evaluation ;;
+    src/train/trainer_prepare.c) echo mpi/norms mpi/resume mpi/said ;;
     src/train/lone_sample.c) echo mpi/lone_sample ;;
     src/train/unseen_classes.c) echo mpi/said ;;
     src/train/evaluation.c | src/train/setup.c) echo mpi/setup.* mpi/evaluation.* mpi/allocations mpi/evaluate_predict mpi/same_bits ;;

@@ -23,22 +23,21 @@ if [ "${#targets[@]}" -eq 0 ]; then
   done
 fi
 
-# The seeds are files of the project, and those of tests/fuzz/seeds; what a target finds new lasts in build/fuzz/corpus.
-seeds_of() {
-  case $1 in
-    model) echo "$root/data/models" ;;
-    *) echo "$root/tests/fuzz/seeds/$1" ;;
-  esac
+# find_seeds TARGET: sets seeds, folders of the project; what a target finds new lasts in build/fuzz/corpus.
+find_seeds() {
+  seeds=("$root/tests/fuzz/seeds/$1")
+  if [ "$1" = model ]; then seeds+=("$root/data/models"); fi
 }
 
 failed=() executions=0
 for target in "${targets[@]}"; do
   corpus=$build/corpus/$target found=$build/found/$target- log=$build/$target.log
   mkdir -p "$corpus" "$build/found"
+  find_seeds "$target"
   dictionary=()
   if [ -e "$root/tests/fuzz/$target.dict" ]; then dictionary=("-dict=$root/tests/fuzz/$target.dict"); fi
   if ! timeout -k 10 $((seconds * 2 + 180)) "$build/tests/fuzz_$target" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 \
-    -max_len=8192 -print_final_stats=1 -verbosity=1 "${dictionary[@]}" -artifact_prefix="$found" "$corpus" "$(seeds_of "$target")" \
+    -max_len=8192 -print_final_stats=1 -verbosity=1 "${dictionary[@]}" -artifact_prefix="$found" "$corpus" "${seeds[@]}" \
     >"$log" 2>&1; then
     failed+=("$target")
     tail -40 "$log"

@@ -24,7 +24,7 @@ END_OF_MODEL
 sed '2s/$/ group=6/; 6s/$/ group=sync/; 9s/$/ group=rank:3/' plain.model >own.model
 sed 's/batchnorm/& group=6/' plain.model >six.model
 sed '9s/$/ gamma=0/' plain.model >zero.model
-common=(data.h5 --batch-size 32 --microbatch 4 --lr 0.05)
+common=(data.h5 --batch-size 32 --microbatch 4)
 
 # start NAME RANKS-THREADS ARGUMENT...: in the background.
 start() {
@@ -67,6 +67,60 @@ same plain-6 six-sync
 same six-sync six-16
 differs plain-6 plain-sync
 says six-16 "--bn 16 has no effect: every batch norm of the model has a group of its own"
+
+# Layers of every kind, in both precisions; bf16 where the processor has it, near fp32.
+cat >kinds.model <<'END_OF_MODEL'
+conv 12 3
+batchnorm group=6
+gelu
+conv 12 3 groups=4
+layernorm
+silu
+residual a
+  conv 12 3 groups=12
+  groupnorm 3
+  tanh
+  conv 16 3x5 dilation=2x1 stride=2
+  batchnorm
+end
+relu
+conv 16 3 dilation=2 groups=2
+groupnorm 4
+gelu
+maxpool 2
+dense 20
+layernorm
+tanh
+dense classes
+END_OF_MODEL
+precisions=(fp32)
+run probe 1 train data.h5 --epochs 0 --precision bf16 --output probe
+if [ "$(<probe.code)" -eq 0 ]; then
+  precisions+=(bf16)
+else
+  says probe "choose --precision fp32"
+  skipped "bf16 of layers of every kind" "this processor has none"
+fi
+for precision in "${precisions[@]}"; do
+  for execution in "${executions[@]}"; do
+    start "$precision-$execution" "$execution" --model kinds.model --precision "$precision"
+  done
+done
+start slower 1-1 --model kinds.model --lr 0.01
+wait
+for precision in "${precisions[@]}"; do
+  for execution in "${executions[@]}"; do same "$precision-1-1" "$precision-$execution"; done
+done
+# near A B: their training losses are, to 1%.
+near() {
+  awk -F, -v last="$(tail -n 1 "$1/metrics.csv")" 'END { split(last, other, ","); off = $4 / other[4] - 1; exit !(off * off < 1e-4) }' \
+    "$2/metrics.csv"
+}
+if [ "${#precisions[@]}" -eq 2 ]; then
+  differs fp32-1-1 bf16-1-1
+  near fp32-1-1 bf16-1-1 || complain "bf16 learns otherwise than fp32" fp32-1-1/metrics.csv bf16-1-1/metrics.csv
+fi
+if near fp32-1-1 slower; then complain "another learning rate is as near as bf16 has to be" slower/metrics.csv; fi
 
 # Stopped between its epochs, and evaluated: groups are as in training, or with a batch size of one's own the whole mini-batch.
 train half 3 --resume --epochs 2 --threads 1
