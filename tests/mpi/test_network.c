@@ -399,12 +399,13 @@ static bool noise_is_right(lks_comm *comm, const char *text, const char *norm, b
 static void test_footprint(lks_comm *comm)
 {
   static const lks_reduce reductions[] = {LKS_REDUCE_TREE, LKS_REDUCE_MPI};
+  static const char *const texts[] = {residual_text, own_groups_text};
   subject s;
   lks_network_memory foretold, others;
   for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
     lks_network_options o = options("5", 2);
     o.reduce = reductions[i];
-    lks_assert_ok_all(comm, subject_create(&s, comm, residual_text, &o));
+    lks_assert_ok_all(comm, subject_create(&s, comm, texts[i], &o));
     lks_assert_ok_all(comm, lks_network_footprint(&foretold, s.model, &o, lks_comm_size(comm)));
     lks_assert_ok_all(comm, lks_network_footprint(&others, s.model, &o, lks_comm_size(comm) + 20));
     double held = (double)lks_network_bytes(s.network), sum = (double)lks_network_memory_sum(&foretold),
@@ -425,6 +426,36 @@ static void test_noise(lks_comm *comm)
     lks_assert_all(comm, noise_is_right(comm, before_text, norms[n], false));
     lks_assert_all(comm, noise_is_right(comm, dense_text, norms[n], true));
   }
+}
+
+/* The noise of a layer's own normalization batch is that of a run with it, also after a state was saved; and not that of the run. */
+static void test_noise_of_own_groups(lks_comm *comm)
+{
+  static const char *const texts[] = {
+      "dense 60\nbatchnorm\nrelu\ndense 40\nbatchnorm\nrelu\ndense classes\n",
+      "dense 60\nbatchnorm group=5\nrelu\ndense 40\nbatchnorm\nrelu\ndense classes\n"};
+  static double state[LKS_NOISE_STATE_MAX];
+  subject s[3];
+  lks_pass_result result;
+  lks_noise noise[3], second[3];
+  size_t saved = 0;
+  for (size_t i = 0; i < 3; i++) {
+    lks_network_options o = options(i == 0 ? "5" : "13", 1);
+    o.measure_noise = true;
+    lks_assert_ok_all(comm, subject_create(&s[i], comm, texts[i > 0], &o));
+    if (i < 2) lks_assert_ok_all(comm, pass(&s[i], &result, LKS_PASS_TRAIN, 0, BATCH, 0));
+    if (i == 1) saved = lks_network_noise_save(s[1].network, state);
+    if (i == 2) lks_network_noise_restore(s[2].network, state, saved);
+    noise[i] = lks_network_noise(s[i].network, 0);
+    second[i] = lks_network_noise(s[i].network, 1);
+  }
+  bool ok = saved > 0 && noise[0].steps == 1 && second[0].theory != second[1].theory;
+  for (size_t i = 1; i < 3; i++)
+    ok = ok && noise[i].steps == 1 && noise[i].theory == noise[0].theory &&
+         noise[i].variance_of_mean == noise[0].variance_of_mean &&
+         noise[i].effective_samples == noise[0].effective_samples && second[i].theory == second[1].theory;
+  for (size_t i = 0; i < 3; i++) subject_destroy(&s[i]);
+  lks_assert_all(comm, ok);
 }
 
 static void test_import_and_export(lks_comm *comm)
@@ -469,6 +500,7 @@ int main(int argc, char **argv)
       LKS_MPI_TEST(test_no_allocation_inside_a_step),
       LKS_MPI_TEST(test_footprint),
       LKS_MPI_TEST(test_noise),
+      LKS_MPI_TEST(test_noise_of_own_groups),
       LKS_MPI_TEST(test_import_and_export),
   };
   make_data();
