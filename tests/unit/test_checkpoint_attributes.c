@@ -419,7 +419,7 @@ static void test_sizes(void **state)
       {"product", too_many_bytes,
        "its input_shape 2147483647 x 2147483647 x 2 holds more bytes than there can"},
       {"product with channels", just_too_many_bytes, "holds more bytes than there can be"},
-      {"noises", too_many_noises, "its attribute state/noises is 772 and must be 771 at most"},
+      {"noises", too_many_noises, "its attribute state/noises is 1284 and must be 1283 at most"},
       {"other names", other_names, "its attribute class_names is not as it was written"},
       {"names without a hash", names_without_hash, "its attribute class_names_hash is missing"},
       {"no classes", no_classes, "its classes is 0 and must be 1 to 2147483647"},

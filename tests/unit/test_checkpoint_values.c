@@ -235,7 +235,7 @@ static void test_header(void **state)
       {"noise that is no number", nan_noise, "its noise[2] is nan and must be finite"},
       {"no noise", no_noise, NULL},
       {"most noise", most_noise, NULL},
-      {"last noise", nan_last_noise, "its noise[770] is nan and must be finite"},
+      {"last noise", nan_last_noise, "its noise[1282] is nan and must be finite"},
       {"large limb", large_limb, "its loss_limbs are not the sum of 200 losses"},
       {"low limb", low_limb, "its loss_limbs are not the sum of 200 losses"},
       {"loss that is not finite", loss_not_finite, "its loss_limbs are not the sum of 200 losses"},
