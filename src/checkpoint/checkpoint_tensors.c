@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/plain_text.h"
 #include "checkpoint/checkpoint_attributes.h"
 #include "checkpoint/checkpoint_check.h"
@@ -86,13 +87,6 @@ static lks_status describe_dataset(lks_snapshot_array *array, hid_t dataset, siz
   return status ? status : check_storage(dataset);
 }
 
-/** Whether a name has an ending, and something before it. */
-static bool ends_with(const char *name, const char *ending)
-{
-  const char *dot = strrchr(name, '.');
-  return dot && dot > name && strcmp(dot, ending) == 0;
-}
-
 /** One number is not compressed, and lies in the file itself: other layouts can read any other file. */
 static bool is_stored_plainly(hid_t dataset)
 {
@@ -128,9 +122,10 @@ static lks_status check_counts(const lks_snapshot *snapshot, hid_t group, size_t
   size_t variances = 0;
   for (size_t a = first; a < snapshot->arrays; a++) {
     const char *array = snapshot->array[a].name;
-    if (!ends_with(array, ".running_var")) continue;
+    const size_t layer = lks_before_ending(array, ".running_var");
+    if (!layer) continue;
     variances++;
-    snprintf(name, sizeof name, "%.*s.num_batches_tracked", (int)(strrchr(array, '.') - array), array);
+    snprintf(name, sizeof name, "%.*s.num_batches_tracked", (int)layer, array);
     if (H5Lexists(group, name, H5P_DEFAULT) <= 0)
       return lks_fail(LKS_ERR_DATA, "%s is missing: %s", name, lks_checkpoint_advice);
   }
@@ -143,7 +138,7 @@ static lks_status check_counts(const lks_snapshot *snapshot, hid_t group, size_t
 static lks_status list_array(lks_snapshot *snapshot, lks_snapshot_array *array, hid_t group, int moment,
                              size_t most_elements)
 {
-  const bool count = ends_with(array->name, ".num_batches_tracked");
+  const bool count = lks_before_ending(array->name, ".num_batches_tracked");
   const hid_t dataset = H5Dopen2(group, array->name, H5P_DEFAULT);
   const lks_status status = count ? check_count(dataset, snapshot->batches_tracked)
                                   : describe_dataset(array, dataset, most_elements - snapshot->elements);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/ending.h"
 
 lks_status lks_snapshot_allocate(lks_snapshot *snapshot, size_t arrays)
 {
@@ -179,18 +180,13 @@ lks_status lks_snapshot_compare(const lks_snapshot *snapshot, const lks_network 
   return status;
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-  const char *dot = strrchr(name, '.');
-  return dot && strcmp(dot, ending) == 0;
-}
-
 int64_t lks_snapshot_parameters(const lks_snapshot *snapshot)
 {
   int64_t elements = 0;
   for (size_t a = 0; a < snapshot->arrays; a++) {
     const lks_snapshot_array *array = &snapshot->array[a];
-    const bool running = ends_with(array->name, ".running_mean") || ends_with(array->name, ".running_var");
+    const bool running =
+        lks_before_ending(array->name, ".running_mean") || lks_before_ending(array->name, ".running_var");
     if (array->moment == LKS_NO_MOMENT && !running) elements += (int64_t)array->elements;
   }
   return elements;
@@ -198,7 +194,7 @@ int64_t lks_snapshot_parameters(const lks_snapshot *snapshot)
 
 static bool never_negative(const lks_snapshot *snapshot, const lks_snapshot_array *array)
 {
-  if (array->moment == LKS_NO_MOMENT) return ends_with(array->name, ".running_var");
+  if (array->moment == LKS_NO_MOMENT) return lks_before_ending(array->name, ".running_var") > 0;
   return strcmp(snapshot->moment_name[array->moment], "exp_avg_sq") == 0;
 }
 

@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
+#include "base/ending.h"
 #include "base/file.h"
 #include "base/shell_word.h"
 #include "base/wrapped.h"
@@ -16,12 +16,6 @@
 #include "import/source_csv.h"
 #include "import/source_folder.h"
 #include "import/source_npz.h"
-
-static bool ends_with(const char *name, const char *end)
-{
-  const size_t length = strlen(name), bytes = strlen(end);
-  return length > bytes && strcasecmp(name + length - bytes, end) == 0;
-}
 
 static bool has_file(const char *folder, const char *name)
 {
@@ -53,7 +47,8 @@ lks_source_kind lks_source_kind_of(const char *path)
 {
   struct stat about;
   if (stat(path, &about) != 0) return LKS_SOURCE_NONE;
-  if (S_ISDIR(about.st_mode)) return ends_with(path, ".h5") ? LKS_SOURCE_NONE : kind_of_folder(path);
+  if (S_ISDIR(about.st_mode))
+    return lks_before_ending_of_any_case(path, ".h5") ? LKS_SOURCE_NONE : kind_of_folder(path);
   if (!S_ISREG(about.st_mode)) return LKS_SOURCE_NONE;
   unsigned char begin[16];
   size_t count = 0;
@@ -64,7 +59,7 @@ lks_source_kind lks_source_kind_of(const char *path)
   if (found != LKS_SOURCE_NONE) return found;
   static const char *const tables[] = {".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-    if (ends_with(path, tables[i])) return LKS_SOURCE_CSV;
+    if (lks_before_ending_of_any_case(path, tables[i])) return LKS_SOURCE_CSV;
   return LKS_SOURCE_NONE;
 }
 

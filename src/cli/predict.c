@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/ending.h"
 #include "base/file.h"
 #include "base/integers.h"
 #include "base/life.h"
@@ -210,8 +211,7 @@ static lks_status predict_files_all(predictor *p, lks_comm *comm, const settings
 /* By --csv and --json, or by the end of the output's name. */
 static lks_status choose_format(lks_predict_format *format, const settings *s)
 {
-  const char *dot = strrchr(s->output, '.');
-  const bool csv = dot && strcmp(dot, ".csv") == 0, json = dot && strcmp(dot, ".json") == 0;
+  const bool csv = lks_before_ending(s->output, ".csv"), json = lks_before_ending(s->output, ".json");
   if (s->csv && s->json) return lks_fail(LKS_ERR_USAGE, "--csv and --json exclude each other");
   if (s->output[0] && !csv && !json && !s->csv && !s->json)
     return lks_fail(LKS_ERR_USAGE, "--output %s: name it FILE.csv or FILE.json, or give --csv or --json",

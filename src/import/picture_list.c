@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/csv.h"
+#include "base/ending.h"
 
 lks_status lks_name_list_add(lks_name_list *list, const char *name)
 {
@@ -66,9 +66,8 @@ void lks_name_list_clear(lks_name_list *list)
 
 static bool is_picture(const char *name)
 {
-  const char *dot = strrchr(name, '.');
-  return dot &&
-         (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+  return lks_before_ending_of_any_case(name, ".png") || lks_before_ending_of_any_case(name, ".jpg") ||
+         lks_before_ending_of_any_case(name, ".jpeg");
 }
 
 size_t lks_name_list_keep_pictures(lks_name_list *list)
