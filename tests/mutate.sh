@@ -80,6 +80,7 @@ tests_of() {
     src/base/png_write.c | src/dataset/contact_sheet.c) echo unit/contact_sheet ;;
     src/import/picture*.c) echo unit/picture ;;
     src/import/*) echo unit/import.* mpi/import.* fault/bad_input ;;
+    src/export/*) echo unit/weight_file mpi/export.* mpi/torchvision mpi/fine_tuning ;;
     src/dataset/cats.c | src/dataset/deviates.c) echo unit/cats ;;
     src/dataset/corrupt.c) echo unit/corrupt ;;
     src/dataset/dataset_storage.c | src/dataset/dataset_hdf5.c | src/dataset/h5_*.c | src/dataset/class_names.c | src/dataset/describe.c | src/dataset/value_summary.c)
