@@ -14,6 +14,10 @@ typedef struct frozen_case {
   bool resting; /* batch norm stays as it is */
 } frozen_case;
 
+static const char grouped_text[] =
+    "conv 6 3x3\nbatchnorm group=5\nrelu\nconv 7 3x3\nbatchnorm\nrelu\n"
+    "residual r\n conv 7 3x3\n batchnorm group=8\nend\nrelu\nglobalavgpool\ndense classes\n";
+
 static const frozen_case cases[] = {
     {residual_text, "conv1", "sync", false},
     {residual_text, "conv1,bn1,layer1", "5", false},
@@ -26,6 +30,8 @@ static const frozen_case cases[] = {
     {kinds_text, "conv1,conv2,conv3", "sync", false},
     {kinds_text, "conv*,bn*,a", "5", false},
     {kinds_text, "a,c0", "sync", false},
+    {grouped_text, "conv1,bn1", "sync", false},
+    {grouped_text, "conv1,bn1,conv2,bn2", "6", false},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
