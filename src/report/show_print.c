@@ -33,14 +33,21 @@ void lks_show_shape(char out[64], lks_shape shape)
 void lks_show_kind(char out[64], const lks_layer *layer)
 {
   int at = snprintf(out, 64, "%s", lks_layer_kind_name(layer->kind));
-  const size_t *kernel = layer->kernel, *stride = layer->stride;
+  const size_t *kernel = layer->kernel, *stride = layer->stride, *dilation = layer->dilation;
+  const bool whole = kernel[0] == layer->in.height && kernel[1] == layer->in.width && layer->out.height == 1;
   if (layer->own_group) snprintf(out + at, 64 - (size_t)at, " group=%s", lks_norm_text(layer->group).text);
-  if (kernel[0] == layer->in.height && kernel[1] == layer->in.width && layer->out.height == 1) return;
-  if (kernel[0]) at += snprintf(out + at, 64 - (size_t)at, " %zux%zu", kernel[0], kernel[1]);
-  if (kernel[0] && stride[0] == stride[1] && stride[0] > 1)
-    snprintf(out + at, 64 - (size_t)at, "/%zu", stride[0]);
-  else if (kernel[0] && stride[0] != stride[1])
-    snprintf(out + at, 64 - (size_t)at, "/%zux%zu", stride[0], stride[1]);
+  if (!kernel[0] || whole) return;
+  at += snprintf(out + at, 64 - (size_t)at, " %zux%zu", kernel[0], kernel[1]);
+  if (stride[0] != stride[1])
+    at += snprintf(out + at, 64 - (size_t)at, "/%zux%zu", stride[0], stride[1]);
+  else if (stride[0] > 1)
+    at += snprintf(out + at, 64 - (size_t)at, "/%zu", stride[0]);
+  if (layer->kind != LKS_LAYER_CONV) return;
+  if (layer->groups > 1) at += snprintf(out + at, 64 - (size_t)at, " groups=%zu", layer->groups);
+  if (dilation[0] != dilation[1])
+    snprintf(out + at, 64 - (size_t)at, " dilation=%zux%zu", dilation[0], dilation[1]);
+  else if (dilation[0] > 1)
+    snprintf(out + at, 64 - (size_t)at, " dilation=%zu", dilation[0]);
 }
 
 static int wider(int width, const char *text)

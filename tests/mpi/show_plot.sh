@@ -20,6 +20,11 @@ says checkpoint "^b/last.h5: $("$program" info b/last.h5 | sed -n 's/^ *model .*
 says other "^b/last.h5: .* samples of 100, 3 classes"
 says other "^batch norm none, mini-batches of 32"
 says other "^one stage"
+printf '%s\n' 'conv 8 3x3 stride=2 groups=4 dilation=2' 'batchnorm group=8' relu globalavgpool 'dense classes' >own.model
+run own 0 show own.model --shape 17x15x4
+ended own 0
+says own "conv 3x3/2 groups=4 dilation=2 "
+says own "batchnorm group=8 "
 run drawn 0 show resnet8 -o model.dot
 ended drawn 0
 grep -q "^digraph" model.dot || complain "no drawing" model.dot
