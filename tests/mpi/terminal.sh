@@ -26,6 +26,9 @@ clean_up_of_program=$(trap -p EXIT | sed "s/^trap -- '//; s/' EXIT$//")
 # shellcheck disable=SC2064 # what it is now
 trap "command tmux -L $server kill-server 2>/dev/null || true; $clean_up_of_program" EXIT
 
+# A server ends with its last session, and would not hear of the next one while it does.
+tmux new-session -d -s kept "sleep 100000"
+
 shown() {
   tmux capture-pane -p -S -500 -t shown
 }
