@@ -62,8 +62,9 @@ static void find_range(double range[2], const float *value, size_t count)
 {
   double least = INFINITY, most = -INFINITY;
   for (size_t i = 0; i < count; i++) {
-    least = fmin(least, (double)value[i]);
-    most = fmax(most, (double)value[i]);
+    const double v = (double)value[i]; /* gcc 12 for aarch64 crashes on fmin and fmax here */
+    if (v < least) least = v;
+    if (v > most) most = v;
   }
   const bool natural = least >= 0 && most <= 255;
   range[0] = natural ? 0 : least;

@@ -58,8 +58,9 @@ void lks_value_summary_add(lks_value_summary *summary, lks_split split, const vo
       take_odd(summary, value, split, first + i / width, i % width);
   }
   for (size_t c = 0; c < channels; c++) {
-    summary->least = fmin(summary->least, (double)summary->low[c]);
-    summary->most = fmax(summary->most, (double)summary->high[c]);
+    const double low = summary->low[c], high = summary->high[c];
+    if (low < summary->least) summary->least = low; /* gcc 12 for aarch64 crashes on fmin and fmax here */
+    if (high > summary->most) summary->most = high;
   }
 }
 
