@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "hdf5/child.h"
 #include "hdf5/first_of_node.h"
 #include "lockstep/fork_server.h"
+#include "support/limit_kept.h"
 
 enum { MANY = 3 << 20 };
 
@@ -216,26 +216,13 @@ static lks_status appetite_of(size_t allowed, size_t large)
   return status;
 }
 
-/* Emulated processes may take more than their limit. */
-static bool limits_are_kept(void)
-{
-  const pid_t child = fork();
-  if (child == 0) {
-    setrlimit(RLIMIT_AS, &(struct rlimit){1 << 20, 1 << 20});
-    _exit(mmap(NULL, 16 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
-  }
-  int status = 0;
-  assert_int_equal(waitpid(child, &status, 0), child);
-  return WEXITSTATUS(status) == 1;
-}
-
 static void test_memory_is_limited(void **state)
 {
   (void)state;
 #ifdef SANITIZED
   skip();
 #endif
-  if (!limits_are_kept()) skip();
+  if (!limit_is_kept(RLIMIT_AS)) skip();
   assert_int_equal(appetite_of(0, 32 << 20), LKS_OK);
   assert_int_equal(appetite_of(0, 128 << 20), LKS_ERR_DATA);
   assert_non_null(strstr(lks_message(), "there is no memory"));

@@ -21,6 +21,7 @@
 #include "import/source_npz.h"
 #include "lockstep/fork_server.h"
 #include "support/format_files.h"
+#include "support/limit_kept.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -99,6 +100,7 @@ static void test_idx(void **state)
 static void test_limit_holds(void **state)
 {
   (void)state;
+  if (!limit_is_kept(RLIMIT_DATA)) skip();
   limit(true);
   void *much = lks_new(3 * ALLOWED, 1);
   limit(false);

@@ -41,9 +41,10 @@ static _Noreturn void be_launcher(const char *number, int wait, bool dies)
   _exit(WIFEXITED(how) ? WEXITSTATUS(how) : 1);
 }
 
-/* The exit code of the rank. */
+/* The exit code of the rank. Emulators may leave orphans to somebody else. */
 static int code_of(const char *number, int wait, bool dies)
 {
+  if (dies && prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) skip();
   int code = -1, how;
   const pid_t launcher = fork();
   if (launcher == 0) be_launcher(number, wait, dies);
@@ -76,7 +77,6 @@ int main(void)
 {
   const char *const launchers[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
   for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) unsetenv(launchers[i]);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rank_without_launcher_ends_while_mpi_starts),
       cmocka_unit_test(test_rank_with_launcher_goes_on),
