@@ -65,7 +65,7 @@ signal_mpirun() {
     sent_at=$(steps_done "$name")
     kill -"$signal" "$(launcher_of "$name")" || true
     wait
-    if [ -e "$name/last.h5" ] && [ "$(<"$name.code")" -ne 0 ]; then break; fi
+    if [ -e "$name/last.h5" ] && ! grep -q '^fingerprint: ' "$name.out"; then break; fi
     echo "$name: no checkpoint, or over before, try $tries"
   done
   [ "$(<"$name.code")" -ne 0 ] || complain "$name: ended with code 0" "$name.err"
