@@ -288,22 +288,38 @@ static void take_facts(lks_onnx_builder *b, const lks_network_facts *facts)
   }
 }
 
-/* Hands the bytes on to a file as they are made. */
+enum { ROOM = 1 << 14 };
+
+/* Hands the bytes on to a file as they are made, those of names and numbers, a few at a time, together. */
 typedef struct file_buffer {
   ProtobufCBuffer base;
   lks_file_writer *writer;
   lks_status status;
+  size_t held;
+  uint8_t room[ROOM];
 } file_buffer;
+
+static void flush(file_buffer *to)
+{
+  if (!to->status && to->held > 0) to->status = lks_file_writer_append(to->writer, to->room, to->held);
+  to->held = 0;
+}
 
 static void append(ProtobufCBuffer *buffer, size_t bytes, const uint8_t *data)
 {
   file_buffer *to = (file_buffer *)buffer;
-  if (!to->status) to->status = lks_file_writer_append(to->writer, data, bytes);
+  if (bytes > ROOM - to->held) flush(to);
+  if (bytes > ROOM) {
+    if (!to->status) to->status = lks_file_writer_append(to->writer, data, bytes);
+    return;
+  }
+  memcpy(to->room + to->held, data, bytes);
+  to->held += bytes;
 }
 
 lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, bool replace, const lks_network_facts *facts)
 {
-  file_buffer buffer = {.base = {.append = append}};
+  file_buffer buffer = {.base = {.append = append}, .status = LKS_OK, .held = 0};
   take_facts(b, facts);
   if (b->failed) return lks_fail(LKS_ERR_RANK, "not enough memory to make an ONNX model");
   const size_t bytes = protobuf_c_message_get_packed_size(&b->model.base);
@@ -313,8 +329,11 @@ lks_status lks_onnx_write(lks_onnx_builder *b, const char *path, bool replace, c
                     bytes);
   lks_temporary_tidy_file(path);
   lks_status status = lks_file_writer_open(&buffer.writer, path);
-  if (!status) protobuf_c_message_pack_to_buffer(&b->model.base, &buffer.base);
-  if (!status) status = buffer.status;
+  if (!status) {
+    protobuf_c_message_pack_to_buffer(&b->model.base, &buffer.base);
+    flush(&buffer);
+    status = buffer.status;
+  }
   if (!status) status = lks_file_writer_commit_as(buffer.writer, replace);
   lks_file_writer_close(&buffer.writer);
   return status;
