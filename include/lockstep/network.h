@@ -34,9 +34,9 @@ typedef struct lks_network_options {
   int threads;
   bool measure_noise; /* of the normalization batches, for lks_network_noise */
   bool freeze_norm;   /* batch norm trains with its running statistics, and these stay as they are */
-  const char *
-      freeze; /* layers, as names and patterns with commas between, whose gradients are not wanted and stay 0; NULL:
-                         none. Not needed any more once the network is there */
+  /* Layers, as names and patterns with commas between, whose gradients are not wanted and stay 0; NULL: none. Not
+   * needed any more once the network is there. */
+  const char *freeze;
   double disturb; /* of each batch norm's output in training: times 1 + disturb n, plus disturb n' */
 } lks_network_options;
 

@@ -157,11 +157,6 @@ static int commit(lks_file_writer *writer, bool replace)
   return cause ? cause : give_name(writer, replace);
 }
 
-lks_status lks_file_writer_commit(lks_file_writer *writer)
-{
-  return fail_to_write(writer, commit(writer, true));
-}
-
 lks_status lks_file_writer_commit_as(lks_file_writer *writer, bool replace)
 {
   const int cause = commit(writer, replace);
@@ -169,6 +164,11 @@ lks_status lks_file_writer_commit_as(lks_file_writer *writer, bool replace)
     return lks_fail(LKS_ERR_USAGE, "%s is there now, and was not before: another process has made it",
                     writer->path);
   return fail_to_write(writer, cause);
+}
+
+lks_status lks_file_writer_commit(lks_file_writer *writer)
+{
+  return lks_file_writer_commit_as(writer, true);
 }
 
 static void remove_temporary(lks_file_writer *writer)
@@ -188,14 +188,19 @@ void lks_file_writer_close(lks_file_writer **writer)
   *writer = NULL;
 }
 
-lks_status lks_file_write(const char *path, const void *data, size_t bytes)
+lks_status lks_file_write_as(const char *path, bool replace, const void *data, size_t bytes)
 {
   lks_file_writer *writer = NULL;
   lks_status status = lks_file_writer_open(&writer, path);
   if (!status && writer) status = lks_file_writer_append(writer, data, bytes);
-  if (!status && writer) status = lks_file_writer_commit(writer);
+  if (!status && writer) status = lks_file_writer_commit_as(writer, replace);
   lks_file_writer_close(&writer);
   return status;
+}
+
+lks_status lks_file_write(const char *path, const void *data, size_t bytes)
+{
+  return lks_file_write_as(path, true, data, bytes);
 }
 
 lks_status lks_file_link(const char *path, const char *target)

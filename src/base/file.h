@@ -10,6 +10,8 @@
  * file beside it, write, fsync, rename, fsync of the folder. LKS_ERR_IO names the file and the cause; the
  * old file stays, and so does what is no regular file, such as a device. */
 lks_status lks_file_write(const char *path, const void *data, size_t bytes);
+/** Local. The same; without `replace` only if there is no file of that name, else LKS_ERR_USAGE. */
+lks_status lks_file_write_as(const char *path, bool replace, const void *data, size_t bytes);
 
 /** The same in parts. */
 typedef struct lks_file_writer lks_file_writer;
@@ -22,7 +24,8 @@ const char *lks_file_writer_temporary(const lks_file_writer *writer);
 lks_status lks_file_writer_append(lks_file_writer *writer, const void *data, size_t bytes);
 /** Local. Gives the file its name; nothing may be appended afterwards. */
 lks_status lks_file_writer_commit(lks_file_writer *writer);
-/** Local. The same; without `replace` only if there is no file of that name, which another process may have made since: LKS_ERR_USAGE. */
+/** Local. The same; without `replace` only if there is no file of that name, which another process may have made
+ * since: LKS_ERR_USAGE. */
 lks_status lks_file_writer_commit_as(lks_file_writer *writer, bool replace);
 /** Local. Removes the temporary file unless it was committed. Takes NULL, sets NULL. */
 void lks_file_writer_close(lks_file_writer **writer);

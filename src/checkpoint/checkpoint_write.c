@@ -214,23 +214,13 @@ lks_status lks_checkpoint_rehearse(const lks_checkpoint_header *header, const lk
   return status;
 }
 
-static lks_status write(const char *path, bool replace, const lks_hdf5_image *image)
-{
-  lks_file_writer *writer = NULL;
-  lks_status status = lks_file_writer_open(&writer, path);
-  if (!status) status = lks_file_writer_append(writer, image->data, image->bytes);
-  if (!status) status = lks_file_writer_commit_as(writer, replace);
-  lks_file_writer_close(&writer);
-  return status;
-}
-
 lks_status lks_checkpoint_save(const char *path, bool replace, const lks_checkpoint_header *header,
                                const lks_snapshot *snapshot)
 {
   lks_hdf5_image image;
   lks_status status = compose(&image, header, snapshot);
   if (status) return lks_fail_in(status, "%s: ", path);
-  status = write(path, replace, &image);
+  status = lks_file_write_as(path, replace, image.data, image.bytes);
   lks_hdf5_image_clear(&image);
   return status;
 }

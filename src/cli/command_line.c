@@ -211,6 +211,13 @@ const char *lks_arguments_next(const lks_arguments *arguments, const lks_syntax 
   return NULL;
 }
 
+const char *lks_arguments_value(const lks_arguments *arguments, const lks_syntax *syntax, const char *option)
+{
+  for (size_t i = 0; i < syntax->options; i++)
+    if (strcmp(syntax->option[i].name, option) == 0) return arguments->value[i];
+  return NULL;
+}
+
 static void set_defaults(void *settings, const lks_syntax *syntax)
 {
   for (size_t i = 0; i < syntax->options; i++)
@@ -269,18 +276,12 @@ static bool has_arms(const lks_syntax *syntax)
   return false;
 }
 
-static const char *given(const lks_syntax *syntax, const lks_arguments *arguments, const char *option)
-{
-  for (size_t i = 0; i < syntax->options; i++)
-    if (strcmp(syntax->option[i].name, option) == 0) return arguments->value[i];
-  return NULL;
-}
-
 /* In a file both may stand, as that of a comparison whose arms have different norms. */
 static lks_status check_norms(const lks_run_settings *settings, const lks_syntax *syntax,
                               const lks_arguments *arguments)
 {
-  const char *bn = given(syntax, arguments, "bn"), *norm = given(syntax, arguments, "norm");
+  const char *bn = lks_arguments_value(arguments, syntax, "bn"),
+             *norm = lks_arguments_value(arguments, syntax, "norm");
   if (!bn || !norm || settings->config.norm.kind == LKS_NORM_LAYERS_BATCH) return LKS_OK;
   if (strcmp(bn, "sync") == 0 || strcmp(bn, "none") == 0)
     return LKS_OK; /* the standard; and refused with every norm */

@@ -43,6 +43,9 @@ typedef struct lks_arguments {
 const char *lks_arguments_next(const lks_arguments *arguments, const lks_syntax *syntax, const char *option,
                                size_t *next);
 
+/** Local. The value of an option that is no list; NULL: not given. */
+const char *lks_arguments_value(const lks_arguments *arguments, const lks_syntax *syntax, const char *option);
+
 /** Collective. argv[0] is the command's name. The ranks agree on the outcome. LKS_ERR_USAGE, with a
  * suggestion for an unknown option; and for an option, no list, that stands there twice. */
 lks_status lks_command_line_all(lks_arguments *arguments, lks_comm *comm, const lks_syntax *syntax, int argc,

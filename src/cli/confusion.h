@@ -14,8 +14,8 @@ lks_status lks_confusion_create(lks_confusion **confusion, const lks_dataset *da
                                 const int32_t *predictions);
 void lks_confusion_destroy(lks_confusion **confusion);
 
-/** Local. In words, for so many columns, or for 80 if there are more: the matrix, a row a true class, when it has few classes and room, else the mistakes that were made
- * most often; and samples, precision and recall of each class. Precision: the part of what was taken for the class that is of
+/** Local. In words, for so many columns, or for 80 if there are more: the matrix, a row a true class, when it has few classes
+ * and room, else the mistakes that were made most often; and samples, precision and recall of each class. Precision: the part of what was taken for the class that is of
  * it; recall: the part of the class that was found. */
 void lks_confusion_print(FILE *stream, const lks_confusion *confusion, size_t columns);
 

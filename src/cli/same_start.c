@@ -73,19 +73,12 @@ lks_status lks_settings_same_all(lks_comm *comm, const lks_facts *facts)
       "give all ranks the same command line, and a file of --config the same content on every host");
 }
 
-static bool is_given(const lks_syntax *syntax, const lks_arguments *arguments, const char *option)
-{
-  for (size_t i = 0; i < syntax->options; i++)
-    if (strcmp(syntax->option[i].name, option) == 0) return arguments->value[i] != NULL;
-  return false;
-}
-
 lks_status lks_run_settings_same_all(lks_comm *comm, const lks_syntax *syntax, lks_run_settings *settings,
                                      const lks_arguments *arguments)
 {
   lks_facts facts = {.count = 0};
   lks_config *config = &settings->config;
-  const bool from_directory = config->resume && !is_given(syntax, arguments, "config");
+  const bool from_directory = config->resume && !lks_arguments_value(arguments, syntax, "config");
   lks_facts_add(&facts, "resume", config->resume ? "on" : "off"); /* first, for it decides about the others */
   lks_settings_facts(&facts, syntax, from_directory ? NULL : settings, arguments);
   const lks_status status = lks_settings_same_all(comm, &facts);

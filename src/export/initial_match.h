@@ -19,8 +19,7 @@ typedef struct lks_initial_match {
   lks_snapshot state;
   long *entry; /* [state.arrays] where each comes from, or LKS_INITIAL_NONE */
   bool *used;  /* [entries] */
-  long *
-      bias; /* [state.arrays] for a running mean: the entry of a bias that goes into it, or LKS_INITIAL_NONE */
+  long *bias;  /* [state.arrays] of a running mean: the bias that goes into it, or LKS_INITIAL_NONE */
   size_t biases;
   size_t converted;
   char converted_type[16];

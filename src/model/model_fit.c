@@ -11,9 +11,8 @@ enum { VALUES_MAX = 1 << 28, KINDS = LKS_LAYER_ADD + 1, DEPTH_MAX = 16 };
 /* What is only known, or needed, while a model is put together: one for each layer. */
 typedef struct note {
   const lks_statement *origin; /* NULL: the input */
-  int takers, norms,
-      dropped; /* layers that take the output; batch norms among them, and of these those left out */
-  int moved;   /* the layer's number without batch norm */
+  int takers, norms, dropped; /* layers that take the output; batch norms of them; of these, those left out */
+  int moved;                  /* the layer's number without batch norm */
 } note;
 
 /* An open residual block; the whole model is the outermost one. */

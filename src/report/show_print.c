@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/append.h"
 #include "base/integers.h"
 #include "base/wrapped.h"
 #include "report/show.h"
@@ -30,24 +31,27 @@ void lks_show_shape(char out[64], lks_shape shape)
 }
 
 /* A window that is the whole image is not worth a word. */
+/* A number for the height and one for the width, "2x1", or one for both; none where both are 1. */
+static void append_pair(char out[64], const char *before, const size_t *pair)
+{
+  if (pair[0] != pair[1])
+    lks_append(out, 64, "%s%zux%zu", before, pair[0], pair[1]);
+  else if (pair[0] > 1)
+    lks_append(out, 64, "%s%zu", before, pair[0]);
+}
+
 void lks_show_kind(char out[64], const lks_layer *layer)
 {
-  int at = snprintf(out, 64, "%s", lks_layer_kind_name(layer->kind));
-  const size_t *kernel = layer->kernel, *stride = layer->stride, *dilation = layer->dilation;
+  const size_t *kernel = layer->kernel;
   const bool whole = kernel[0] == layer->in.height && kernel[1] == layer->in.width && layer->out.height == 1;
-  if (layer->own_group) snprintf(out + at, 64 - (size_t)at, " group=%s", lks_norm_text(layer->group).text);
+  snprintf(out, 64, "%s", lks_layer_kind_name(layer->kind));
+  if (layer->own_group) lks_append(out, 64, " group=%s", lks_norm_text(layer->group).text);
   if (!kernel[0] || whole) return;
-  at += snprintf(out + at, 64 - (size_t)at, " %zux%zu", kernel[0], kernel[1]);
-  if (stride[0] != stride[1])
-    at += snprintf(out + at, 64 - (size_t)at, "/%zux%zu", stride[0], stride[1]);
-  else if (stride[0] > 1)
-    at += snprintf(out + at, 64 - (size_t)at, "/%zu", stride[0]);
+  lks_append(out, 64, " %zux%zu", kernel[0], kernel[1]);
+  append_pair(out, "/", layer->stride);
   if (layer->kind != LKS_LAYER_CONV) return;
-  if (layer->groups > 1) at += snprintf(out + at, 64 - (size_t)at, " groups=%zu", layer->groups);
-  if (dilation[0] != dilation[1])
-    snprintf(out + at, 64 - (size_t)at, " dilation=%zux%zu", dilation[0], dilation[1]);
-  else if (dilation[0] > 1)
-    snprintf(out + at, 64 - (size_t)at, " dilation=%zu", dilation[0]);
+  if (layer->groups > 1) lks_append(out, 64, " groups=%zu", layer->groups);
+  append_pair(out, " dilation=", layer->dilation);
 }
 
 static int wider(int width, const char *text)

@@ -6,13 +6,6 @@ source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
 digits=$LOCKSTEP_SOURCE/data/digits.h5
 
-# has_python MODULE WHAT: whether python3 has it; if not, WHAT is skipped.
-has_python() {
-  if python3 -c "import $1" 2>/dev/null; then return; fi
-  skipped "$2" "python3 has no $1"
-  return 1
-}
-
 train cnn 0 "$digits" --train-samples 300 --epochs 1 --threads 1
 ended cnn 0
 

@@ -4,10 +4,7 @@
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
-if ! python3 -c "import onnxruntime, onnx, h5py" 2>/dev/null; then
-  skipped "running ONNX models" "python3 lacks onnxruntime, onnx or h5py"
-  finish
-fi
+has_python "onnxruntime, onnx, h5py" "running ONNX models" || finish
 for shape in 33x29x3 32x32x3 21; do
   run "$shape" 0 generate --shape "$shape" --classes 3 --train 48 --test 11 -o "$shape.h5"
 done

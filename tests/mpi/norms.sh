@@ -152,15 +152,13 @@ for name in zero plain; do
   run "weights-$name" 0 export "begun-$name/last.h5" --to npz -o "begun-$name.npz"
   ended "weights-$name" 0
 done
-if python3 -c 'import numpy' 2>/dev/null; then
+if has_python numpy "initial gammas"; then
   python3 - >python.out 2>&1 <<'END_OF_PYTHON' || complain "gamma=0 does not begin with gamma 0" python.out
 import numpy
 zero, plain = numpy.load("begun-zero.npz"), numpy.load("begun-plain.npz")
 assert (zero["a.bn2.weight"] == 0).all() and (zero["a.bn1.weight"] == 1).all() and (zero["bn1.weight"] == 1).all()
 assert all((plain[name] == 1).all() for name in plain.files if "bn" in name and name.endswith(".weight"))
 END_OF_PYTHON
-else
-  skipped "initial gammas" "python3 has no numpy"
 fi
 
 # What has no effect is said, and what contradicts itself refused.

@@ -40,7 +40,7 @@ done
 run compared 1 compare "${settings[@]}" --epochs 1 --bn sync,16 --seeds 1 -o compared --tensorboard
 for arm in sync 16; do [ -s "compared/runs/$arm/seed-1/$file" ] || complain "$arm has no events"; done
 
-if python3 -c "import tensorboard" 2>/dev/null; then
+if has_python tensorboard "reading events with TensorBoard"; then
   limited 100 python3 - whole seven pieces killed >python.out 2>&1 <<'END' || complain "TensorBoard reads something else" python.out
 import csv, struct, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -57,7 +57,5 @@ for name in sys.argv[1:]:
         have = [(e.step, e.value) for e in events.Scalars(tag)]
         assert have == want, (name, tag, have, want)
 END
-else
-  skipped "reading events with TensorBoard" "python3 has no tensorboard"
 fi
 finish

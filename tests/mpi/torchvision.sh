@@ -5,10 +5,7 @@
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
 
-if ! python3 -c "import torch, safetensors, h5py" 2>/dev/null; then
-  skipped "weights under torchvision's names" "python3 lacks torch, safetensors or h5py"
-  finish
-fi
+has_python "torch, safetensors, h5py" "weights under torchvision's names" || finish
 
 # Weights of a network whose statistics are none of a beginning, and its logits on the test samples.
 cat >networks.py <<'END_OF_PYTHON'

@@ -51,6 +51,13 @@ has_tool() {
   return 1
 }
 
+# has_python MODULES WHAT: whether python3 has all of these, with commas between; if not, WHAT is skipped.
+has_python() {
+  if python3 -c "import $1" 2>/dev/null; then return; fi
+  skipped "$2" "python3 cannot import $1"
+  return 1
+}
+
 # nothing_left ARGUMENTS: no process of the program with these arguments (empty: with any) is left. The fork server of a
 # rank that was killed gets a moment to see it.
 nothing_left() {
