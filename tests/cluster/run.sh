@@ -244,9 +244,10 @@ within 90 is_pending "$lost" || complain "lost: the job was not requeued" lost.o
 scontrol hold "$lost"
 mend_link 2
 nothing_is_left_of() {
-  ! pgrep -f "slurmstepd: \[$1\.|train .*--output lost( |$)" >/dev/null && [ "$(sinfo -h -n n2 -o %T)" = idle ]
+  sinfo -h -n n2 -o %T >left
+  ! pgrep -af "slurmstepd: \[$1\.|train .*--output lost( |$)" >>left && [ "$(<left)" = idle ]
 }
-within 60 nothing_is_left_of "$lost" || complain "lost: something is left on the host that came back" slurmctld.log
+within 180 nothing_is_left_of "$lost" || complain "lost: something is left on the host that came back" left slurmctld.log
 scontrol release "$lost"
 wait_for_end "$lost" "the run that lost a host" 120
 same_fingerprint long-here.out lost.out
