@@ -29,6 +29,10 @@ typedef struct lks_train_hooks {
   const char *asked_in;       /* borrowed, or NULL: a folder in which STOP and SAVE are looked for too */
   /* after each mini-batch, on every rank, or NULL; mean_loss: of the epoch so far */
   void (*step)(void *context, size_t step, size_t samples, double mean_loss);
+  /* after each mini-batch that is evaluated, on every rank, or NULL */
+  void (*pulse)(void *context);
+  /* before each mini-batch of training, on every rank, or NULL: what else it is asked for, LKS_REQUEST_* */
+  unsigned (*requests)(void *context);
   void *context;
 } lks_train_hooks;
 

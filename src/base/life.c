@@ -21,6 +21,7 @@ const char *lks_wait_text(int wait)
                                                   "the reading of samples by one rank of a node",
                                               [LKS_WAIT_COMMUNICATOR] = "the making of a communicator",
                                               [LKS_WAIT_MEASUREMENT] = "a measurement of the network",
+                                              [LKS_WAIT_RUNS] = "the sharing out of runs",
                                               [LKS_WAIT_FINALIZE] = "the end of MPI",
                                               [LKS_WAIT_END] = "the end of the program"};
   return wait >= 0 && wait < LKS_WAITS ? text[wait] : "?";
@@ -36,6 +37,7 @@ const char *lks_phase_text(int phase)
                                                [LKS_PHASE_CHECKPOINT] = "reading or writing a checkpoint",
                                                [LKS_PHASE_REPORT] = "writing a report",
                                                [LKS_PHASE_MEASURE] = "measuring",
+                                               [LKS_PHASE_RUNS] = "waiting for the runs of other ranks",
                                                [LKS_PHASE_END] = "ending"};
   return phase >= 0 && phase < LKS_PHASES ? text[phase] : "?";
 }
@@ -47,6 +49,7 @@ void lks_life_move(lks_life *life)
   atomic_store(&life->beats, atomic_load(&from->beats));
   atomic_store(&life->wait, atomic_load(&from->wait));
   atomic_store(&life->phase, atomic_load(&from->phase));
+  atomic_store(&life->part, atomic_load(&from->part));
   atomic_store(&life->step, atomic_load(&from->step));
   for (int i = 0; i < LKS_LIFE_LAYER_WORDS; i++) atomic_store(&life->layer[i], atomic_load(&from->layer[i]));
   atomic_store(&lks_life_own, life);

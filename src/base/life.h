@@ -25,6 +25,7 @@ typedef enum lks_wait {
   LKS_WAIT_WINDOW,
   LKS_WAIT_COMMUNICATOR,
   LKS_WAIT_MEASUREMENT,
+  LKS_WAIT_RUNS,
   LKS_WAIT_FINALIZE,
   LKS_WAIT_END,
   LKS_WAITS
@@ -40,6 +41,7 @@ typedef enum lks_phase {
   LKS_PHASE_CHECKPOINT,
   LKS_PHASE_REPORT,
   LKS_PHASE_MEASURE,
+  LKS_PHASE_RUNS,
   LKS_PHASE_END,
   LKS_PHASES
 } lks_phase;
@@ -52,6 +54,7 @@ typedef struct lks_life {
   atomic_ullong born;  /* when the process was started, as its system counts (base/process.h) */
   atomic_ullong beats; /* signs of life so far */
   atomic_int wait, phase;
+  atomic_int part; /* of the job, whose ranks it waits for; 0: for those of the whole job */
   atomic_ullong step;
   atomic_ullong layer[LKS_LIFE_LAYER_WORDS]; /* the beginning of its name */
 } lks_life;

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,9 +13,33 @@
 
 static atomic_bool enabled = true, quiet = false;
 
+static struct {
+  pthread_mutex_t lock;
+  void (*take)(void *context, const char *text);
+  void *context;
+} elsewhere = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 void lks_log_enable(bool enable)
 {
   atomic_store(&enabled, enable);
+}
+
+void lks_log_divert(void (*take)(void *context, const char *text), void *context)
+{
+  pthread_mutex_lock(&elsewhere.lock);
+  elsewhere.take = take;
+  elsewhere.context = context;
+  pthread_mutex_unlock(&elsewhere.lock);
+}
+
+/* Whether somebody took it. */
+static bool hand_over(const char *text)
+{
+  pthread_mutex_lock(&elsewhere.lock);
+  const bool taken = elsewhere.take != NULL;
+  if (taken) elsewhere.take(elsewhere.context, text);
+  pthread_mutex_unlock(&elsewhere.lock);
+  return taken;
 }
 
 void lks_log_quiet(bool silent)
@@ -35,30 +60,27 @@ static void print_to_error(lks_ink ink, const char *kind, const char *text)
           ink ? lks_terminal_ink(STDERR_FILENO, LKS_INK_PLAIN) : "", text);
 }
 
-__attribute__((format(printf, 3, 0))) static void print_unless_mute(lks_ink ink, const char *kind,
-                                                                    const char *format, va_list arguments)
-{
-  char text[2048];
-  if (!atomic_load(&enabled)) return;
-  vsnprintf(text, sizeof text, format, arguments);
-  print_to_error(ink, kind, text);
-}
+enum { TEXT = 2048 };
 
 void lks_warn(const char *format, ...)
 {
+  char text[TEXT];
   va_list arguments;
   va_start(arguments, format);
-  print_unless_mute(LKS_INK_YELLOW, "warning: ", format, arguments);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  if (!hand_over(text) && atomic_load(&enabled)) print_to_error(LKS_INK_YELLOW, "warning: ", text);
 }
 
 void lks_note(const char *format, ...)
 {
-  if (atomic_load(&quiet)) return;
+  char text[TEXT];
+  if (atomic_load(&quiet) || !atomic_load(&enabled)) return;
   va_list arguments;
   va_start(arguments, format);
-  print_unless_mute(LKS_INK_PLAIN, "", format, arguments);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  print_to_error(LKS_INK_PLAIN, "", text);
 }
 
 /* Without memory, or in a file, as it is. */

@@ -12,6 +12,10 @@ bool lks_log_is_quiet(void);
 /** Local. One line to standard error, "lockstep: warning: ...". */
 void lks_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Local. From now on what this process warns of goes to `take`, which any thread may call, and not to standard error, whether or
+ * not it prints; NULL: as before. */
+void lks_log_divert(void (*take)(void *context, const char *text), void *context);
+
 /** Local. One line to standard error, "lockstep: ...": what takes long begins. */
 void lks_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

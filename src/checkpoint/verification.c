@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "base/arena.h"
+#include "comm/split.h"
 
 enum { NAMED_MAX = 4, RANKS_TEXT = 640, PART_TEXT = LKS_NAME_MAX + 64 };
 
@@ -126,12 +127,12 @@ static lks_status print_ranks_all(char text[RANKS_TEXT], lks_comm *comm, const u
   int named = 0, length = snprintf(text, RANKS_TEXT, count == 1 ? "rank" : "ranks");
   lks_status status = LKS_OK;
   for (int rank = 0; rank < ranks && named < NAMED_MAX && !status; rank++) {
-    char host[120] = "";
+    char name[140] = "";
     if (right >= 0 && alike(hash, parts, rank, right)) continue;
-    if (rank == lks_comm_rank(comm)) snprintf(host, sizeof host, "%.*s", 119, lks_comm_host(comm));
-    status = lks_comm_broadcast_all(comm, host, sizeof host, rank);
-    length +=
-        snprintf(text + length, RANKS_TEXT - (size_t)length, "%s %d (%s)", named ? "," : "", rank, host);
+    if (rank == lks_comm_rank(comm))
+      snprintf(name, sizeof name, "%d (%.119s)", lks_comm_job_rank(comm), lks_comm_host(comm));
+    status = lks_comm_broadcast_all(comm, name, sizeof name, rank);
+    length += snprintf(text + length, RANKS_TEXT - (size_t)length, "%s %s", named ? "," : "", name);
     named++;
   }
   if (count > named) snprintf(text + length, RANKS_TEXT - (size_t)length, " and %d more", count - named);

@@ -9,11 +9,13 @@
 #include "compare/arm_sections.h"
 #include "compare/arm_settings.h"
 #include "compare/comparison_runs.h"
+#include "compare/ranks_per_run.h"
 #include "report/report.h"
 
 typedef struct settings {
   lks_run_settings run;
-  char norms[LKS_TEXT_MAX], reference[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX];
+  char norms[LKS_TEXT_MAX], reference[LKS_TEXT_MAX], rates[LKS_TEXT_MAX], only[LKS_TEXT_MAX],
+      ranks_per_run[LKS_TEXT_MAX];
   size_t seeds, holdout;
   double margin;
 } settings;
@@ -35,6 +37,8 @@ static const lks_option own_options[] = {
      "choose the learning rate of each arm from these, on held-out training samples"},
     {"tune-holdout", "N", LKS_OPTION_SIZE, AT(holdout), "0", NULL, 0, 1e9, NULL,
      "training samples to hold out for --tune-lr; 0: a tenth of them"},
+    {"ranks-per-run", "auto|R", LKS_OPTION_TEXT, AT(ranks_per_run), "auto", NULL, 0, 0, NULL,
+     "ranks that make a run; those of the job make several side by side, and the results are the same to the bit; auto: what a short measurement finds fastest"},
     {"only", "ARM:SEED|ARM:tune", LKS_OPTION_TEXT, AT(only), "", NULL, 0, 0, NULL,
      "make only this run of the comparison, for job arrays; `lockstep report` puts the runs together"},
 };
@@ -134,7 +138,8 @@ static lks_status make_comparison(lks_comparison *c, const settings *s, const lk
   c->tune_holdout = s->holdout;
   snprintf(c->directory, sizeof c->directory, "%s", s->run.config.output);
   memset(c->base.output, 0, sizeof c->base.output);
-  lks_status status = s->rates[0] != '\0' ? lks_comparison_rates(c, s->rates) : LKS_OK;
+  lks_status status = lks_ranks_per_run_parse(&c->ranks_per_run, s->ranks_per_run, size);
+  if (!status && s->rates[0] != '\0') status = lks_comparison_rates(c, s->rates);
   if (!status) status = add_arms(c, s, arguments, size);
   if (!status && s->reference[0] != '\0') status = lks_comparison_reference_set(c, s->reference);
   return status;

@@ -26,6 +26,8 @@ const lks_syntax *lks_study_syntax(void)
        "train on N samples only, the first ones of each class in proportion; 0: as many as the study takes"},
       {"threads", "N", LKS_OPTION_SIZE, AT(threads), "0", NULL, 0, 1024, NULL,
        "threads of each rank; 0: the node's cores divided by its ranks"},
+      {"ranks-per-run", "auto|R", LKS_OPTION_TEXT, AT(ranks_per_run), "auto", NULL, 0, 0, NULL,
+       "ranks that make a run; those of the job make several side by side, and the results are the same to the bit; auto: what a short measurement finds fastest"},
       {"isa", LKS_ISA_CHOICES, LKS_OPTION_CHOICE, AT(isa), "auto", LKS_ISA_CHOICES, 0, 0, NULL,
        "instruction set of all kernels: each has bits of its own"},
       {"max-time", "TIME", LKS_OPTION_TIME, AT(max_time), "0", NULL, 0, 0, NULL,

@@ -25,7 +25,7 @@ static lks_status spread_message_all(lks_comm *comm, lks_status worst, int sourc
     if (alike || *lks_message() == '\0') {
       snprintf(message, sizeof message, "%s", lks_message());
     } else {
-      int prefix = snprintf(message, sizeof message, "rank %d on %s: ", comm->rank, comm->host);
+      int prefix = snprintf(message, sizeof message, "rank %d on %s: ", comm->job_rank, comm->host);
       snprintf(message + prefix, sizeof message - (size_t)prefix, "%s", lks_message());
     }
   }

@@ -48,6 +48,8 @@ static lks_status split_node_all(lks_comm *comm)
   if (code == MPI_SUCCESS) code = MPI_Comm_size(comm->node, &comm->node_size);
   if (code != MPI_SUCCESS) return lks_mpi_status(code, "node communicator");
   comm->node_count = comm->node_rank == 0;
+  comm->job_rank = comm->rank;
+  comm->node_ranks = comm->node_size;
   code = MPI_Allreduce(MPI_IN_PLACE, &comm->node_count, 1, MPI_INT, MPI_SUM, comm->all);
   return lks_mpi_status(code, "MPI_Allreduce");
 }

@@ -11,6 +11,7 @@
 struct lks_comm {
   MPI_Comm all, node; /* owned */
   int rank, size, node_rank, node_size, node_count;
+  int job_rank, node_ranks; /* of the whole that this is a part of: comm/split.h */
   char host[MPI_MAX_PROCESSOR_NAME];
   int *counts; /* [2*size], owned: room for gatherings, elements of each rank and where they begin */
   MPI_Request request[LKS_TRAFFICS]; /* the reduction under way of each kind, or MPI_REQUEST_NULL */

@@ -38,7 +38,7 @@ static lks_status agree_on_node_all(lks_comm *comm, lks_status status)
   if (code != MPI_SUCCESS) return lks_mpi_status(code, "MPI_Allreduce");
   if (first == INT_MAX) return LKS_OK;
   if (comm->node_rank == first && first > 0)
-    snprintf(message, sizeof message, "rank %d on %s: %s", comm->rank, comm->host, lks_message());
+    snprintf(message, sizeof message, "rank %d on %s: %s", comm->job_rank, comm->host, lks_message());
   else if (comm->node_rank == first)
     snprintf(message, sizeof message, "%s", lks_message());
   code = MPI_Bcast(message, sizeof message, MPI_CHAR, first, comm->node);

@@ -56,6 +56,7 @@ static lks_status find_all(size_t *first, lks_comm *comm, const lks_facts *facts
 /* What one rank has. */
 typedef struct entry {
   uint64_t value;
+  int rank; /* as messages name it */
   char text[LKS_FACT_TEXT], host[64];
 } entry;
 
@@ -100,9 +101,9 @@ static void say_ranks(char text[SENTENCE], const entry *all, int size, int group
     }
     lks_append(text, SENTENCE, "%s", runs++ > 0 ? ", " : "");
     if (last > rank)
-      lks_append(text, SENTENCE, "ranks %d-%d on %s", rank, last, all[rank].host);
+      lks_append(text, SENTENCE, "ranks %d-%d on %s", all[rank].rank, all[last].rank, all[rank].host);
     else
-      lks_append(text, SENTENCE, "rank %d on %s", rank, all[rank].host);
+      lks_append(text, SENTENCE, "rank %d on %s", all[rank].rank, all[rank].host);
     rank = last;
   }
 }
@@ -127,7 +128,7 @@ static void say_groups(char text[SENTENCE], const entry *all, int size)
 
 static lks_status gather_all(entry *all, lks_comm *comm, const lks_fact *fact)
 {
-  entry mine = {.value = fact ? fact->value : 0};
+  entry mine = {.value = fact ? fact->value : 0, .rank = comm->job_rank};
   snprintf(mine.text, sizeof mine.text, "%s", fact ? fact->text : "nothing");
   snprintf(mine.host, sizeof mine.host, "%.63s", comm->host);
   return lks_comm_gatherv_all(comm, all, &mine, 1, sizeof mine);

@@ -49,8 +49,16 @@ typedef struct view {
   size_t ranks;
   seen *last;           /* [ranks] */
   lks_silence *silence; /* [ranks] */
+  lks_silence *among;   /* [ranks] of those that are judged together */
+  size_t *who;          /* [ranks] which they are */
   double spoken;        /* seconds since a rank of this node spoke */
 } view;
+
+/* Ranks of this node that wait for each other: how many, and what their silence means. */
+typedef struct verdict {
+  lks_stall stall;
+  size_t count, missing; /* missing: its place among them */
+} verdict;
 
 static void *memory_of(size_t bytes)
 {
@@ -62,20 +70,24 @@ static void forget(view *v)
 {
   if (v->last) munmap(v->last, v->ranks * sizeof *v->last);
   if (v->silence) munmap(v->silence, v->ranks * sizeof *v->silence);
+  if (v->among) munmap(v->among, v->ranks * sizeof *v->among);
+  if (v->who) munmap(v->who, v->ranks * sizeof *v->who);
   *v = (view){0};
 }
 
 /* This process alone as long as there is no table. */
 static bool look_at(view *v, lks_watch_table *table)
 {
-  if (v->last && v->silence && v->table == table) return true;
+  if (v->last && v->silence && v->among && v->who && v->table == table) return true;
   forget(v);
   v->table = table;
   v->ranks = table ? (size_t)atomic_load(&table->ranks) : 1;
   v->life = table ? table->life : NULL;
   v->last = memory_of(v->ranks * sizeof *v->last);
   v->silence = memory_of(v->ranks * sizeof *v->silence);
-  return v->last && v->silence;
+  v->among = memory_of(v->ranks * sizeof *v->among);
+  v->who = memory_of(v->ranks * sizeof *v->who);
+  return v->last && v->silence && v->among && v->who;
 }
 
 static const lks_life *life_of(const view *v, size_t r)
@@ -97,12 +109,14 @@ static void count(view *v, double limit)
   }
 }
 
+/* Of the ranks that are judged together. */
 static double patience_elsewhere(const view *v, double limit)
 {
-  const lks_life *own = life_of(v, 0);
+  const lks_life *own = life_of(v, v->who[0]);
   const int phase = atomic_load_explicit(&own->phase, memory_order_relaxed),
             rank = atomic_load_explicit(&own->rank, memory_order_relaxed);
-  const bool of_one = phase == LKS_PHASE_DATA || phase == LKS_PHASE_CHECKPOINT || phase == LKS_PHASE_REPORT;
+  const bool of_one = phase == LKS_PHASE_DATA || phase == LKS_PHASE_CHECKPOINT || phase == LKS_PHASE_REPORT ||
+                      phase == LKS_PHASE_RUNS;
   if (!v->table) return lks_stall_patience_at_start(limit, rank);
   return lks_stall_patience(limit, rank, (int)v->ranks, of_one && !atomic_load(&v->table->whole));
 }
@@ -122,37 +136,39 @@ static void describe(char text[160], const lks_life *life)
     snprintf(text + length, 160 - (size_t)length, ", layer %s", layer);
 }
 
-static size_t longest_waiting(const view *v)
+static const lks_life *longest_waiting(const view *v, size_t count)
 {
+  const lks_silence *s = v->among;
   size_t longest = 0;
-  for (size_t r = 0; r < v->ranks; r++)
-    if (v->silence[r].waits && !v->silence[r].lost &&
-        (!v->silence[longest].waits || v->silence[longest].lost ||
-         v->silence[r].seconds > v->silence[longest].seconds))
-      longest = r;
-  return longest;
+  for (size_t i = 0; i < count; i++)
+    if (s[i].waits && !s[i].lost &&
+        (!s[longest].waits || s[longest].lost || s[i].seconds > s[longest].seconds))
+      longest = i;
+  return life_of(v, v->who[longest]);
 }
 
-static void say_here(const view *v, size_t who, double limit)
+static void say_here(const view *v, const verdict *found, double limit)
 {
   char message[1024], about[160];
-  const lks_life *missing = life_of(v, who);
+  const lks_life *missing = life_of(v, v->who[found->missing]), *waits = longest_waiting(v, found->count);
   const int pid = atomic_load(&missing->pid);
+  char waited[160] = "";
   describe(about, missing);
+  if (waits != missing)
+    snprintf(waited, sizeof waited, ", and rank %d waited for it in %s", atomic_load(&waits->rank),
+             lks_wait_text(atomic_load(&waits->wait)));
   snprintf(
       message, sizeof message,
-      "rank %d on %s gave no sign of life for %g seconds, %s, and rank %d waited for it in %s: process %d %s; look for what stopped it, or for a host that is overloaded or out of memory",
-      atomic_load(&missing->rank), watch.host, limit, about,
-      atomic_load(&life_of(v, longest_waiting(v))->rank),
-      lks_wait_text(atomic_load(&life_of(v, longest_waiting(v))->wait)), pid,
+      "rank %d on %s gave no sign of life for %g seconds, %s%s: process %d %s; look for what stopped it, or for a host that is overloaded or out of memory",
+      atomic_load(&missing->rank), watch.host, limit, about, waited, pid,
       lks_process_text(pid, atomic_load(&missing->born)));
   lks_error_print(message);
 }
 
-static void say_elsewhere(const view *v, double limit)
+static void say_elsewhere(const view *v, const verdict *found, double limit)
 {
   char message[1024], about[160], missing[256];
-  const lks_life *own = life_of(v, longest_waiting(v));
+  const lks_life *own = longest_waiting(v, found->count);
   const bool whole = v->table && atomic_load(&v->table->whole);
   describe(about, own);
   if (v->table)
@@ -175,13 +191,13 @@ static bool may_speak(const view *v)
   return !v->table || atomic_compare_exchange_strong(&v->table->spoken, &nobody, 1);
 }
 
-static void give_up(view *v, lks_stall stall, size_t who, double limit)
+static void give_up(view *v, const verdict *found, double limit)
 {
   if (!may_speak(v)) return;
-  if (stall == LKS_STALL_HERE)
-    say_here(v, who, limit);
+  if (found->stall == LKS_STALL_HERE)
+    say_here(v, found, limit);
   else
-    say_elsewhere(v, limit);
+    say_elsewhere(v, found, limit);
   if (v->table) lks_last_resort_leave(v->table);
   lks_leave(LKS_ERR_RANK);
 }
@@ -217,6 +233,44 @@ static void follow(view *v)
   if (v->spoken > AFTER_THE_MESSAGE) lks_leave(LKS_ERR_RANK);
 }
 
+/* The ranks of a part of the job; part 0: all. */
+static verdict judge(const view *v, int part, double limit)
+{
+  verdict found = {LKS_STALL_NONE, 0, 0};
+  for (size_t r = 0; r < v->ranks; r++) {
+    if (part && atomic_load_explicit(&life_of(v, r)->part, memory_order_relaxed) != part) continue;
+    v->among[found.count] = v->silence[r];
+    v->who[found.count++] = r;
+  }
+  if (found.count)
+    found.stall = lks_stall_judge(&found.missing, v->among, found.count, limit, patience_elsewhere(v, limit));
+  return found;
+}
+
+/* A process that is stopped or gone, where nobody may wait for it yet. */
+static verdict judge_alone(const view *v, size_t r)
+{
+  v->among[0] = v->silence[r];
+  v->who[0] = r;
+  return (verdict){v->silence[r].lost ? LKS_STALL_HERE : LKS_STALL_NONE, 1, 0};
+}
+
+/* Each part of the job by itself, and then the whole: where parts work side by side, one that gets on says nothing of
+ * another. */
+static verdict judge_each(const view *v, double limit)
+{
+  int before = 0;
+  for (size_t r = 0; r < v->ranks; r++) {
+    const int part = atomic_load_explicit(&life_of(v, r)->part, memory_order_relaxed);
+    if (!part) continue;
+    verdict found = part != before ? judge(v, part, limit) : (verdict){LKS_STALL_NONE, 0, 0};
+    if (found.stall == LKS_STALL_NONE) found = judge_alone(v, r);
+    if (found.stall != LKS_STALL_NONE) return found;
+    before = part;
+  }
+  return judge(v, 0, limit);
+}
+
 static void *watch_over(void *argument)
 {
   (void)argument;
@@ -224,14 +278,13 @@ static void *watch_over(void *argument)
   pthread_mutex_lock(&watch.lock);
   while (!watch.quit) {
     nap();
-    size_t who;
     leave_if_orphaned();
     if (!look_at(&v, lks_watch_table_of_node())) continue;
     const double limit = watch.limit + (lks_stop_at_once() ? BEING_ENDED : 0);
     count(&v, limit);
-    const lks_stall stall = lks_stall_judge(&who, v.silence, v.ranks, limit, patience_elsewhere(&v, limit));
+    const verdict found = judge_each(&v, limit);
     follow(&v);
-    if (stall != LKS_STALL_NONE) give_up(&v, stall, who, watch.limit);
+    if (found.stall != LKS_STALL_NONE) give_up(&v, &found, watch.limit);
   }
   pthread_mutex_unlock(&watch.lock);
   forget(&v);

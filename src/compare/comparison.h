@@ -46,6 +46,8 @@ typedef struct lks_comparison {
   size_t rates;  /* learning rates to choose from for each arm; 0: base.lr for all */
   double rate[LKS_RATES_MAX];
   size_t tune_holdout; /* training samples that rates are judged on */
+  size_t
+      ranks_per_run; /* that each run of this job is made by; 0: as many as are fastest. No part of comparison.ini */
 } lks_comparison;
 
 /** Local. Adds an arm behind the others: base with `settings` ("key=value,key=value", "" or NULL: none), and

@@ -7,25 +7,24 @@
 #include "base/log.h"
 #include "base/temporary.h"
 #include "compare/arm_data.h"
-#include "compare/results.h"
+#include "compare/comparison_run.h"
+#include "compare/ranks_per_run.h"
 #include "compare/tuning.h"
 #include "config/config_value.h"
 #include "lockstep/dataset.h"
 #include "lockstep/profile.h"
-#include "lockstep/trainer.h"
 #include "train/job.h"
 #include "train/lone_sample.h"
 #include "train/progress.h"
 #include "train/setup.h"
 #include "train/unseen_classes.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs of a comparison, one after the other, seed by seed, so that a comparison that is cut short has whole
- * pairs. Rank 0 looks at the files; what it finds is agreed upon before anybody acts on it. */
+/* All runs of a comparison: which there are, which came to their end before, in which order and by how many ranks each the rest is
+ * made. Rank 0 looks at the files; what it finds is agreed upon before anybody acts on it. */
 
 typedef struct driver {
   lks_comm *comm;
@@ -34,7 +33,7 @@ typedef struct driver {
   bool whole; /* this job makes all runs; of jobs that share the directory none takes what all are asked */
   lks_progress *progress; /* rank 0 */
   lks_lock *lock;         /* rank 0: of a directory that is this job's alone */
-  size_t before;          /* steps of the runs before the one under way */
+  size_t before;          /* steps of the whole that lie behind */
   double begun;           /* for --max-time, which is the whole job's */
   size_t diverged;
   char first_diverged[256];
@@ -66,219 +65,9 @@ lks_status lks_comparison_part_parse(lks_comparison_part *part, const lks_compar
   return LKS_OK;
 }
 
-static void on_step(void *context, size_t step, size_t samples, double mean_loss)
+static const char *asked_in(const lks_comparison *c)
 {
-  const driver *d = context;
-  lks_progress_step(d->progress, d->before + step, samples, mean_loss);
-}
-
-/* Whether rank 0 finds that the run of a folder came to its end. */
-static lks_status find_result_all(bool *done, lks_run_result *result, const driver *d, const char *folder)
-{
-  bool root = lks_comm_rank(d->comm) == 0;
-  *done = false;
-  *result = (lks_run_result){0};
-  lks_status status = lks_comm_agree_all(d->comm, root ? lks_run_result_read(result, done, folder) : LKS_OK);
-  if (!status) status = lks_comm_broadcast_all(d->comm, done, sizeof *done, 0);
-  if (!status) status = lks_comm_broadcast_all(d->comm, result, sizeof *result, 0);
-  return status;
-}
-
-static lks_run_result result_of(const lks_train_summary *summary, const lks_config *config,
-                                const lks_comm *comm, bool diverged)
-{
-  lks_run_result result = {.diverged = diverged,
-                           .diverged_at = summary->steps,
-                           .has_epochs = true,
-                           .epochs = summary->epochs,
-                           .lr = config->lr,
-                           .precise_loss = diverged ? NAN : summary->precise_loss,
-                           .precise_accuracy = diverged ? NAN : summary->precise_accuracy,
-                           .images_per_second = diverged ? NAN : summary->images_per_second,
-                           .bn_share = diverged ? NAN : summary->bn_share,
-                           .ranks = lks_comm_size(comm),
-                           .threads = lks_setup_threads(comm, config),
-                           .hosts = lks_comm_node_count(comm)};
-  if (!diverged) memcpy(result.fingerprint, summary->fingerprint, sizeof result.fingerprint);
-  return result;
-}
-
-static void count_diverged(driver *d, const char *title, size_t step)
-{
-  if (!d->diverged++) snprintf(d->first_diverged, sizeof d->first_diverged, "%s after step %zu", title, step);
-}
-
-/* Trains one run to its end, from where it stands. That it diverged is an end too. */
-static lks_status train_all(driver *d, size_t arm, const lks_config *config, const char *title)
-{
-  const lks_comparison *c = d->comparison;
-  lks_train_summary summary;
-  lks_train_hooks hooks = {.dataset = lks_arm_data_of(&d->data, arm),
-                           .quiet = true,
-                           .unchanging = true,
-                           .precise = config->bn.kind != LKS_NORM_NONE,
-                           .step = on_step,
-                           .context = d};
-  if (d->whole) hooks.asked_in = c->asked_in[0] ? c->asked_in : c->directory;
-  lks_status status = lks_train_hooked_all(&summary, d->comm, config, &hooks);
-  const bool diverged = status == LKS_ERR_DIVERGED;
-  if (status && !diverged) return status;
-  if (diverged) {
-    count_diverged(d, title, summary.steps);
-    lks_progress_line(d->progress, "%s: diverged after step %zu", title, summary.steps);
-  } else {
-    lks_progress_line(d->progress, "%s: test accuracy %.4f; %.0f images/s", title, summary.test_accuracy,
-                      summary.images_per_second);
-  }
-  lks_run_result result = result_of(&summary, config, d->comm, diverged);
-  bool root = lks_comm_rank(d->comm) == 0;
-  return lks_comm_agree_all(d->comm, root ? lks_run_result_write(config->output, &result) : LKS_OK);
-}
-
-/* What is left of the job's time, rank 0's, to the run that begins. */
-static lks_status share_time_all(lks_config *config, const driver *d)
-{
-  double limit = d->comparison->base.max_time, left = limit - (lks_seconds() - d->begun);
-  lks_status status = lks_comm_broadcast_all(d->comm, &left, sizeof left, 0);
-  if (status || limit == 0) return status;
-  config->max_time = left;
-  return left > 0 ? LKS_OK : LKS_STOPPED;
-}
-
-static void say_done(driver *d, const lks_run_result *result, const char *title)
-{
-  if (result->diverged) count_diverged(d, title, result->diverged_at);
-  lks_progress_line(d->progress,
-                    result->diverged ? "%s: diverged before, after step %zu" : "%s: finished before", title,
-                    result->diverged_at);
-}
-
-/* One run, unless it came to its end. Its folder may hold an interrupted one. */
-static lks_status run_all(driver *d, size_t arm, lks_config *config, const char *title)
-{
-  bool done, begun = false, root = lks_comm_rank(d->comm) == 0;
-  lks_run_result result;
-  char settings[LKS_TEXT_MAX + 16];
-  size_t steps;
-  lks_status status = find_result_all(&done, &result, d, config->output);
-  snprintf(settings, sizeof settings, "%s/config.ini", config->output);
-  if (!status && root) begun = lks_file_exists(settings);
-  if (!status) status = lks_comm_broadcast_all(d->comm, &begun, sizeof begun, 0);
-  if (!status) status = lks_comm_agree_all(d->comm, lks_arm_data_steps(&steps, &d->data, arm, config));
-  if (status) return status;
-  config->resume = begun;
-  lks_progress_run(d->progress, title, d->before, config->epochs, steps);
-  if (done) say_done(d, &result, title);
-  if (!done) status = share_time_all(config, d);
-  if (!done && !status) status = train_all(d, arm, config, title);
-  d->before += config->epochs * steps;
-  return status;
-}
-
-/* Settings that only say how runs of a comparison are executed. */
-static void settle_execution(lks_config *config)
-{
-  config->noise = true;
-  config->keep = 1;
-  config->progress = LKS_DISPLAY_NONE;
-}
-
-/* Tries the rates of an arm, unless its choice is recorded already. */
-static lks_status tune_arm_all(driver *d, size_t arm)
-{
-  bool root = lks_comm_rank(d->comm) == 0, done = false;
-  lks_tuning tuning;
-  lks_status status = root ? lks_tuning_read(&tuning, &done, d->comparison, arm) : LKS_OK;
-  status = lks_comm_agree_all(d->comm, status);
-  if (!status) status = lks_comm_broadcast_all(d->comm, &done, sizeof done, 0);
-  size_t diverged = d->diverged;
-  for (size_t r = 0; r < d->comparison->rates && !status && !done; r++) {
-    lks_config config;
-    char title[LKS_ARM_NAME + 64];
-    lks_tuning_run_config(&config, d->comparison, arm, r);
-    settle_execution(&config);
-    snprintf(title, sizeof title, "tune %s lr %g", d->comparison->arm[arm].name, config.lr);
-    status = run_all(d, arm, &config, title);
-  }
-  d->diverged = diverged; /* a rate that is too high is an answer, not a failure */
-  if (!status && !done)
-    status = lks_comm_agree_all(d->comm, root ? lks_tuning_choose(d->comparison, arm) : LKS_OK);
-  return status;
-}
-
-/* The learning rate of an arm: the comparison's, or the chosen one. */
-static lks_status rate_all(double *lr, const driver *d, size_t arm)
-{
-  bool root = lks_comm_rank(d->comm) == 0, done = false;
-  lks_tuning tuning;
-  *lr = d->comparison->arm[arm].config.lr;
-  if (!lks_comparison_is_tuned(d->comparison, arm)) return LKS_OK;
-  lks_status status = root ? lks_tuning_read(&tuning, &done, d->comparison, arm) : LKS_OK;
-  if (!status && root && !done)
-    status = lks_fail(LKS_ERR_USAGE, "the learning rate of %s is not chosen yet: run --only '%s:tune' first",
-                      d->comparison->arm[arm].name, d->comparison->arm[arm].name);
-  status = lks_comm_agree_all(d->comm, status);
-  if (!status && root) *lr = tuning.rate[tuning.chosen];
-  if (!status) status = lks_comm_broadcast_all(d->comm, lr, sizeof *lr, 0);
-  return status;
-}
-
-static lks_status run_pair_member_all(driver *d, size_t arm, size_t seed, size_t number, size_t runs)
-{
-  lks_config config;
-  char title[LKS_ARM_NAME + 64];
-  lks_comparison_run_config(&config, d->comparison, arm, seed);
-  settle_execution(&config);
-  snprintf(title, sizeof title, "run %zu/%zu  %s seed %llu", number, runs, d->comparison->arm[arm].name,
-           (unsigned long long)config.seed);
-  lks_status status = rate_all(&config.lr, d, arm);
-  return status ? status : run_all(d, arm, &config, title);
-}
-
-static lks_status run_every_all(driver *d)
-{
-  const lks_comparison *c = d->comparison;
-  lks_status status = LKS_OK;
-  for (size_t seed = 0; seed < c->seeds; seed++)
-    for (size_t arm = 0; arm < c->arms && !status; arm++)
-      status = run_pair_member_all(d, arm, seed, seed * c->arms + arm + 1, c->arms * c->seeds);
-  return status;
-}
-
-static bool is_wanted(const lks_comparison_part *part, size_t arm, size_t seed)
-{
-  return part->all || (part->arm == arm && part->seed == seed);
-}
-
-/* Steps of all runs that are ahead, so that the progress is that of the whole. */
-static lks_status count_runs(size_t *steps, const driver *d, const lks_comparison_part *part)
-{
-  const lks_comparison *c = d->comparison;
-  lks_status status = LKS_OK;
-  *steps = 0;
-  for (size_t arm = 0; arm < c->arms && !status; arm++) {
-    size_t of_epoch = 0, runs = 0;
-    for (size_t seed = 0; seed < c->seeds; seed++) runs += is_wanted(part, arm, seed);
-    if (runs > 0) status = lks_arm_data_steps(&of_epoch, &d->data, arm, &c->arm[arm].config);
-    *steps += runs * of_epoch * c->arm[arm].config.epochs;
-  }
-  return status;
-}
-
-static lks_status count_tuning(size_t *steps, const driver *d, size_t first, size_t end)
-{
-  const lks_comparison *c = d->comparison;
-  lks_status status = LKS_OK;
-  *steps = 0;
-  for (size_t arm = first; arm < end && !status; arm++) {
-    lks_config config;
-    size_t of_epoch = 0;
-    if (!lks_comparison_is_tuned(c, arm)) continue;
-    lks_tuning_run_config(&config, c, arm, 0);
-    status = lks_arm_data_steps(&of_epoch, &d->data, arm, &config);
-    *steps += c->rates * of_epoch * config.epochs;
-  }
-  return status;
+  return c->asked_in[0] ? c->asked_in : c->directory;
 }
 
 static void open_progress(driver *d, size_t steps)
@@ -288,33 +77,240 @@ static void open_progress(driver *d, size_t steps)
     d->progress = lks_progress_create(d->comparison->base.progress, steps, 1, 0);
 }
 
-static lks_status tune_all(driver *d, const lks_comparison_part *part)
+/* The learning rate of an arm: the comparison's, or the chosen one. */
+static lks_status rate_of(double *lr, const driver *d, size_t arm)
+{
+  bool done = false;
+  lks_tuning tuning;
+  *lr = d->comparison->arm[arm].config.lr;
+  if (!lks_comparison_is_tuned(d->comparison, arm)) return LKS_OK;
+  const lks_status status = lks_tuning_read(&tuning, &done, d->comparison, arm);
+  if (!status && !done)
+    return lks_fail(LKS_ERR_USAGE, "the learning rate of %s is not chosen yet: run --only '%s:tune' first",
+                    d->comparison->arm[arm].name, d->comparison->arm[arm].name);
+  if (!status) *lr = tuning.rate[tuning.chosen];
+  return status;
+}
+
+static lks_status rate_all(double *lr, const driver *d, size_t arm)
+{
+  const bool root = lks_comm_rank(d->comm) == 0;
+  const lks_status status = lks_comm_agree_all(d->comm, root ? rate_of(lr, d, arm) : LKS_OK);
+  return status ? status : lks_comm_broadcast_all(d->comm, lr, sizeof *lr, 0);
+}
+
+static bool is_wanted(const lks_comparison_part *part, size_t arm, size_t seed)
+{
+  return part->all || (part->arm == arm && part->seed == seed);
+}
+
+/* Seed by seed, so that a comparison that is cut short has whole pairs. */
+static lks_status list_runs_all(lks_run_task *tasks, size_t *count, const driver *d,
+                                const lks_comparison_part *part)
 {
   const lks_comparison *c = d->comparison;
-  size_t first = part->all ? 0 : part->arm, end = part->all ? c->arms : part->arm + 1, steps;
-  if (!c->rates || !(part->all || part->tune)) return LKS_OK;
-  lks_status status = lks_comm_agree_all(d->comm, count_tuning(&steps, d, first, end));
-  if (!status) open_progress(d, steps);
-  for (size_t arm = first; arm < end && !status; arm++) {
-    if (lks_comparison_is_tuned(c, arm))
-      status = tune_arm_all(d, arm);
-    else
-      lks_progress_line(d->progress, "%s sets lr itself: nothing is tuned for it", c->arm[arm].name);
+  double lr[LKS_ARMS_MAX];
+  lks_status status = LKS_OK;
+  *count = 0;
+  for (size_t arm = 0; arm < c->arms && !status; arm++)
+    if (part->all || part->arm == arm) status = rate_all(&lr[arm], d, arm);
+  for (size_t seed = 0; seed < c->seeds && !status; seed++)
+    for (size_t arm = 0; arm < c->arms; arm++)
+      if (is_wanted(part, arm, seed)) {
+        tasks[*count] = (lks_run_task){.comparison = c, .arm = arm, .index = seed, .lr = lr[arm]};
+        ++*count;
+      }
+  for (size_t i = 0; i < *count; i++) {
+    tasks[i].number = i + 1;
+    tasks[i].count = *count;
   }
+  return status;
+}
+
+static lks_status is_chosen_all(bool *done, const driver *d, size_t arm)
+{
+  const bool root = lks_comm_rank(d->comm) == 0;
+  lks_tuning tuning;
+  *done = false;
+  const lks_status status =
+      lks_comm_agree_all(d->comm, root ? lks_tuning_read(&tuning, done, d->comparison, arm) : LKS_OK);
+  return status ? status : lks_comm_broadcast_all(d->comm, done, sizeof *done, 0);
+}
+
+/* Rates of the arms that have no choice recorded yet; chosen: of those that have. */
+static lks_status list_rates_all(lks_run_task *tasks, size_t *count, bool *chosen, const driver *d,
+                                 const lks_comparison_part *part)
+{
+  const lks_comparison *c = d->comparison;
+  lks_status status = LKS_OK;
+  *count = 0;
+  for (size_t arm = 0; arm < c->arms && !status; arm++) {
+    chosen[arm] = true;
+    if (!part->all && part->arm != arm) continue;
+    if (!lks_comparison_is_tuned(c, arm)) {
+      lks_say("%s sets lr itself: nothing is tuned for it", c->arm[arm].name);
+      continue;
+    }
+    status = is_chosen_all(&chosen[arm], d, arm);
+    for (size_t r = 0; r < c->rates && !status && !chosen[arm]; r++)
+      tasks[(*count)++] = (lks_run_task){.comparison = c, .tune = true, .arm = arm, .index = r};
+  }
+  return status;
+}
+
+static void count_diverged(driver *d, const lks_run_task *task, size_t step)
+{
+  char title[LKS_RUN_TITLE];
+  if (task->tune) return; /* a rate that is too high is an answer, not a failure */
+  lks_run_task_title(title, task);
+  if (!d->diverged++) snprintf(d->first_diverged, sizeof d->first_diverged, "%s after step %zu", title, step);
+}
+
+/* Those that came to their end before are said and left out. */
+static void leave_out_done(lks_run_task *tasks, size_t *count, driver *d)
+{
+  size_t left = 0;
+  for (size_t i = 0; i < *count; i++) {
+    char title[LKS_RUN_TITLE];
+    if (!tasks[i].done) {
+      tasks[left++] = tasks[i];
+      continue;
+    }
+    lks_run_task_title(title, &tasks[i]);
+    lks_progress_line(d->progress,
+                      tasks[i].diverged ? "%s: diverged before, after step %zu" : "%s: finished before",
+                      title, tasks[i].diverged_at);
+    if (tasks[i].diverged) count_diverged(d, &tasks[i], tasks[i].diverged_at);
+    d->before += tasks[i].epochs * tasks[i].steps;
+  }
+  *count = left;
+}
+
+static size_t steps_of(const lks_run_task *task)
+{
+  return task->epochs * task->steps;
+}
+
+/* What rank 0 shows of a run that all ranks make. */
+static void show_run(const driver *d, const lks_run_task *task, size_t before)
+{
+  char title[LKS_RUN_TITLE];
+  lks_run_task_title(title, task);
+  lks_progress_run(d->progress, title, before, task->epochs, task->steps);
+}
+
+static void note_outcome(driver *d, const lks_queue_outcome *outcome, const lks_run_task *tasks)
+{
+  if (!outcome->diverged) return;
+  count_diverged(d, &tasks[outcome->first], outcome->first_at);
+  if (!tasks[outcome->first].tune) d->diverged += outcome->diverged - 1;
+}
+
+/* A team's part of a phase. */
+static lks_status make_runs_all(lks_run_queue *queue, lks_teams *teams, const driver *d,
+                                const lks_run_task *tasks)
+{
+  const lks_comparison *c = d->comparison;
+  const bool looks = d->whole && teams->count == 1;
+  const lks_run_maker maker = {.teams = teams,
+                               .queue = queue,
+                               .data = &d->data,
+                               .asked_in = looks ? asked_in(c) : NULL,
+                               .begun = d->begun};
+  size_t run, before = d->before;
+  lks_status status = lks_run_queue_next_all(&run, queue);
+  while (!status && run != LKS_NO_RUN) {
+    if (teams->count == 1) show_run(d, &tasks[run], before);
+    before += steps_of(&tasks[run]);
+    lks_comparison_run_make_all(&maker, run, &tasks[run]);
+    status = lks_run_queue_next_all(&run, queue);
+  }
+  return status;
+}
+
+static lks_status run_phase_all(driver *d, const lks_run_task *tasks, size_t count, int number)
+{
+  lks_teams teams;
+  lks_run_queue *queue;
+  lks_queue_outcome outcome = {.status = LKS_OK};
+  lks_request_files files = {.folder = {asked_in(d->comparison)}};
+  size_t *steps = lks_new(count, sizeof *steps);
+  for (size_t i = 0; i < count && steps; i++) steps[i] = steps_of(&tasks[i]);
+  lks_status status = lks_comm_agree_all(d->comm, steps ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = lks_teams_create_all(&teams, d->comm, number);
+  if (!status) {
+    status = lks_run_queue_create_all(&queue, &teams, count, steps, d->before, d->progress, &files);
+    if (!status) {
+      status = make_runs_all(queue, &teams, d, tasks);
+      const lks_status ended = lks_run_queue_end_all(&outcome, &queue);
+      status = status ? status : ended ? ended : outcome.status;
+    }
+    lks_teams_destroy_all(&teams);
+  }
+  lks_free(steps);
+  note_outcome(d, &outcome, tasks);
+  for (size_t i = 0; i < count; i++) d->before += steps_of(&tasks[i]);
+  return status;
+}
+
+/* The longest first, where several are made at a time: a short one at the end leaves few ranks idle. Among equals the order
+ * stays. */
+static void put_longest_first(lks_run_task *tasks, size_t count)
+{
+  for (size_t i = 1; i < count; i++) {
+    const lks_run_task task = tasks[i];
+    size_t at = i;
+    for (; at > 0 && steps_of(&tasks[at - 1]) < steps_of(&task); at--) tasks[at] = tasks[at - 1];
+    tasks[at] = task;
+  }
+}
+
+static lks_status run_tasks_all(driver *d, lks_run_task *tasks, size_t count)
+{
+  lks_run_phases phases;
+  size_t steps = 0;
+  lks_status status = LKS_OK;
+  for (size_t i = 0; i < count && !status; i++) status = lks_run_task_measure(&tasks[i], &d->data);
+  status = lks_comm_agree_all(d->comm, status);
+  if (!status) status = lks_run_tasks_find_done_all(tasks, count, d->comm);
+  if (status) return status;
+  for (size_t i = 0; i < count; i++) steps += steps_of(&tasks[i]);
+  open_progress(d, steps);
+  leave_out_done(tasks, &count, d);
+  status = lks_run_phases_choose_all(&phases, d->comm, tasks, count, &d->data, d->comparison->ranks_per_run);
+  if (!status && phases.phase[0].teams > 1) put_longest_first(tasks, count);
+  for (size_t p = 0, first = 0; p < phases.phases && !status; first += phases.phase[p++].count)
+    status = run_phase_all(d, tasks + first, phases.phase[p].count, phases.phase[p].teams);
   lks_progress_destroy(&d->progress);
   return status;
 }
 
-static lks_status runs_all(driver *d, const lks_comparison_part *part)
+static lks_status choose_rates_all(const driver *d, const bool *chosen)
 {
-  size_t steps;
-  if (part->tune) return LKS_OK;
-  lks_status status = lks_comm_agree_all(d->comm, count_runs(&steps, d, part));
-  if (status) return status;
-  open_progress(d, steps);
-  status = part->all ? run_every_all(d) : run_pair_member_all(d, part->arm, part->seed, 1, 1);
-  lks_progress_destroy(&d->progress);
+  const bool root = lks_comm_rank(d->comm) == 0;
+  lks_status status = LKS_OK;
+  for (size_t arm = 0; arm < d->comparison->arms && !status; arm++)
+    if (!chosen[arm])
+      status = lks_comm_agree_all(d->comm, root ? lks_tuning_choose(d->comparison, arm) : LKS_OK);
   return status;
+}
+
+static lks_status tune_all(driver *d, lks_run_task *tasks, const lks_comparison_part *part)
+{
+  bool chosen[LKS_ARMS_MAX];
+  size_t count;
+  if (!d->comparison->rates || !(part->all || part->tune)) return LKS_OK;
+  lks_status status = list_rates_all(tasks, &count, chosen, d, part);
+  if (!status) status = run_tasks_all(d, tasks, count);
+  return status ? status : choose_rates_all(d, chosen);
+}
+
+static lks_status runs_all(driver *d, lks_run_task *tasks, const lks_comparison_part *part)
+{
+  size_t count;
+  if (part->tune) return LKS_OK;
+  const lks_status status = list_runs_all(tasks, &count, d, part);
+  return status ? status : run_tasks_all(d, tasks, count);
 }
 
 /* A tenth of the training samples of the arm that has fewest, unless told otherwise. */
@@ -401,6 +397,18 @@ static void tidy(const lks_comparison *comparison)
   lks_temporary_tidy(folder);
 }
 
+static lks_status make_all(driver *d, const lks_comparison_part *part)
+{
+  const lks_comparison *c = d->comparison;
+  const size_t most = c->rates > c->seeds ? c->rates : c->seeds;
+  lks_run_task *tasks = lks_new(c->arms * most, sizeof *tasks);
+  lks_status status = lks_comm_agree_all(d->comm, tasks ? LKS_OK : LKS_ERR_RANK);
+  if (!status) status = tune_all(d, tasks, part);
+  if (!status) status = runs_all(d, tasks, part);
+  lks_free(tasks);
+  return status;
+}
+
 lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
                                     const lks_comparison_part *part)
 {
@@ -412,8 +420,7 @@ lks_status lks_comparison_train_all(lks_comm *comm, lks_comparison *comparison,
   if (!status && root) tidy(comparison);
   if (!status) announce(&d);
   if (!status) status = lks_job_warn_all(comm, lks_setup_threads(comm, &comparison->base));
-  if (!status) status = tune_all(&d, part);
-  if (!status) status = runs_all(&d, part);
+  if (!status) status = make_all(&d, part);
   lks_lock_release(&d.lock);
   lks_arm_data_close_all(&d.data);
   if (status == LKS_STOPPED)

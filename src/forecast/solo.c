@@ -5,6 +5,7 @@
 
 #include "base/integers.h"
 #include "base/life.h"
+#include "comm/split.h"
 #include "forecast/link_probe.h"
 #include "statistics/statistics.h"
 
@@ -85,19 +86,14 @@ static lks_status share_all(lks_solo_result *result, lks_comm *comm)
 
 lks_status lks_solo_measure_all(lks_solo_result *result, lks_comm *comm, const lks_solo_run *run)
 {
-  int rank = lks_comm_rank(comm), color = !run->takes_part ? MPI_UNDEFINED : run->alone ? rank : 0;
-  MPI_Comm part = MPI_COMM_NULL;
-  lks_comm *own = NULL;
+  int rank = lks_comm_rank(comm), color = !run->takes_part ? -1 : run->alone ? rank : 0;
+  lks_comm *own;
   *result = (lks_solo_result){0};
-  lks_life_wait(LKS_WAIT_COMMUNICATOR);
-  int code = MPI_Comm_split(lks_comm_handle(comm), color, rank, &part);
-  lks_life_go();
-  lks_status status = code == MPI_SUCCESS ? LKS_OK : lks_fail(LKS_ERR_RANK, "MPI_Comm_split failed");
-  if (part != MPI_COMM_NULL) {
-    status = lks_comm_create_all(&own, part);
-    if (!status) status = measure_part_all(result, own, run);
+  lks_status status = lks_comm_split_all(&own, comm, color);
+  if (status) return status;
+  if (own != NULL) {
+    status = measure_part_all(result, own, run);
     lks_comm_destroy_all(&own);
-    MPI_Comm_free(&part);
   }
   status = lks_status_worse(status, lks_sleep_until_all(comm));
   status = lks_comm_agree_all(comm, status);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "compare/arm_settings.h"
+#include "compare/ranks_per_run.h"
 
 lks_status lks_study_folder(char folder[LKS_STUDY_FOLDER_MAX], const lks_study *study,
                             const lks_study_options *options)
@@ -63,7 +64,9 @@ lks_status lks_study_part_add(lks_comparison **comparison, lks_study_plan *plan,
   part->seeds = plan->options.seeds;
   part->margin = LKS_MARGIN;
   *comparison = part;
-  return configure(&part->base, plan, settings);
+  const char *ranks = plan->options.ranks_per_run;
+  lks_status status = lks_ranks_per_run_parse(&part->ranks_per_run, ranks[0] ? ranks : "auto", plan->ranks);
+  return status ? status : configure(&part->base, plan, settings);
 }
 
 /* An arm with epochs of its own has no more of them than --epochs says. */

@@ -23,6 +23,7 @@ typedef struct lks_study_options {
   size_t train_samples;         /* of the data; 0: the study's own, or all */
   uint64_t first_seed;
   /* how it is executed */
+  char ranks_per_run[LKS_TEXT_MAX]; /* as compare's; "": auto */
   size_t threads;
   lks_display progress;
   bool quiet;

@@ -49,6 +49,7 @@ lks_status lks_evaluate_predicting_all(lks_evaluation *evaluation, int32_t *pred
     if (pass == LKS_PASS_PRECISE) batch.label = NULL; /* statistics have no use for them */
     lks_status status = lks_network_pass_all(setup->network, &result, pass, &batch, &setup->scaling, 0, 0);
     if (status) return status;
+    if (setup->pulse) setup->pulse(setup->context);
     if (predictions) take_predictions(predictions, setup, &batch);
     lks_exact_sum_merge(limbs, result.loss_limbs, 1);
     correct += result.correct;

@@ -20,6 +20,7 @@ struct lks_progress {
   lks_display display;          /* not AUTO */
   size_t steps;                 /* of the whole */
   char title[64];               /* of the run under way; "" when it is the only one */
+  bool many;                    /* several are under way, and title says how they stand */
   size_t run_first, run_epochs; /* its first step and epochs */
   size_t steps_per_epoch;       /* of this run */
   size_t step;                  /* at the last rate update */
@@ -57,9 +58,17 @@ void lks_progress_run(lks_progress *progress, const char *title, size_t first_st
 {
   if (!progress) return;
   snprintf(progress->title, sizeof progress->title, "%s  ", title);
+  progress->many = false;
   progress->run_first = first_step;
   progress->run_epochs = epochs;
   progress->steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1;
+}
+
+void lks_progress_many(lks_progress *progress, const char *title)
+{
+  if (!progress) return;
+  snprintf(progress->title, sizeof progress->title, "%s", title);
+  progress->many = true;
 }
 
 void lks_progress_destroy(lks_progress **progress)
@@ -104,12 +113,18 @@ static void print_sides(char left[FRAME_SIZE], char right[FRAME_SIZE], const lks
   const size_t total = p->steps;
   char eta[32];
   print_duration(eta, sizeof eta, step < total ? (double)(total - step) * p->step_seconds : 0.0);
+  const int decimals = p->samples_per_second < 100.0 ? 1 : 0;
+  if (p->many) {
+    snprintf(left, FRAME_SIZE, "%s", p->title);
+    snprintf(right, FRAME_SIZE, "%*zu/%zu steps  %.*f images/s  ETA %s", digits_of(total), step, total,
+             decimals, p->samples_per_second, eta);
+    return;
+  }
   const size_t before = step > p->run_first ? step - p->run_first - 1 : 0;
   snprintf(left, FRAME_SIZE, "%sepoch %*zu/%zu", p->title, digits_of(p->run_epochs),
            before / p->steps_per_epoch + 1, p->run_epochs);
   snprintf(right, FRAME_SIZE, "%*zu/%zu  loss %.4f  %.*f images/s  ETA %s", digits_of(p->steps_per_epoch),
-           before % p->steps_per_epoch + 1, p->steps_per_epoch, loss, p->samples_per_second < 100.0 ? 1 : 0,
-           p->samples_per_second, eta);
+           before % p->steps_per_epoch + 1, p->steps_per_epoch, loss, decimals, p->samples_per_second, eta);
 }
 
 /** "[====>   ]  ", the arrow standing in the last cell that is begun; "" when there is no room. */
@@ -134,9 +149,12 @@ static void draw_bar(lks_progress *p, size_t step, double loss)
   const size_t taken = strlen(left) + strlen(right) + strlen(" []  ") + 1;
   if (columns >= taken + BAR_SHORTEST) {
     const size_t room = columns - taken;
-    print_bar(bar, room < BAR_LONGEST ? room : BAR_LONGEST,
-              (step > p->run_first ? step - p->run_first - 1 : 0) % p->steps_per_epoch + 1,
-              p->steps_per_epoch);
+    const size_t width = room < BAR_LONGEST ? room : BAR_LONGEST;
+    if (p->many)
+      print_bar(bar, width, step, p->steps);
+    else
+      print_bar(bar, width, (step > p->run_first ? step - p->run_first - 1 : 0) % p->steps_per_epoch + 1,
+                p->steps_per_epoch);
   }
   char whole[sizeof left + sizeof right + sizeof bar];
   snprintf(whole, sizeof whole, "%s %s%s", left, bar, right);

@@ -23,6 +23,10 @@ void lks_progress_destroy(lks_progress **progress); /* the bar goes away */
 void lks_progress_run(lks_progress *progress, const char *title, size_t first_step, size_t epochs,
                       size_t steps_per_epoch);
 
+/** Local. Several runs are under way from here on: `title` says how they stand, and the steps are those of the whole.
+ * progress may be NULL. */
+void lks_progress_many(lks_progress *progress, const char *title);
+
 /** Local. One mini-batch of `samples` done; draws at most 10 times a second: epoch, bar, loss so far,
  * images/s, ETA of the run. Plain mode prints a line at most every 30 seconds here. progress may be NULL. */
 void lks_progress_step(lks_progress *progress, size_t step, size_t samples, double mean_loss);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "comm/same.h"
+#include "comm/split.h"
 
 #include <sched.h>
 #include <string.h>
@@ -12,7 +13,7 @@ int lks_threads_default(const lks_comm *comm)
   cpu_set_t set;
   long online = sysconf(_SC_NPROCESSORS_ONLN);
   long mine = sched_getaffinity(0, sizeof set, &set) ? online : CPU_COUNT(&set);
-  long threads = mine < online ? mine : online / lks_comm_node_size(comm);
+  long threads = mine < online ? mine : online / lks_comm_node_ranks(comm);
   return threads > 1 ? (int)threads : 1;
 }
 

@@ -12,7 +12,9 @@ typedef struct lks_setup {
   lks_model *model;
   lks_network *network;
   lks_input_scaling scaling;
-  double *mean, *scale; /* what scaling points to */
+  double *mean, *scale;         /* what scaling points to */
+  void (*pulse)(void *context); /* after each mini-batch that is evaluated; NULL: nobody wants to know */
+  void *context;
 } lks_setup;
 
 /** What a network is made for: from a dataset, or from a checkpoint's header. Borrowed. */

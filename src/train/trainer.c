@@ -35,6 +35,7 @@ static lks_status share_schedule_all(lks_trainer *t)
 static unsigned requests_of(lks_trainer *t)
 {
   unsigned requests = lks_request_files_look(&t->files);
+  if (t->hooks.requests) requests |= t->hooks.requests(t->hooks.context);
   if (lks_stop_requested() || lks_seconds() > t->deadline) requests |= LKS_REQUEST_STOP;
   return requests;
 }

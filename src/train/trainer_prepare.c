@@ -88,7 +88,11 @@ static lks_status create_setup_all(lks_trainer *t, const char *model_text)
   lks_config config = t->config;
   status = hold_isa_all(&config, t);
   if (!status) status = lks_setup_create_all(&t->setup, t->comm, &config, &input);
-  if (!status) note_isa(t);
+  if (!status) {
+    note_isa(t);
+    t->setup->pulse = t->hooks.pulse;
+    t->setup->context = t->hooks.context;
+  }
   lks_free(text);
   return status;
 }
