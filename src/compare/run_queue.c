@@ -16,7 +16,7 @@
 /* What leaders tell rank 0, and what it tells them; of one size, so small that MPI sends it at once. A message that
  * fails ends the job, for nobody could tell the others. */
 typedef enum word { RUN, WAIT, END, STOP, SAVE } word;
-typedef enum kind { ASK, STEP, WARNING, STOPPED } kind;
+typedef enum kind { ASK, STEP, WARNING, STOPPED, SAVED } kind;
 enum { LINE = 1024, TAG_UP = 1, TAG_DOWN, WARNINGS = 8 };
 
 typedef struct note {
@@ -41,6 +41,7 @@ static const double told_every = 0.5, /* seconds: those who wait hear that other
 typedef struct team {
   size_t run, step; /* that it makes, and how far it is; LKS_NO_RUN: none */
   bool waits;       /* for another one */
+  bool saves;       /* a checkpoint, which was asked for by a file */
 } team;
 
 struct lks_run_queue {
@@ -58,6 +59,8 @@ struct lks_run_queue {
   size_t samples; /* since then */
   double mean_loss;
   unsigned requests;
+  bool saves; /* its run was asked for a checkpoint, and makes it before its next step */
+  bool saved; /* that is to be told */
   bool said_stopped;
   pthread_mutex_t lock; /* of what follows: any thread may warn */
   char warning[WARNINGS][LINE];
@@ -71,6 +74,7 @@ struct lks_run_queue {
   bool closed, stopping; /* no run is given out any more; those under way are stopped too */
   lks_progress *progress;
   lks_request_files *files;
+  bool saving; /* until all teams have done so */
   lks_queue_outcome outcome;
   size_t failed; /* the first run that did; LKS_NO_RUN */
   char message[LINE];
@@ -134,9 +138,20 @@ static void note_failure(lks_run_queue *q, size_t run, lks_status status, const 
   if (status != LKS_ERR_IO && status != LKS_ERR_DATA) q->closed = true;
 }
 
+/* The file goes when the last checkpoint is there. */
+static void note_saved(lks_run_queue *q, int t)
+{
+  q->team[t].saves = false;
+  for (int other = 0; other < q->teams->count; other++)
+    if (q->team[other].saves) return;
+  if (q->saving) lks_request_files_heeded(q->files, LKS_REQUEST_SAVE);
+  q->saving = false;
+}
+
 /* A run of a team is over. */
 static void settle(lks_run_queue *q, int t, const note *n)
 {
+  note_saved(q, t);
   q->team[t] = (team){.run = LKS_NO_RUN, .waits = true};
   if (n->run == LKS_NO_RUN) return;
   q->done += q->steps[n->run];
@@ -178,18 +193,25 @@ static void hear(lks_run_queue *q, int t, const note *n)
     break;
   case WARNING: lks_warn("%s", n->line); break;
   case STOPPED: stop_everything(q); break;
+  case SAVED: note_saved(q, t); break;
   }
+}
+
+static void ask_to_save(lks_run_queue *q)
+{
+  q->saving = true;
+  for (int t = 0; t < q->teams->count; t++) q->team[t].saves = !q->team[t].waits;
+  q->requests |= LKS_REQUEST_SAVE;
+  tell_others(q, SAVE);
+  if (!q->team[0].saves) note_saved(q, 0);
 }
 
 static void look_for_requests(lks_run_queue *q)
 {
   const unsigned found = q->files ? lks_request_files_look(q->files) : 0;
   if (lks_stop_requested() || (found & LKS_REQUEST_STOP)) stop_everything(q);
-  if (found & LKS_REQUEST_SAVE) {
-    q->requests |= LKS_REQUEST_SAVE;
-    tell_others(q, SAVE);
-  }
-  if (found) lks_request_files_heeded(q->files, found);
+  if (found & LKS_REQUEST_STOP) lks_request_files_heeded(q->files, LKS_REQUEST_STOP);
+  if ((found & LKS_REQUEST_SAVE) && !q->saving) ask_to_save(q);
 }
 
 /* Teams that wait hear now and then that another one gets on. */
@@ -352,6 +374,7 @@ lks_status lks_run_queue_next_all(size_t *run, lks_run_queue *q)
   } while (!status && c.order == WAIT);
   if (several) lks_comm_wait_within(q->teams->number + 1);
   *run = !status && c.order == RUN ? c.run : LKS_NO_RUN;
+  q->saves = q->saved = false; /* its end says so */
   lks_life_enter(*run != LKS_NO_RUN ? LKS_PHASE_TRAIN : q->phase);
   q->last = (note){.kind = ASK, .run = LKS_NO_RUN};
   return status;
@@ -373,6 +396,9 @@ static void report(lks_run_queue *q)
   if (!may_send(q)) return;
   if (take_back_warning(q, &n)) {
     send(q, &n);
+  } else if (q->saved) {
+    send(q, &(note){.kind = SAVED, .run = LKS_NO_RUN});
+    q->saved = false;
   } else if (now >= q->told + tells_every) {
     n = (note){.kind = STEP, .run = LKS_NO_RUN, .step = q->last.step, .samples = q->samples};
     n.mean_loss = q->mean_loss;
@@ -413,6 +439,9 @@ unsigned lks_run_queue_requests(lks_run_queue *q)
 {
   const unsigned requests = q->requests;
   q->requests &= LKS_REQUEST_STOP; /* a checkpoint is asked for once */
+  if (q->saves && is_root(q)) note_saved(q, 0);
+  q->saved |= q->saves;
+  q->saves = (requests & LKS_REQUEST_SAVE) != 0;
   return requests;
 }
 

@@ -92,7 +92,7 @@ asked_by_files_above() {
   local asked=("${long_run[@]}") first=versus/runs/sync/seed-1 saved
   replaced asked --checkpoint-every 1000000
   replaced asked --epochs $((100 * epochs))
-  run versus 2 compare "${asked[@]}" --bn sync,rank --seeds 1 --output versus &
+  run versus 2 compare "${asked[@]}" --bn sync,rank --seeds 1 --ranks-per-run 2 --output versus &
   wait_for "$first/config.ini"
   asked_by_file versus SAVE
   saved=$(newest_step "$first")

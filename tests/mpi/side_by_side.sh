@@ -88,9 +88,9 @@ long() {
   local name=$1 ranks=$2
   shift 2
   run "$name" "$ranks" compare data.h5 --model mlp --batch-size 32 --threads 1 --bn sync,8 --seeds 2 --epochs 100000 \
-    --checkpoint-every 50 --output "$name" "$@" &
-  wait_for "$name/runs/sync/seed-1/last.h5"
-  wait_for "$name/runs/8/seed-1/last.h5"
+    --checkpoint-every 1000000 --output "$name" "$@" &
+  wait_for "$name/runs/sync/seed-1/metrics.csv"
+  wait_for "$name/runs/8/seed-1/metrics.csv"
 }
 
 asked() {
@@ -107,14 +107,15 @@ asked() {
   local end=$((SECONDS + $(slowed 60)))
   while [ -e stopped/SAVE ] && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
   [ ! -e stopped/SAVE ] || complain "SAVE was not heeded"
+  local run
+  for run in sync 8; do
+    [ -n "$(newest_step "stopped/runs/$run/seed-1")" ] || complain "SAVE was heeded before there was a checkpoint of $run"
+  done
   touch stopped/STOP
   wait
   ended stopped 75
   [ ! -e stopped/STOP ] || complain "STOP is still there"
-  local run
-  for run in sync 8; do
-    [ -n "$(newest_step "stopped/runs/$run/seed-1")" ] || complain "no checkpoint of $run"
-  done
+  [ "$(newest_step stopped/runs/8/seed-1)" -gt 0 ] || complain "no checkpoint where it stopped"
 }
 
 # One arm's folder cannot be made, and one arm diverges: all the others come to their end.
