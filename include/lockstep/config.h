@@ -88,9 +88,10 @@ typedef struct lks_config {
   unsigned probes;                /* lks_probe, one bit each: what is measured inside training */
   char probe_layer[LKS_TEXT_MAX]; /* the layer whose input is looked at; "": the third linear one */
   size_t probe_samples, probe_every, probe_draws;
-  size_t checkpoint_every; /* steps; 0: at the end of each epoch */
-  size_t verify_every;     /* steps between comparisons of what the ranks hold; 0: at checkpoints alone */
-  lks_on_nan on_nan;       /* ROLLBACK: back to the newest checkpoint, and on without the mini-batch */
+  size_t checkpoint_every;    /* steps; 0: at the end of each epoch */
+  double checkpoint_interval; /* seconds, from one to the next; 0: as checkpoint_every says alone */
+  size_t verify_every;        /* steps between comparisons of what the ranks hold; 0: at checkpoints alone */
+  lks_on_nan on_nan;          /* ROLLBACK: back to the newest checkpoint, and on without the mini-batch */
   lks_display progress;
   bool quiet;         /* results, warnings and errors alone, and no progress */
   double stall_limit; /* seconds a rank waits for the others before the run is given up; 0: for ever */

@@ -52,15 +52,15 @@ typedef enum lks_pass {
 } lks_pass;
 
 /** What a rank may ask of all ranks with a pass; they learn of it in its last reduction. */
-enum { LKS_REQUEST_STOP = 1, LKS_REQUEST_SAVE = 2 };
+enum { LKS_REQUEST_STOP = 1, LKS_REQUEST_SAVE = 2, LKS_REQUEST_CHECKPOINT = 4 };
 
 /** Exact over the whole mini-batch, equal on all ranks. */
 typedef struct lks_pass_result {
   double loss;     /* sum over the samples of the mini-batch, not divided */
   int64_t correct; /* samples whose label has the largest logit */
   int64_t samples;
-  int64_t stop, save;    /* number of ranks that asked to stop, and for a checkpoint */
-  int64_t loss_limbs[7]; /* the loss as an exact accumulator: epochs are added up without rounding */
+  int64_t stop, save, checkpoint; /* number of ranks that asked for it (LKS_REQUEST_*) */
+  int64_t loss_limbs[7];          /* the loss as an exact accumulator: epochs are added up without rounding */
 } lks_pass_result;
 
 /** Parameters: one flat array; tensors in the model's order. Running statistics: another. */

@@ -24,6 +24,7 @@ static const struct {
     {"window", "the arms see the samples in one order; give it for all arms", true},
     {"threads", "threads change no result; give them for all arms", false},
     {"checkpoint-every", "checkpoints change no result; give it for all arms", false},
+    {"checkpoint-interval", "checkpoints change no result; give it for all arms", false},
     {"progress", "it is shown for the whole comparison", false},
     {"quiet", "it is for the whole comparison", false},
     {"max-time", "it is the time of the whole job", false},

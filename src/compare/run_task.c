@@ -5,11 +5,15 @@
 #include "compare/results.h"
 #include "compare/tuning.h"
 
+static const double interval =
+    30; /* seconds from one checkpoint to the next: what a run that is killed has to do again */
+
 /* Settings that only say how runs of a comparison are executed. */
 static void settle_execution(lks_config *config)
 {
   config->noise = true;
   config->keep = 1;
+  if (!config->checkpoint_every && config->checkpoint_interval == 0) config->checkpoint_interval = interval;
   config->progress = LKS_DISPLAY_NONE;
 }
 

@@ -120,6 +120,9 @@ static const lks_option table[] = {
      "in a batch job, stop with a checkpoint this long before its time limit, but not before half of its time"},
     {"checkpoint-every", "STEPS", LKS_OPTION_SIZE, AT(checkpoint_every), "0", NULL, 0, MANY, "Run directory",
      "write a checkpoint every so many steps; 0: at the end of each epoch"},
+    {"checkpoint-interval", "TIME", LKS_OPTION_TIME, AT(checkpoint_interval), "0", NULL, 0, 0,
+     "Run directory",
+     "write a checkpoint this long after the last one, and none at the ends of epochs; 0: no such interval, but 30s in the runs of compare and study without --checkpoint-every"},
     {"verify-every", "STEPS", LKS_OPTION_SIZE, AT(verify_every), "0", NULL, 0, MANY, "Run directory",
      "compare the parameters, moments and running statistics of all ranks every so many steps, as before each checkpoint; a difference ends the run and names rank and tensor; 0: at checkpoints alone"},
     {"on-nan", "stop|rollback", LKS_OPTION_CHOICE, AT(on_nan), "stop", "stop|rollback", 0, 0, "Run directory",
@@ -168,13 +171,33 @@ const lks_option *lks_config_options(size_t *count)
 
 bool lks_config_is_execution(const char *name)
 {
-  static const char *const names[] = {
-      "output",      "resume",        "threads",        "max-time",    "checkpoint-every",
-      "progress",    "stall-limit",   "keep",           "noise",       "stop-margin",
-      "cache",       "log-every",     "log-test",       "stop-at",     "probe",
-      "probe-layer", "probe-samples", "probe-every",    "probe-draws", "keep-best",
-      "on-nan",      "verify-every",  "early-stopping", "tensorboard", "quiet",
-      NULL};
+  static const char *const names[] = {"output",
+                                      "resume",
+                                      "threads",
+                                      "max-time",
+                                      "checkpoint-every",
+                                      "progress",
+                                      "stall-limit",
+                                      "keep",
+                                      "noise",
+                                      "stop-margin",
+                                      "cache",
+                                      "log-every",
+                                      "log-test",
+                                      "stop-at",
+                                      "probe",
+                                      "probe-layer",
+                                      "probe-samples",
+                                      "probe-every",
+                                      "probe-draws",
+                                      "keep-best",
+                                      "on-nan",
+                                      "verify-every",
+                                      "early-stopping",
+                                      "tensorboard",
+                                      "quiet",
+                                      "checkpoint-interval",
+                                      NULL};
   for (const char *const *of_execution = names; *of_execution; of_execution++)
     if (strcmp(name, *of_execution) == 0) return true;
   return false;

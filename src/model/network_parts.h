@@ -81,6 +81,7 @@ enum {
   LKS_LAST_SAMPLES,
   LKS_LAST_STOP,
   LKS_LAST_SAVE,
+  LKS_LAST_CHECKPOINT,
   LKS_LAST_FAILED,
   LKS_LAST_DAMAGED,
   LKS_LAST_INFINITE, /* ranks whose share of the weight gradients has a value that is not finite */

@@ -248,6 +248,7 @@ static lks_status last_reduction_all(const lks_pass_context *context, unsigned r
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAMPLES), (double)samples);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_STOP), (requests & LKS_REQUEST_STOP) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_SAVE), (requests & LKS_REQUEST_SAVE) != 0);
+  lks_exact_sum_add(last_accumulator(network, LKS_LAST_CHECKPOINT), (requests & LKS_REQUEST_CHECKPOINT) != 0);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_FAILED), network->failure != LKS_OK);
   lks_exact_sum_add(last_accumulator(network, LKS_LAST_DAMAGED), network->damaged);
   if (context->pass == LKS_PASS_TRAIN)
@@ -267,6 +268,7 @@ static void read_result(lks_pass_result *result, const lks_network *network)
   result->loss = lks_exact_sum_value(result->loss_limbs);
   result->correct = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_CORRECT));
   result->samples = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAMPLES));
+  result->checkpoint = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_CHECKPOINT));
   result->stop = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_STOP));
   result->save = (int64_t)lks_exact_sum_value(last_accumulator(network, LKS_LAST_SAVE));
 }

@@ -18,6 +18,17 @@ bool lks_trainer_is_best(const lks_trainer *t)
          lks_best_is_beaten(&t->best, lks_best_value(&t->row, metric), metric);
 }
 
+lks_best lks_trainer_best_now(const lks_trainer *t)
+{
+  return (lks_best){t->row.epoch, t->row.step, lks_best_value(&t->row, t->config.keep_best)};
+}
+
+void lks_trainer_say_unlinked(lks_trainer *t, size_t step, const char *message)
+{
+  if (lks_trainer_is_said(++t->unlinked))
+    lks_warn("the best checkpoint, that of step %zu, gets no link: %s", step, message);
+}
+
 static lks_status link_all(lks_trainer *t, const lks_best *best)
 {
   const bool root = lks_comm_rank(t->comm) == 0;
@@ -25,14 +36,13 @@ static lks_status link_all(lks_trainer *t, const lks_best *best)
       t->comm, root ? lks_checkpoint_files_link_best(t->config.output, best->step) : LKS_OK);
   if (!status) t->best = *best;
   if (status != LKS_ERR_IO) return status;
-  if (lks_trainer_is_said(++t->unlinked))
-    lks_warn("the best checkpoint, that of step %zu, gets no link: %s", best->step, lks_message());
+  lks_trainer_say_unlinked(t, best->step, lks_message());
   return LKS_OK;
 }
 
 lks_status lks_trainer_link_best_all(lks_trainer *t)
 {
-  const lks_best best = {t->row.epoch, t->row.step, lks_best_value(&t->row, t->config.keep_best)};
+  const lks_best best = lks_trainer_best_now(t);
   return lks_trainer_is_best(t) ? link_all(t, &best) : LKS_OK;
 }
 

@@ -68,6 +68,8 @@ lks_status lks_trainer_recover_all(lks_trainer *t)
   t->suspect = SIZE_MAX;
   if (status) return status;
   if (culprit == SIZE_MAX) return lks_fail(LKS_ERR_DIVERGED, "%s", cause);
+  status = lks_trainer_settle_all(t);
+  if (status) return status;
   status = go_back_all(t, culprit, cause);
   return status ? lks_fail_in(status, "%s; ", cause) : LKS_OK;
 }

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +19,13 @@ typedef struct table {
   const void *heading;
   char *held; /* what waits to be written, or NULL */
   size_t heading_bytes, held_bytes;
-  off_t good; /* bytes of whole lines in the file; -1: not known yet */
-  bool to_be_synced;
+  off_t good;      /* bytes of whole lines in the file; -1: not known yet */
+  size_t unsynced; /* writes that the disk may not have yet */
 } table;
 
+/* The lock: one thread adds lines while another waits for the disk. */
 struct lks_run_tables {
+  pthread_mutex_t lock;
   const char *folder;
   size_t count;
   table table[TABLES_MAX];
@@ -33,20 +35,24 @@ lks_status lks_run_tables_create(lks_run_tables **tables, const char *folder)
 {
   *tables = lks_new(1, sizeof **tables);
   if (!*tables) return LKS_ERR_RANK;
+  pthread_mutex_init(&(*tables)->lock, NULL);
   (*tables)->folder = folder;
   return LKS_OK;
 }
 
 void lks_run_tables_forget(lks_run_tables *tables)
 {
+  pthread_mutex_lock(&tables->lock);
   for (size_t i = 0; i < tables->count; i++) lks_free(tables->table[i].held);
   tables->count = 0;
+  pthread_mutex_unlock(&tables->lock);
 }
 
 void lks_run_tables_destroy(lks_run_tables **tables)
 {
   if (!*tables) return;
   lks_run_tables_forget(*tables);
+  pthread_mutex_destroy(&(*tables)->lock);
   lks_free(*tables);
   *tables = NULL;
 }
@@ -72,21 +78,38 @@ static int open_table(const char *folder, const char *name)
   return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
 }
 
-/* Writes what is held; sync: and waits until the disk has it. 0 or an errno. */
-static int settle(table *t, const char *folder, bool sync)
+/* Writes what is held. 0 or an errno. */
+static int settle(table *t, int fd)
+{
+  const int cause = t->held ? write_held(t, fd) : 0;
+  if (cause != 0) return cause;
+  if (t->held) t->unsynced++;
+  lks_free(t->held);
+  t->held = NULL;
+  t->held_bytes = 0;
+  return 0;
+}
+
+static void write_lines(table *t, const char *folder)
 {
   const int fd = open_table(folder, t->name);
+  if (fd < 0) return;
+  settle(t, fd);
+  close(fd);
+}
+
+/* Writes what is held, and waits until the disk has it, without the lock: lines may be added meanwhile. 0 or an errno. */
+static int sync_table(lks_run_tables *tables, table *t)
+{
+  const int fd = open_table(tables->folder, t->name);
   if (fd < 0) return errno;
-  int cause = t->held ? write_held(t, fd) : 0;
-  if (cause == 0) {
-    lks_free(t->held);
-    t->held = NULL;
-    t->held_bytes = 0;
-    t->to_be_synced = true;
-    if (sync && fsync(fd) != 0) cause = errno;
-  }
+  int cause = settle(t, fd);
+  const size_t writes = t->unsynced;
+  pthread_mutex_unlock(&tables->lock);
+  if (cause == 0 && fsync(fd) != 0) cause = errno;
   if (close(fd) != 0 && cause == 0) cause = errno;
-  if (cause == 0 && sync) t->to_be_synced = false;
+  pthread_mutex_lock(&tables->lock);
+  if (cause == 0) t->unsynced -= writes;
   return cause;
 }
 
@@ -122,22 +145,26 @@ lks_status lks_run_tables_append(lks_run_tables *tables, const char *name, const
 lks_status lks_run_tables_append_bytes(lks_run_tables *tables, const char *name, const void *heading,
                                        size_t heading_bytes, const void *data, size_t bytes)
 {
+  pthread_mutex_lock(&tables->lock);
   table *t = find(tables, name, heading, heading_bytes);
-  if (!t) return lks_fail(LKS_ERR_RANK, "%s is one table too many for a run", name);
-  const lks_status status = hold(t, data, bytes);
-  if (!status) settle(t, tables->folder, false);
+  const lks_status status =
+      t ? hold(t, data, bytes) : lks_fail(LKS_ERR_RANK, "%s is one table too many for a run", name);
+  if (!status) write_lines(t, tables->folder);
+  pthread_mutex_unlock(&tables->lock);
   return status;
 }
 
 lks_status lks_run_tables_sync(lks_run_tables *tables)
 {
   lks_status status = LKS_OK;
+  pthread_mutex_lock(&tables->lock);
   for (size_t i = 0; i < tables->count; i++) {
     table *t = &tables->table[i];
-    const int cause = t->held || t->to_be_synced ? settle(t, tables->folder, true) : 0;
+    const int cause = t->held || t->unsynced ? sync_table(tables, t) : 0;
     if (cause != 0)
       status = lks_fail(LKS_ERR_IO, "cannot write %s/%s: %s", tables->folder, t->name, strerror(cause));
   }
+  pthread_mutex_unlock(&tables->lock);
   return status;
 }
 

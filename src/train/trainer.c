@@ -37,13 +37,16 @@ static unsigned requests_of(lks_trainer *t)
   unsigned requests = lks_request_files_look(&t->files);
   if (t->hooks.requests) requests |= t->hooks.requests(t->hooks.context);
   if (lks_stop_requested() || lks_seconds() > t->deadline) requests |= LKS_REQUEST_STOP;
+  if (lks_trainer_interval_is_over(t)) requests |= LKS_REQUEST_CHECKPOINT;
   return requests;
 }
 
 /* With the file that asked for it removed; what could not be written is still asked for. */
 static lks_status save_all(lks_trainer *t, bool last)
 {
-  lks_status status = last ? lks_trainer_checkpoint_last_all(t) : lks_trainer_checkpoint_all(t);
+  lks_status status = last      ? lks_trainer_checkpoint_last_all(t)
+                      : t->save ? lks_trainer_checkpoint_now_all(t)
+                                : lks_trainer_checkpoint_all(t);
   if (status || !t->save || t->checkpointed != t->state.step) return status;
   lks_progress_line(t->progress, "checkpoint of step %zu on request", t->state.step);
   lks_request_files_heeded(&t->files, LKS_REQUEST_SAVE);
@@ -165,7 +168,9 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
   t->images += batch->total;
   *stop = result.stop > 0;
   t->save |= result.save > 0;
+  t->late = result.checkpoint > 0;
   double mean_loss = lks_exact_sum_value(state->loss_limbs) / (double)state->samples;
+  lks_trainer_hear_of_checkpoint(t);
   lks_progress_step(t->progress, state->step, batch->total, mean_loss);
   if (t->hooks.step) t->hooks.step(t->hooks.context, state->step, batch->total, mean_loss);
   status = verify_all(t);
@@ -174,7 +179,7 @@ static lks_status step_all(lks_trainer *t, const lks_batch *batch, bool *stop)
 
 static bool is_due(const lks_trainer *t)
 {
-  if (t->save || lks_trainer_is_best(t)) return true;
+  if (t->save || t->late || lks_trainer_is_best(t)) return true;
   return t->config.checkpoint_every && t->state.step % t->config.checkpoint_every == 0;
 }
 
@@ -253,7 +258,8 @@ static lks_status finish_epoch_all(lks_trainer *t)
   state->correct = state->samples = 0;
   memset(state->loss_limbs, 0, sizeof state->loss_limbs);
   if (state->epoch == t->config.epochs || t->reached || t->stale) return save_all(t, true);
-  return !t->config.checkpoint_every || is_due(t) ? save_all(t, false) : LKS_OK;
+  const bool each_epoch = !t->config.checkpoint_every && t->config.checkpoint_interval == 0;
+  return each_epoch || is_due(t) ? save_all(t, false) : LKS_OK;
 }
 
 /* The epoch under way stays open: without stop-at, a resumed run goes on in it. */
@@ -332,7 +338,7 @@ static lks_status run_epochs_all(lks_trainer *t)
     t->progress =
         lks_progress_create(t->config.progress, t->config.epochs, lks_loader_steps(t->train), t->state.step);
   if (!status && !t->config.epochs) status = lks_trainer_checkpoint_last_all(t);
-  if (!status && wants_first_checkpoint(t)) status = lks_trainer_checkpoint_all(t);
+  if (!status && wants_first_checkpoint(t)) status = lks_trainer_checkpoint_now_all(t);
   while (!status && !is_over(t)) {
     status = train_epoch_all(t);
     bool whole = t->state.epoch_step == lks_loader_steps(t->train);
@@ -468,7 +474,9 @@ lks_status lks_train_hooked_all(lks_train_summary *summary, lks_comm *comm, cons
                    .hooks = *hooks,
                    .dataset = hooks->dataset,
                    .begun = lks_seconds(),
+                   .taken = lks_seconds(),
                    .checkpointed = SIZE_MAX,
+                   .writing = SIZE_MAX,
                    .suspect = SIZE_MAX,
                    .row = {.train_loss = NAN, .train_accuracy = NAN, .test_loss = NAN, .test_accuracy = NAN}};
   lks_profile_start(&t.profile);

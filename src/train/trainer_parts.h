@@ -7,6 +7,7 @@
 #include "lockstep/trainer.h"
 #include "train/best_epoch.h"
 #include "train/checkpoint_files.h"
+#include "train/checkpoint_writer.h"
 #include "train/evaluation.h"
 #include "train/metrics.h"
 #include "train/probe.h"
@@ -34,14 +35,18 @@ typedef struct lks_trainer {
   lks_probes *probes;     /* NULL: none are asked for */
   lks_profile profile;
   lks_run_state state;
-  double *lr;                   /* [steps of an epoch] */
-  double begun, seconds_before; /* of this job; of the jobs before it */
-  double deadline;              /* to stop at; rank 0's counts, when the others have none */
-  size_t images, checkpointed;  /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
-  size_t unwritten, unpruned;   /* attempts at checkpoints that failed; at removing old ones */
-  size_t unlinked;              /* at the link to the best one */
-  lks_best best;                /* whose checkpoint is kept, as --keep-best judges it */
-  lks_best watched;             /* of all epochs, for --early-stopping */
+  double *lr;                    /* [steps of an epoch] */
+  double begun, seconds_before;  /* of this job; of the jobs before it */
+  double deadline;               /* to stop at; rank 0's counts, when the others have none */
+  size_t images, checkpointed;   /* trained on in this job; step of the newest checkpoint, SIZE_MAX: none */
+  size_t writing;                /* step of the checkpoint that is being written; SIZE_MAX: none */
+  lks_checkpoint_writer *writer; /* rank 0, once there was one */
+  bool told;                     /* rank 0: what became of it */
+  size_t unwritten, unpruned;    /* attempts at checkpoints that failed; at removing old ones */
+  size_t unlinked;               /* at the link to the best one */
+  lks_best best_before;          /* what best was when that checkpoint was taken */
+  lks_best best;                 /* whose checkpoint is kept, as --keep-best judges it */
+  lks_best watched;              /* of all epochs, for --early-stopping */
   double training_seconds;
   char resumed_from[LKS_CHECKPOINT_PATH]; /* the checkpoint; "": none */
   lks_metrics_row row;                    /* of the last epoch */
@@ -50,6 +55,8 @@ typedef struct lks_trainer {
   bool reached;                           /* the accuracy to stop at */
   bool stale;                             /* it got no better for as long as --early-stopping allows */
   bool save;                              /* a checkpoint was asked for, and is not written yet */
+  bool late;                              /* the interval from one to the next is over */
+  double taken;                           /* when the last one was, on the clock of lks_seconds */
   lks_request_files files;                /* rank 0 */
   lks_step_back back; /* the run before the step under way, where something long follows it */
 } lks_trainer;
@@ -92,6 +99,10 @@ bool lks_trainer_is_best(const lks_trainer *trainer);
 /** Collective. Points best.h5 at the checkpoint of this step, which is there, if it is the best. A link that cannot be made is
  * a warning, and the epoch does not count. */
 lks_status lks_trainer_link_best_all(lks_trainer *trainer);
+/** Local. This epoch, as the best one. */
+lks_best lks_trainer_best_now(const lks_trainer *trainer);
+/** Local. Now and then: that best.h5 does not lead to the checkpoint of this step (rank 0 prints). */
+void lks_trainer_say_unlinked(lks_trainer *trainer, size_t step, const char *message);
 /** Collective. Where a run goes on: of the epochs up to here whose checkpoints are there, and whole, the best one is what has
  * to be beaten, and what best.h5 leads to. Without --keep-best nothing. LKS_ERR_DATA, LKS_ERR_IO when metrics.csv cannot be
  * read. */
@@ -110,12 +121,21 @@ void lks_trainer_warn_of_watching(const lks_trainer *trainer);
 /** Local. Why the run ends (rank 0 prints). */
 void lks_trainer_say_stale(const lks_trainer *trainer);
 
-/** Collective. Writes a checkpoint that is due, unless the newest is of this very step; links it, and then removes those
- * that are not to be kept. That a file cannot be written is a warning, now and then, and no failure: the run goes on.
- * LKS_ERR_DIVERGED when a value is not finite, and nothing is written. */
+/** Collective. Takes a checkpoint that is due, unless the newest is of this very step, and begins to write it; links and the
+ * removal of those that are not to be kept follow it there. Waits for the one before, if that is still being written. That a file
+ * cannot be written is a warning, now and then, and no failure: the run goes on. LKS_ERR_DIVERGED when a value is not finite, and
+ * nothing is written. */
 lks_status lks_trainer_checkpoint_all(lks_trainer *trainer);
+/** Collective. The same, and waits until it is written. */
+lks_status lks_trainer_checkpoint_now_all(lks_trainer *trainer);
 /** Collective. The same where the run ends, or stops: LKS_ERR_IO if it cannot be written. */
 lks_status lks_trainer_checkpoint_last_all(lks_trainer *trainer);
+/** Collective. Waits for the checkpoint under way, if there is one. */
+lks_status lks_trainer_settle_all(lks_trainer *trainer);
+/** Local. Whether --checkpoint-interval asks for one; rank 0 decides for all. */
+bool lks_trainer_interval_is_over(const lks_trainer *trainer);
+/** Local (rank 0). Says what became of the checkpoint under way, once it is known. */
+void lks_trainer_hear_of_checkpoint(lks_trainer *trainer);
 /** Local. Before a run ends with a failure, whose message stays the one recorded last: the rows so far are on the disk. */
 void lks_trainer_keep_rows(lks_trainer *trainer, lks_status outcome);
 

@@ -262,6 +262,7 @@ void lks_trainer_announce(const lks_trainer *t)
 
 void lks_trainer_release_all(lks_trainer *t)
 {
+  lks_checkpoint_writer_destroy(&t->writer);
   lks_lock_release(&t->lock);
   lks_probes_destroy(&t->probes);
   lks_run_tables_destroy(&t->tables);

@@ -141,6 +141,7 @@ static void every_setting_survives_printing(void **state)
       {"max-time", "1.5h"},
       {"stop-margin", "90s"},
       {"checkpoint-every", "9"},
+      {"checkpoint-interval", "45s"},
       {"verify-every", "7"},
       {"on-nan", "rollback"},
       {"keep", "2"},
