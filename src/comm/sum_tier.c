@@ -9,6 +9,9 @@
  * in cache. */
 enum { UNIT = 16, CHUNK = 2048 };
 
+/* Up to so many pairs of leaves and members, the most blocks are counted; beyond that they are bounded. */
+enum { PAIRS_MOST = 1 << 20 };
+
 /* The blocks of a member when there are `leaves` leaves; returns how many. */
 static int blocks_of(lks_tree_block block[LKS_TREE_MAX_BLOCKS], const lks_sum_tier *tier, size_t leaves,
                      int member)
@@ -20,6 +23,37 @@ static int blocks_of(lks_tree_block block[LKS_TREE_MAX_BLOCKS], const lks_sum_ti
   return lks_tree_blocks(block, begin, end - begin);
 }
 
+static void count_most(lks_sum_tier *tier, size_t max_leaves)
+{
+  lks_tree_block block[LKS_TREE_MAX_BLOCKS];
+  for (size_t leaves = 1; leaves <= max_leaves; leaves++) {
+    size_t total = 0;
+    for (int member = 0; member < tier->size; member++) {
+      size_t count = (size_t)blocks_of(block, tier, leaves, member);
+      total += count;
+      if ((member == tier->rank || tier->rank < 0) && count > tier->max_own_blocks)
+        tier->max_own_blocks = count;
+    }
+    if (total > tier->max_blocks) tier->max_blocks = total;
+  }
+}
+
+/* A run of n leaves has at most two blocks of each size up to n, and never more than leaves. */
+static size_t most_blocks(size_t n)
+{
+  size_t blocks = 0;
+  for (size_t size = 1; size <= n; size *= 2) blocks += 2;
+  return lks_min(blocks, n);
+}
+
+/* Nearly as few as there are: ranks that many have few leaves each. */
+static void bound_most(lks_sum_tier *tier, size_t max_leaves)
+{
+  const size_t own = lks_divide_up(max_leaves * (size_t)tier->span, (size_t)tier->ranks);
+  tier->max_own_blocks = most_blocks(own);
+  tier->max_blocks = lks_min(max_leaves, (size_t)tier->size * tier->max_own_blocks);
+}
+
 lks_sum_tier lks_sum_tier_make(int rank, int size, int ranks, int first, int span, size_t max_leaves)
 {
   lks_sum_tier tier = {.exchanges = MPI_COMM_NULL,
@@ -29,16 +63,10 @@ lks_sum_tier lks_sum_tier_make(int rank, int size, int ranks, int first, int spa
                        .ranks = ranks,
                        .first = first,
                        .span = span};
-  lks_tree_block block[LKS_TREE_MAX_BLOCKS];
-  for (size_t leaves = 1; leaves <= max_leaves; leaves++) {
-    size_t total = 0;
-    for (int member = 0; member < size; member++) {
-      size_t count = (size_t)blocks_of(block, &tier, leaves, member);
-      total += count;
-      if ((member == rank || rank < 0) && count > tier.max_own_blocks) tier.max_own_blocks = count;
-    }
-    if (total > tier.max_blocks) tier.max_blocks = total;
-  }
+  if (max_leaves <= PAIRS_MOST / (size_t)size)
+    count_most(&tier, max_leaves);
+  else
+    bound_most(&tier, max_leaves);
   return tier;
 }
 
