@@ -193,8 +193,8 @@ static void warn_of_settings(const lks_trainer *t)
   size_t microbatches = lks_divide_up(t->config.batch_size, m);
   if (ranks > microbatches)
     lks_warn(
-        "%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or --microbatch %zu (which gives other bits)",
-        ranks, microbatches, ranks - microbatches, microbatches,
+        "%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or --batch-size %zu or --microbatch %zu (which give other bits)",
+        ranks, microbatches, ranks - microbatches, microbatches, m * ranks,
         t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
   const bool heeded = warn_of_unheeded_norm(t);
   if (heeded && t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
