@@ -174,6 +174,10 @@ void lks_network_shard(const lks_network *network, size_t total, size_t *first, 
 /** Local. After a pass: logits [batch->samples, classes] of this rank's shard, in order. Borrowed. */
 const float *lks_network_logits(const lks_network *network);
 
+/** Local. Whether gradients are not summed inside the hosts first although ranks share them, because these do not lie in blocks or are
+ * not as many on each: a host then sends them over the network once a rank, and not once. */
+bool lks_network_sums_flat(const lks_network *network);
+
 /* Statistics for test time: src/model/norm.c */
 
 /** Logically collective. Forgets the sums that LKS_PASS_PRECISE gathered. */

@@ -22,6 +22,7 @@ struct lks_gradient_sum {
   int rank, size;
   lks_reduce reduce;
   int tiers; /* 1: all ranks; 2: those of a node, then those with the same place on each node */
+  int nodes; /* of all ranks */
   lks_sum_tier tier[TIERS];
   lks_arena *arena;
   bucket *bucket;
@@ -119,6 +120,11 @@ int lks_gradient_sum_tiers(const lks_gradient_sum *sum)
   return sum->tiers;
 }
 
+bool lks_gradient_sum_is_flat(const lks_gradient_sum *sum)
+{
+  return has_tree(sum) && sum->tiers == 1 && sum->nodes > 1 && sum->nodes < sum->size;
+}
+
 static lks_status connect_all(lks_gradient_sum *sum)
 {
   MPI_Comm all = sum->comm->all;
@@ -129,10 +135,11 @@ static lks_status connect_all(lks_gradient_sum *sum)
 
 /* Collective. How many ranks in a row share each node, when they are as many on all; else 1. Nodes may be
  * pretended. */
-static lks_status ranks_on_node_all(int *on_node, lks_comm *comm)
+static lks_status ranks_on_node_all(int *on_node, int *nodes, lks_comm *comm)
 {
   const char *pretended = getenv("LOCKSTEP_NODE_RANKS");
   int count = pretended != NULL ? atoi(pretended) : comm->node_size;
+  *nodes = pretended != NULL && count > 0 ? (comm->size + count - 1) / count : comm->node_count;
   int place = pretended != NULL && count > 0 ? comm->rank % count : comm->node_rank;
   bool fits = count > 0 && comm->size % count == 0 && comm->rank % count == place;
   int most[2] = {fits ? count : comm->size + 1, fits ? -count : 0};
@@ -147,16 +154,17 @@ static lks_status ranks_on_node_all(int *on_node, lks_comm *comm)
 lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, lks_reduce reduce,
                                        size_t buckets, const size_t *max_elements, size_t max_leaves)
 {
-  int on_node = 1;
+  int on_node = 1, nodes = 1;
   lks_gradient_sum *made = lks_new(1, sizeof *made);
   lks_status status = made != NULL ? LKS_OK : LKS_ERR_RANK;
-  lks_status asked = ranks_on_node_all(&on_node, comm);
+  lks_status asked = ranks_on_node_all(&on_node, &nodes, comm);
   if (made != NULL) {
     *made = (lks_gradient_sum){.comm = comm,
                                .rank = comm->rank,
                                .size = comm->size,
                                .reduce = reduce,
                                .buckets = buckets,
+                               .nodes = nodes,
                                .max_leaves = max_leaves};
     make_tiers(made, on_node);
     status = allocate(made, max_elements);

@@ -24,6 +24,10 @@ lks_status lks_gradient_sum_create_all(lks_gradient_sum **sum, lks_comm *comm, l
                                        size_t buckets, const size_t *max_elements, size_t max_leaves);
 void lks_gradient_sum_destroy_all(lks_gradient_sum **sum);
 
+/** Local. Whether it is not done inside the nodes first although ranks share nodes: they do not lie in blocks, or are not as many on
+ * each. A node then sends as many gradients over the network as it has ranks. */
+bool lks_gradient_sum_is_flat(const lks_gradient_sum *sum);
+
 /** Local. 2 when it is done inside the nodes first, else 1. The environment variable LOCKSTEP_NODE_RANKS
  * pretends nodes of so many ranks, for tests and measurements; 1 makes it flat. */
 int lks_gradient_sum_tiers(const lks_gradient_sum *sum);

@@ -104,6 +104,11 @@ void lks_network_plans_forget(lks_network *network)
   while (network->plans > 0) destroy_plans(&network->plan[--network->plans], network->norms);
 }
 
+bool lks_network_sums_flat(const lks_network *network)
+{
+  return lks_gradient_sum_is_flat(network->gradient_sum);
+}
+
 void lks_network_shard(const lks_network *network, size_t total, size_t *first, size_t *count)
 {
   size_t m = network->options.microbatch, microbatches = lks_divide_up(total, m);

@@ -196,6 +196,9 @@ static void warn_of_settings(const lks_trainer *t)
         "%zu ranks share %zu microbatches, so %zu ranks have nothing to do: use at most -np %zu, or --batch-size %zu or --microbatch %zu (which give other bits)",
         ranks, microbatches, ranks - microbatches, microbatches, m * ranks,
         t->config.batch_size > ranks ? t->config.batch_size / ranks : 1);
+  if (lks_network_sums_flat(t->setup->network))
+    lks_warn(
+        "the ranks of a host are not numbered in a row, or hosts have different numbers of them, so each host sends a gradient over the network once a rank: start as many on each, in blocks (mpirun --map-by slot, srun --distribution=block)");
   const bool heeded = warn_of_unheeded_norm(t);
   if (heeded && t->config.bn.kind == LKS_NORM_RANK && ranks > 1)
     lks_warn("--bn rank depends on the rank count; --bn rank:%zu gives the same bits at any", ranks);

@@ -19,5 +19,9 @@ says many-sync-128 "48 ranks have nothing to do"
 train one-sync-512 1 "${common[@]}" --bn sync --batch-size 512 --microbatch 8
 LOCKSTEP_NODE_RANKS=16 train nodes 64 "${common[@]}" --bn sync --batch-size 512 --microbatch 8
 same one-sync-512 nodes
+if grep -q "not numbered in a row" nodes.err; then complain "blocks of 16 ranks are taken for others" nodes.err; fi
+LOCKSTEP_NODE_RANKS=24 train uneven 64 "${common[@]}" --bn sync --batch-size 512 --microbatch 8
+same one-sync-512 uneven
+says uneven "warning: the ranks of a host are not numbered in a row, or hosts have different numbers of them"
 differs one-sync-512 one-24-512
 finish
