@@ -6,8 +6,8 @@
 #include "base/random.h"
 #include "train/evaluation.h"
 
-/* Small enough that no network diverges on labels that mean nothing. */
-#define LEARNING_RATE 1e-4
+/* Labels mean nothing, and no network is to diverge on them: the weights stay, and the arithmetic is the same. */
+#define LEARNING_RATE 0
 
 struct lks_bench_runner {
   lks_comm *comm; /* borrowed */

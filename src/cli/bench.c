@@ -1,3 +1,4 @@
+#include "forecast/fastest.h"
 #include "forecast/scaling.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ typedef struct settings {
   char bn[LKS_TEXT_MAX], reduce[LKS_TEXT_MAX], precision[LKS_TEXT_MAX], shape[LKS_TEXT_MAX];
   size_t classes, repeats;
   double seconds;
-  bool layers, json, predict, quiet;
+  bool layers, json, predict, quiet, fastest;
   size_t rank_samples, host_ranks;
   double latency, bandwidth;
 } settings;
@@ -38,6 +39,8 @@ static const lks_option own_options[] = {
      "time that a measurement lasts"},
     {"predict", NULL, LKS_OPTION_SWITCH, AT(predict), "off", NULL, 0, 0, "Foretold speed",
      "foretell the speed of training on 2 to 4096 ranks, from latency, bandwidth and one rank's speed as measured here, and check that on the first 1, 2, 4 ... ranks (the command `lockstep predict` classifies samples)"},
+    {"fastest", NULL, LKS_OPTION_SWITCH, AT(fastest), "off", NULL, 0, 0, "Fastest settings",
+     "find the microbatch, the precision, and the ranks and threads with which this network is trained fastest here, with the first of --bn, and print the command line to use"},
     {"rank-samples", "N", LKS_OPTION_SIZE, AT(rank_samples), "0", NULL, 0, 1e6, "Foretold speed",
      "samples of each rank in a mini-batch, for --predict; 0: as measured"},
     {"ranks-per-host", "N", LKS_OPTION_SIZE, AT(host_ranks), "0", NULL, 0, 1e6, "Foretold speed",
@@ -113,6 +116,33 @@ static void print(const settings *s, const lks_bench *bench, const lks_scaling *
   lks_json_close(&json);
 }
 
+/* With the first normalization batch of the list. */
+static lks_status find_fastest_all(lks_comm *comm, const settings *s, const lks_bench_options *options)
+{
+  lks_fastest fastest;
+  lks_config config = options->config;
+  char bn[LKS_TEXT_MAX];
+  snprintf(bn, sizeof bn, "%.*s", (int)strcspn(options->bn, ","), options->bn);
+  lks_status status = lks_config_set(&config, "bn", bn);
+  if (!status && s->predict)
+    status = lks_fail(LKS_ERR_USAGE,
+                      "--fastest and --predict answer different questions; ask one after the other");
+  status = lks_comm_agree_all(comm, status);
+  if (!status)
+    status =
+        lks_fastest_find_all(&fastest, comm, &config, options->shape, options->classes, options->seconds);
+  if (status || lks_comm_rank(comm) != 0) return status;
+  lks_json json = {.out = stdout};
+  if (!s->json) {
+    lks_fastest_print(stdout, &fastest);
+    return LKS_OK;
+  }
+  lks_json_open(&json, NULL, '{');
+  lks_fastest_print_json(&json, &fastest);
+  lks_json_close(&json);
+  return LKS_OK;
+}
+
 static lks_status measure_all(lks_comm *comm, const settings *s, const lks_bench_options *options)
 {
   const lks_scaling_options ask = {s->rank_samples, s->host_ranks, 1e-6 * s->latency, 1e9 * s->bandwidth};
@@ -137,5 +167,6 @@ lks_status lks_bench_run_all(lks_comm *comm, int argc, char **argv)
   if (status || arguments.help) return status;
   lks_log_quiet(s.quiet);
   status = lks_comm_agree_all(comm, make_options(&options, &s, &arguments));
-  return status ? status : measure_all(comm, &s, &options);
+  if (status) return status;
+  return s.fastest ? find_fastest_all(comm, &s, &options) : measure_all(comm, &s, &options);
 }

@@ -57,6 +57,24 @@ run words 2 bench --model mlp --shape 4 --predict --latency 5 --bandwidth 1 "${q
 ended words 0
 says words '4096'
 
+# The fastest settings: what is given comes first, each trial has a speed, and the command line can be run as it is.
+run fastest 2 bench data.h5 --model mlp --batch-size 32 --fastest --json "${quick[@]}"
+ended fastest 0
+holds fastest 'd["trials"][0]["ranks"] == 2 and d["trials"][0]["threads"] == 1 and d["trials"][0]["precision"] == "fp32"'
+holds fastest 'len({(t["ranks"], t["threads"], t["microbatch"], t["precision"]) for t in d["trials"]}) == len(d["trials"]) > 2'
+holds fastest 'all(t["images_per_second"] > 0 for t in d["trials"]) and 0 <= d["fastest"] < len(d["trials"])'
+holds fastest '{4, 8, 16} <= {t["microbatch"] for t in d["trials"]}'
+if has_tool python3 "the command line of the fastest settings"; then
+  read -r -a words < <(python3 -c 'import json; print(json.load(open("fastest.out"))["command"].split("lockstep ", 1)[1])')
+  run proposed 2 "${words[@]}" --epochs 1 --output proposed
+  ended proposed 0
+fi
+run fastest-words 1 bench --model mlp --shape 4 --bn none --fastest "${quick[@]}"
+ended fastest-words 0
+says fastest-words "lockstep train DATA.h5 --model mlp"
+run both 1 bench --model mlp --shape 4 --fastest --predict "${quick[@]}"
+ended both 2
+
 run list 2 bench --model mlp --shape 4 --bn sync,all
 ended list 2
 run shape 0 bench --shape 4x4
