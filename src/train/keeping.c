@@ -81,7 +81,7 @@ static lks_status share_all(lks_checkpoint_written *written, lks_trainer *t)
 /* Waits for the checkpoint under way. LKS_OK when there is none, too. */
 static lks_status settle_all(lks_trainer *t, bool last)
 {
-  lks_checkpoint_written written = {LKS_OK};
+  lks_checkpoint_written written = {.status = LKS_OK};
   if (t->writing == SIZE_MAX) return LKS_OK;
   const lks_phase before = lks_life_enter(LKS_PHASE_CHECKPOINT);
   lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);

@@ -1,7 +1,7 @@
 # The tests that run under ThreadSanitizer: the target thread_tests builds them, the label `threads` names them.
 add_custom_target(thread_tests DEPENDS test_unit_child test_unit_window_filler)
 set_property(TEST unit/child unit/window_filler APPEND PROPERTY LABELS threads)
-foreach(name allocations gradient_sum loader network network_values op_times optimizer precision stall window)
+foreach(name allocations background_checkpoint gradient_sum loader network network_values op_times optimizer precision stall window)
   add_dependencies(thread_tests test_mpi_${name})
   foreach(size ${LOCKSTEP_MPI_TEST_SIZES})
     if(TEST mpi/${name}/${size})
@@ -44,3 +44,7 @@ lockstep_planted_race(stall_watch stall comm/stall_watch.c
 lockstep_planted_race(pass network model/microbatches.c
   "    for (size_t i = begin; i < end; i++) {"
   "    for (size_t i = begin - begin; i < end; i++) {")
+# What became of a checkpoint is read while it is written.
+lockstep_planted_race(checkpoint_writer background_checkpoint train/checkpoint_writer.c
+  "  if (w->runs) pthread_join(w->thread, NULL);"
+  "  if (w->runs) pthread_detach(w->thread);")
