@@ -297,7 +297,7 @@ static lks_status choose_rates_all(const driver *d, const bool *chosen)
 
 static lks_status tune_all(driver *d, lks_run_task *tasks, const lks_comparison_part *part)
 {
-  bool chosen[LKS_ARMS_MAX];
+  bool chosen[LKS_ARMS_MAX] = {false};
   size_t count;
   if (!d->comparison->rates || !(part->all || part->tune)) return LKS_OK;
   lks_status status = list_rates_all(tasks, &count, chosen, d, part);
@@ -403,8 +403,8 @@ static lks_status make_all(driver *d, const lks_comparison_part *part)
   const size_t most = c->rates > c->seeds ? c->rates : c->seeds;
   lks_run_task *tasks = lks_new(c->arms * most, sizeof *tasks);
   lks_status status = lks_comm_agree_all(d->comm, tasks ? LKS_OK : LKS_ERR_RANK);
-  if (!status) status = tune_all(d, tasks, part);
-  if (!status) status = runs_all(d, tasks, part);
+  if (!status && tasks) status = tune_all(d, tasks, part);
+  if (!status && tasks) status = runs_all(d, tasks, part);
   lks_free(tasks);
   return status;
 }

@@ -232,7 +232,7 @@ lks_status lks_run_queue_create_all(lks_run_queue **queue, lks_teams *teams, siz
     pthread_mutex_init(&q->lock, NULL);
   }
   const lks_status status = lks_comm_agree_all(teams->all, q ? allocate(q, steps) : LKS_ERR_RANK);
-  if (status) {
+  if (status || !q) {
     destroy(queue);
     return status;
   }

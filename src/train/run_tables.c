@@ -149,7 +149,7 @@ lks_status lks_run_tables_append_bytes(lks_run_tables *tables, const char *name,
   table *t = find(tables, name, heading, heading_bytes);
   const lks_status status =
       t ? hold(t, data, bytes) : lks_fail(LKS_ERR_RANK, "%s is one table too many for a run", name);
-  if (!status) write_lines(t, tables->folder);
+  if (!status && t) write_lines(t, tables->folder);
   pthread_mutex_unlock(&tables->lock);
   return status;
 }
