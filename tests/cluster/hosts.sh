@@ -110,6 +110,25 @@ host_file 2 2
 limited 100 /mnt/project/jobs/hosts.sh hosts.2 train "${short[@]}" --output window-hosts --window 300 >window-hosts.out 2>&1 || true
 same_fingerprint window-here.out window-hosts.out
 
+# A comparison's runs side by side on both hosts, in a folder that both see; in one of each host's own they are made one at a time by
+# all ranks, unless the user wants otherwise, which is refused.
+compared=(data.h5 --model mlp --bn "sync,8" --seeds 2 --epochs 12 --batch-size 64 --threads 1)
+"$LOCKSTEP" compare "${compared[@]}" --output compared-here >compared-here.out 2>&1
+limited 100 /mnt/project/jobs/hosts.sh hosts.2 compare "${compared[@]}" --output compared --ranks-per-run 1 >compared.out 2>&1 ||
+  complain "a comparison on two hosts fails" compared.out
+grep -q "4 runs at a time, each on 1 rank" compared.out || complain "not side by side" compared.out
+limited 100 /mnt/project/jobs/hosts.sh hosts.2 compare "${compared[@]}" --output /tmp/compared >compared-alone.out 2>&1 ||
+  complain "a comparison in a folder of one host fails" compared-alone.out
+for made in compared n1/tmp/compared; do
+  diff <(cd compared-here && grep fingerprint runs/*/*/result.ini) <(cd "$made" && grep fingerprint runs/*/*/result.ini) >difference ||
+    complain "$made has other fingerprints" difference
+done
+[ ! -e n2/tmp/compared/runs ] || complain "runs were made on the other host"
+code=0
+limited 100 /mnt/project/jobs/hosts.sh hosts.2 compare "${compared[@]}" --output /tmp/refused --ranks-per-run 2 >compared-refused.out 2>&1 || code=$?
+[ "$code" -eq 2 ] || complain "runs in folders of their own: code $code" compared-refused.out
+grep -q "rank 2 on n2 does not see the folder /tmp/refused of rank 0" compared-refused.out || complain "no such message" compared-refused.out
+
 # Started, continued, and done: the same line each time.
 line=(hosts.2 train "${short[@]}" --output again --resume)
 code=0
