@@ -152,8 +152,9 @@ static lks_status list_rates_all(lks_run_task *tasks, size_t *count, bool *chose
       continue;
     }
     status = is_chosen_all(&chosen[arm], d, arm);
-    for (size_t r = 0; r < c->rates && !status && !chosen[arm]; r++)
-      tasks[(*count)++] = (lks_run_task){.comparison = c, .tune = true, .arm = arm, .index = r};
+    for (size_t r = 0; r < c->rates && !status && !chosen[arm]; r++, ++*count)
+      tasks[*count] =
+          (lks_run_task){.comparison = c, .tune = true, .arm = arm, .index = r, .number = *count + 1};
   }
   return status;
 }
@@ -253,16 +254,19 @@ static lks_status run_phase_all(driver *d, const lks_run_task *tasks, size_t cou
   return status;
 }
 
-/* The longest first, where several are made at a time: a short one at the end leaves few ranks idle. Among equals the order
- * stays. */
-static void put_longest_first(lks_run_task *tasks, size_t count)
+/* What is wrong with files of one run is no reason to leave others undone; the first failure is told at the end. */
+static lks_status run_phases_all(driver *d, const lks_run_phases *phases, const lks_run_task *tasks)
 {
-  for (size_t i = 1; i < count; i++) {
-    const lks_run_task task = tasks[i];
-    size_t at = i;
-    for (; at > 0 && steps_of(&tasks[at - 1]) < steps_of(&task); at--) tasks[at] = tasks[at - 1];
-    tasks[at] = task;
+  char message[LKS_TEXT_MAX] = "";
+  lks_status status = LKS_OK, failed = LKS_OK;
+  for (size_t p = 0, first = 0; p < phases->phases && !status; first += phases->phase[p++].count) {
+    status = run_phase_all(d, tasks + first, phases->phase[p].count, phases->phase[p].teams);
+    if (status != LKS_ERR_IO && status != LKS_ERR_DATA) continue;
+    if (!failed) snprintf(message, sizeof message, "%s", lks_message());
+    if (!failed) failed = status;
+    status = LKS_OK;
   }
+  return !status && failed ? lks_fail(failed, "%s", message) : status;
 }
 
 static lks_status run_tasks_all(driver *d, lks_run_task *tasks, size_t count)
@@ -278,9 +282,7 @@ static lks_status run_tasks_all(driver *d, lks_run_task *tasks, size_t count)
   open_progress(d, steps);
   leave_out_done(tasks, &count, d);
   status = lks_run_phases_choose_all(&phases, d->comm, tasks, count, &d->data, d->comparison->ranks_per_run);
-  if (!status && phases.phase[0].teams > 1) put_longest_first(tasks, count);
-  for (size_t p = 0, first = 0; p < phases.phases && !status; first += phases.phase[p++].count)
-    status = run_phase_all(d, tasks + first, phases.phase[p].count, phases.phase[p].teams);
+  if (!status) status = run_phases_all(d, &phases, tasks);
   lks_progress_destroy(&d->progress);
   return status;
 }

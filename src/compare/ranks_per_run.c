@@ -116,7 +116,10 @@ static lks_status measure_all(double *seconds, trial *t, size_t arm, int count, 
   size_t bytes = 0;
   lks_status status = lks_model_text_all(&source.text, t->comm, config->model);
   if (!status) status = lks_teams_create_all(&teams, t->comm, count);
-  if (status) return status;
+  if (status) {
+    lks_free(source.text);
+    return status;
+  }
   const lks_dataset *dataset = lks_arm_data_of(t->data, arm);
   source.dataset = (lks_dataset *)dataset; /* only read */
   source.shape = lks_dataset_shape(dataset);
@@ -216,35 +219,57 @@ static bool needs_all_ranks(const lks_comparison *c)
   return c->base.window > 0;
 }
 
-static lks_status choose_all(lks_run_phases *phases, trial *t, const lks_run_task *tasks, size_t count)
+static int by_cost(const void *a, const void *b)
+{
+  const lks_run_task *x = a, *y = b;
+  if (x->cost != y->cost) return x->cost < y->cost ? 1 : -1;
+  return x->number < y->number ? -1 : 1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+  return ((const lks_run_task *)a)->number < ((const lks_run_task *)b)->number ? -1 : 1;
+}
+
+/* With the work of the longest run, in steps of its arm. */
+static void plan(lks_run_phases *phases, const lks_run_task *tasks, size_t count, double step,
+                 const lks_split_speed *speed, size_t speeds)
+{
+  double *work = lks_new(count, sizeof *work);
+  for (size_t i = 0; i < count && work; i++) work[i] = tasks[i].cost / step;
+  if (work) *phases = lks_run_phases_plan(work, count, speed, speeds);
+  lks_free(work);
+}
+
+static lks_status choose_all(lks_run_phases *phases, trial *t, lks_run_task *tasks, size_t count)
 {
   const double begun = lks_seconds();
-  double seconds[LKS_ARMS_MAX] = {0}, whole = 0, *work = lks_new(count, sizeof *work);
+  double seconds[LKS_ARMS_MAX] = {0}, whole = 0;
   lks_split_speed speed[SPEEDS] = {{.teams = 1}};
-  size_t speeds = 1, longest = 0;
-  lks_status status = lks_comm_agree_all(t->comm, work ? LKS_OK : LKS_ERR_RANK);
-  if (!status) status = measure_arms_all(seconds, t, tasks, count);
-  for (size_t i = 0; i < count && !status && work; i++) {
-    work[i] = steps_of(&tasks[i]) * seconds[tasks[i].arm];
-    whole += work[i];
-    if (work[i] > work[longest]) longest = i;
+  size_t speeds = 1;
+  lks_status status = measure_arms_all(seconds, t, tasks, count);
+  for (size_t i = 0; i < count && !status; i++) {
+    tasks[i].cost = steps_of(&tasks[i]) * seconds[tasks[i].arm];
+    whole += tasks[i].cost;
   }
-  const size_t arm = tasks[longest].arm;
-  speed[0].seconds = seconds[arm];
-  if (!status) status = measure_splits_all(speed, &speeds, t, arm, begun + share_to_measure * whole);
-  if (!status && work) {
-    for (size_t i = 0; i < count; i++) work[i] /= seconds[arm];
-    *phases = lks_run_phases_plan(work, count, speed, speeds);
-    say(phases, t->comm, speed, speeds);
-  }
-  lks_free(work);
+  qsort(tasks, count, sizeof *tasks, by_cost);
+  const size_t longest = tasks[0].arm;
+  speed[0].seconds = seconds[longest];
+  if (!status) status = measure_splits_all(speed, &speeds, t, longest, begun + share_to_measure * whole);
+  if (!status) plan(phases, tasks, count, seconds[longest], speed, speeds);
+  if (status == LKS_ERR_DIVERGED) status = LKS_OK; /* a run will say so */
+  if (!status)
+    status = lks_comm_broadcast_all(t->comm, phases, sizeof *phases, 0); /* another may lack memory */
+  if (!status && phases->phase[0].teams == 1) qsort(tasks, count, sizeof *tasks, by_number);
+  if (!status) say(phases, t->comm, speed, speeds);
   return status;
 }
 
 /* As the user said. */
-static lks_status take_all(lks_run_phases *phases, lks_comm *comm, const lks_comparison *c, size_t count,
+static lks_status take_all(lks_run_phases *phases, lks_comm *comm, lks_run_task *tasks, size_t count,
                            size_t wanted)
 {
+  const lks_comparison *c = tasks[0].comparison;
   const size_t ranks = (size_t)lks_comm_size(comm);
   lks_status status = LKS_OK;
   if (c->base.window > 0 && wanted < ranks)
@@ -254,18 +279,20 @@ static lks_status take_all(lks_run_phases *phases, lks_comm *comm, const lks_com
         wanted);
   *phases = (lks_run_phases){.phases = 1, .phase = {{(int)(ranks / wanted), count}}};
   if (ranks / wanted > 1) status = lks_folder_is_shared_all(comm, c->directory);
+  for (size_t i = 0; i < count; i++) tasks[i].cost = steps_of(&tasks[i]);
+  if (ranks / wanted > 1) qsort(tasks, count, sizeof *tasks, by_cost);
   if (!status) say(phases, comm, NULL, 0);
   return status;
 }
 
-lks_status lks_run_phases_choose_all(lks_run_phases *phases, lks_comm *comm, const lks_run_task *tasks,
+lks_status lks_run_phases_choose_all(lks_run_phases *phases, lks_comm *comm, lks_run_task *tasks,
                                      size_t count, const lks_arm_data *data, size_t wanted)
 {
   double steps = 0;
   *phases = (lks_run_phases){.phases = 1, .phase = {{1, count}}};
   if (count == 0) return LKS_OK;
   const lks_comparison *c = tasks[0].comparison;
-  if (wanted) return take_all(phases, comm, c, count, wanted);
+  if (wanted) return take_all(phases, comm, tasks, count, wanted);
   for (size_t i = 0; i < count; i++) steps += steps_of(&tasks[i]);
   if (lks_comm_size(comm) == 1 || count == 1 || steps < FEW_STEPS || needs_all_ranks(c)) return LKS_OK;
   if (lks_folder_is_shared_all(comm, c->directory) != LKS_OK) return LKS_OK;

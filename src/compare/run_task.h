@@ -9,9 +9,10 @@ typedef struct lks_run_task {
   const lks_comparison *comparison; /* borrowed */
   bool tune;
   size_t arm, index;    /* of the seed, or of the rate */
-  size_t number, count; /* "run 3/8", from 1; of a run with a seed */
+  size_t number, count; /* "run 3/8", from 1: its place among all */
   double lr;            /* of a run with a seed */
   size_t epochs, steps; /* steps of an epoch */
+  double cost;          /* of the whole run, in what unit ever: lks_run_phases_choose_all */
   bool done, diverged;  /* it came to its end */
   size_t diverged_at;   /* after so many steps */
 } lks_run_task;

@@ -202,6 +202,7 @@ static lks_status prepare_comparison(lks_comparison *c, const scene *s, int run)
 {
   *c = (lks_comparison){
       .base = s->config, .first_seed = 1, .seeds = 1, .margin = LKS_MARGIN, .tune_holdout = 8};
+  c->ranks_per_run = run % 2 ? 1 : 0; /* side by side, and as all ranks choose */
   snprintf(c->directory, sizeof c->directory, "%s/comparison%d", s->folder, run);
   c->base.resume = false;
   c->base.holdout = c->base.log_every = c->base.checkpoint_every = 0;
