@@ -36,7 +36,8 @@ lks_run_phases lks_run_phases_plan(const double *work, size_t count, const lks_s
 
 /** Collective; arguments equal on all ranks. Phases for tasks[count], whose cost it estimates. Where several are made at a time, the
  * longest come first: a short one at the end leaves few ranks idle. With one team their order stays. wanted: ranks of a run; 0: what
- * a short measurement of a training step finds fastest, which takes no more than a fiftieth of the time that it expects of the whole.
+ * a short measurement of a training step finds fastest, which takes a few steps of each arm, and of
+ * other splits no more than a fiftieth of the time that it expects of the whole.
  * LKS_ERR_USAGE: a window, or hosts that do not see the comparison's folder. */
 lks_status lks_run_phases_choose_all(lks_run_phases *phases, lks_comm *comm, lks_run_task *tasks,
                                      size_t count, const lks_arm_data *data, size_t wanted);
