@@ -1,7 +1,6 @@
 #include "comm/stall_watch.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/stop_request.h"
+#include "base/thread.h"
 #include "comm/communicator.h"
 #include "comm/last_resort.h"
 #include "comm/siblings.h"
@@ -302,17 +302,6 @@ static void stop(void)
   watch.runs = watch.quit = false;
 }
 
-/* The thread is started with all signals blocked: they belong to the main thread. */
-static int start_thread(void)
-{
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&watch.thread, NULL, watch_over, NULL);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error;
-}
-
 static void get_ready(void)
 {
   pthread_condattr_t monotonic;
@@ -338,7 +327,7 @@ static void set_limit(double seconds, const lks_comm *owner)
   pthread_mutex_unlock(&watch.lock);
   if (!of_program) watch.owner = owner;
   if (watch.runs) return;
-  watch.runs = start_thread() == 0;
+  watch.runs = lks_thread_start(&watch.thread, watch_over, NULL) == 0;
   if (!watch.runs) lks_warn("no stall limit: the system starts no more threads");
 }
 

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/integers.h"
 #include "base/life.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "dataset/sample_reader.h"
 
 enum { SLOTS = 3 }; /* one in use, one ready, one being filled */
@@ -206,20 +206,13 @@ size_t lks_loader_footprint(size_t sample_bytes, size_t samples, size_t shard, b
   return bytes;
 }
 
-/* Signals are the main thread's business. */
 static lks_status start(lks_loader *loader)
 {
-  sigset_t all, before;
-  sigfillset(&all);
   int error = pthread_mutex_init(&loader->lock, NULL);
   loader->has_lock = !error;
   if (!error) loader->has_work = !(error = pthread_cond_init(&loader->work, NULL));
   if (!error) loader->has_ready = !(error = pthread_cond_init(&loader->ready, NULL));
-  if (!error) {
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    loader->has_reader = !(error = pthread_create(&loader->reader, NULL, read_ahead, loader));
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-  }
+  if (!error) loader->has_reader = !(error = lks_thread_start(&loader->reader, read_ahead, loader));
   return error ? lks_fail(LKS_ERR_RANK, "the thread that reads ahead cannot be started: %s", strerror(error))
                : LKS_OK;
 }

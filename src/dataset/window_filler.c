@@ -1,12 +1,12 @@
 #include "dataset/window_filler.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/thread.h"
 
 struct lks_window_filler {
   lks_window_stream *stream;
@@ -126,14 +126,9 @@ static void *run(void *argument)
   return NULL;
 }
 
-/* Signals are the main thread's business. */
 static lks_status start(lks_window_filler *filler)
 {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&filler->thread, NULL, run, filler);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  const int error = lks_thread_start(&filler->thread, run, filler);
   filler->runs = !error;
   return error
              ? lks_fail(LKS_ERR_RANK, "the thread that reads windows cannot be started: %s", strerror(error))

@@ -1,11 +1,10 @@
 #include "train/checkpoint_writer.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/thread.h"
 #include "train/checkpoint_files.h"
 
 struct lks_checkpoint_writer {
@@ -61,22 +60,11 @@ static void *work(void *argument)
   return NULL;
 }
 
-/* Signals belong to the main thread. */
-static bool start_thread(lks_checkpoint_writer *w)
-{
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&w->thread, NULL, work, w);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error == 0;
-}
-
 void lks_checkpoint_writer_start(lks_checkpoint_writer *w, const lks_checkpoint_order *order)
 {
   w->order = *order;
   atomic_store(&w->done, false);
-  w->runs = start_thread(w);
+  w->runs = lks_thread_start(&w->thread, work, w) == 0;
   if (!w->runs) work(w);
 }
 
