@@ -21,11 +21,7 @@ static lks_status add_arm(lks_bench *bench, const char *bn, const char *reduce, 
   lks_status status = lks_config_set(config, "bn", bn);
   if (!status) status = lks_config_set(config, "reduce", reduce);
   if (!status) status = lks_config_set(config, "precision", precision);
-  if (status || config->data[0] != '\0') return status ? status : lks_config_check(config);
-  lks_config_set(config, "data", "made up");
-  status = lks_config_check(config);
-  config->data[0] = '\0';
-  return status;
+  return status ? status : lks_bench_config_check(config);
 }
 
 /* The next word of a list, or false. */

@@ -4,10 +4,20 @@
 
 #include "base/arena.h"
 #include "base/random.h"
+#include "statistics/statistics.h"
 #include "train/evaluation.h"
 
 /* Labels mean nothing, and no network is to diverge on them: the weights stay, and the arithmetic is the same. */
 #define LEARNING_RATE 0
+
+lks_status lks_bench_config_check(lks_config *config)
+{
+  if (config->data[0] != '\0') return lks_config_check(config);
+  lks_config_set(config, "data", "made up");
+  const lks_status status = lks_config_check(config);
+  config->data[0] = '\0';
+  return status;
+}
 
 struct lks_bench_runner {
   lks_comm *comm; /* borrowed */
@@ -205,6 +215,25 @@ lks_status lks_bench_runner_steps_all(lks_bench_runner *r, size_t steps, double 
   if (!status) status = lks_comm_spread_all(r->comm, spread, &mine, 1);
   if (!status) *seconds = spread[2];
   return status;
+}
+
+lks_status lks_bench_runner_time_all(double *seconds, double *rate, lks_bench_runner *runner, double lasting,
+                                     size_t repeats)
+{
+  lks_profile unused = {0};
+  double images, elapsed = 0, step[LKS_BENCH_RUNNER_REPEATS], speed[LKS_BENCH_RUNNER_REPEATS];
+  lks_status status = lks_bench_runner_steps_all(runner, 1, &images, &elapsed, &unused); /* cold */
+  if (!status) status = lks_bench_runner_steps_all(runner, 1, &images, &elapsed, &unused);
+  const size_t steps = elapsed > 0 && lasting > elapsed ? (size_t)(lasting / elapsed) : 1;
+  for (size_t r = 0; r < repeats && !status; r++) {
+    status = lks_bench_runner_steps_all(runner, steps, &images, &elapsed, &unused);
+    step[r] = elapsed / (double)steps;
+    speed[r] = images / elapsed;
+  }
+  if (status) return status;
+  *seconds = lks_quantile(step, repeats, 0.5);
+  *rate = lks_quantile(speed, repeats, 0.5);
+  return LKS_OK;
 }
 
 size_t lks_bench_runner_bytes(const lks_bench_runner *runner)

@@ -22,6 +22,9 @@ lks_status lks_bench_source_open_all(lks_bench_source *source, lks_comm *comm, c
                                      lks_shape shape, size_t classes);
 void lks_bench_source_close_all(lks_bench_source *source);
 
+/** Local. lks_config_check, which data "" passes too: made-up samples. */
+lks_status lks_bench_config_check(lks_config *config);
+
 /** A network with its optimizer and data, trained a few steps at a time. */
 typedef struct lks_bench_runner lks_bench_runner;
 
@@ -35,6 +38,12 @@ void lks_bench_runner_destroy_all(lks_bench_runner **runner);
  * equal on all. The time of its parts is added to profile, whose LKS_PART_OTHER is what no other part has. */
 lks_status lks_bench_runner_steps_all(lks_bench_runner *runner, size_t steps, double *images, double *seconds,
                                       lks_profile *profile);
+
+/** Collective. Seconds of a step, and images a second, after two steps that may be slow: medians of `repeats` measurements that last so
+ * many seconds each, or one step where that takes longer; at most LKS_BENCH_RUNNER_REPEATS. Equal on all ranks. */
+lks_status lks_bench_runner_time_all(double *seconds, double *rate, lks_bench_runner *runner, double lasting,
+                                     size_t repeats);
+enum { LKS_BENCH_RUNNER_REPEATS = 8 };
 
 /** Local. Bytes of network, optimizer and mini-batch. */
 size_t lks_bench_runner_bytes(const lks_bench_runner *runner);

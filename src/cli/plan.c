@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wrapped.h"
+#include "bench/bench_runner.h"
 #include "cli/commands.h"
 #include "cli/same_start.h"
 #include "cli/shape.h"
@@ -72,11 +73,7 @@ static lks_status configure(settings *s, const lks_arguments *arguments)
 {
   lks_config *config = &s->run.config;
   lks_status status = lks_run_settings_read(&s->run, sizeof *s, lks_plan_syntax(), arguments);
-  if (status || config->data[0] != '\0') return status ? status : lks_config_check(config);
-  lks_config_set(config, "data", "made up");
-  status = lks_config_check(config);
-  config->data[0] = '\0';
-  return status;
+  return status ? status : lks_bench_config_check(config);
 }
 
 static lks_status make_options(lks_plan_options *options, const settings *s)

@@ -182,14 +182,9 @@ static void leave_out_done(lks_run_task *tasks, size_t *count, driver *d)
                       tasks[i].diverged ? "%s: diverged before, after step %zu" : "%s: finished before",
                       title, tasks[i].diverged_at);
     if (tasks[i].diverged) count_diverged(d, &tasks[i], tasks[i].diverged_at);
-    d->before += tasks[i].epochs * tasks[i].steps;
+    d->before += lks_run_task_steps(&tasks[i]);
   }
   *count = left;
-}
-
-static size_t steps_of(const lks_run_task *task)
-{
-  return task->epochs * task->steps;
 }
 
 /* What rank 0 shows of a run that all ranks make. */
@@ -222,7 +217,7 @@ static lks_status make_runs_all(lks_run_queue *queue, lks_teams *teams, const dr
   lks_status status = lks_run_queue_next_all(&run, queue);
   while (!status && run != LKS_NO_RUN) {
     if (teams->count == 1) show_run(d, &tasks[run], before);
-    before += steps_of(&tasks[run]);
+    before += lks_run_task_steps(&tasks[run]);
     lks_comparison_run_make_all(&maker, run, &tasks[run]);
     status = lks_run_queue_next_all(&run, queue);
   }
@@ -236,7 +231,7 @@ static lks_status run_phase_all(driver *d, const lks_run_task *tasks, size_t cou
   lks_queue_outcome outcome = {.status = LKS_OK};
   lks_request_files files = {.folder = {asked_in(d->comparison)}};
   size_t *steps = lks_new(count, sizeof *steps);
-  for (size_t i = 0; i < count && steps; i++) steps[i] = steps_of(&tasks[i]);
+  for (size_t i = 0; i < count && steps; i++) steps[i] = lks_run_task_steps(&tasks[i]);
   lks_status status = lks_comm_agree_all(d->comm, steps ? LKS_OK : LKS_ERR_RANK);
   if (!status) status = lks_teams_create_all(&teams, d->comm, number);
   if (!status) {
@@ -250,7 +245,7 @@ static lks_status run_phase_all(driver *d, const lks_run_task *tasks, size_t cou
   }
   lks_free(steps);
   note_outcome(d, &outcome, tasks);
-  for (size_t i = 0; i < count; i++) d->before += steps_of(&tasks[i]);
+  for (size_t i = 0; i < count; i++) d->before += lks_run_task_steps(&tasks[i]);
   return status;
 }
 
@@ -278,7 +273,7 @@ static lks_status run_tasks_all(driver *d, lks_run_task *tasks, size_t count)
   status = lks_comm_agree_all(d->comm, status);
   if (!status) status = lks_run_tasks_find_done_all(tasks, count, d->comm);
   if (status) return status;
-  for (size_t i = 0; i < count; i++) steps += steps_of(&tasks[i]);
+  for (size_t i = 0; i < count; i++) steps += lks_run_task_steps(&tasks[i]);
   open_progress(d, steps);
   leave_out_done(tasks, &count, d);
   status = lks_run_phases_choose_all(&phases, d->comm, tasks, count, &d->data, d->comparison->ranks_per_run);

@@ -16,7 +16,7 @@
 #include "compare/teams.h"
 #include "lockstep/profile.h"
 
-enum { FEW_STEPS = 100, SPEEDS = 34, STEPS_MOST = 20 };
+enum { FEW_STEPS = 100, SPEEDS = 34 };
 
 static const double share_to_measure = 0.02, /* of the time of all runs */
     briefly = 0.01, enough = 0.1,            /* seconds that a measurement lasts, unless a step is longer */
@@ -87,33 +87,14 @@ typedef struct trial {
   size_t bytes; /* of one rank, where all make one run */
 } trial;
 
-static lks_status time_steps_all(double *seconds, size_t *bytes, lks_comm *comm,
-                                 const lks_bench_source *source, const lks_config *config, double lasting)
-{
-  lks_bench_runner *runner;
-  lks_profile unused = {0};
-  double images, first = 0;
-  lks_status status = lks_bench_runner_create_all(&runner, comm, source, config);
-  if (status) return status;
-  *bytes = lks_bench_runner_bytes(runner);
-  status = lks_bench_runner_steps_all(runner, 1, &images, &first, &unused); /* cold */
-  if (!status) status = lks_bench_runner_steps_all(runner, 1, &images, &first, &unused);
-  size_t steps = first > 0 ? (size_t)(lasting / first) : 1;
-  steps = steps < 1 ? 1 : lks_min(steps, STEPS_MOST);
-  if (!status) status = lks_bench_runner_steps_all(runner, steps, &images, seconds, &unused);
-  *seconds /= (double)steps;
-  lks_bench_runner_destroy_all(&runner);
-  return status;
-}
-
 /* Seconds of a step of an arm when `count` teams train at the same time: of the slowest of them. lasting: seconds. */
 static lks_status measure_all(double *seconds, trial *t, size_t arm, int count, double lasting)
 {
   const lks_config *config = &t->comparison->arm[arm].config;
   lks_bench_source source = {.dataset = NULL};
+  lks_bench_runner *runner;
   lks_teams teams;
-  double spread[3], mine = 0;
-  size_t bytes = 0;
+  double spread[3], mine = 0, rate;
   lks_status status = lks_model_text_all(&source.text, t->comm, config->model);
   if (!status) status = lks_teams_create_all(&teams, t->comm, count);
   if (status) {
@@ -125,15 +106,16 @@ static lks_status measure_all(double *seconds, trial *t, size_t arm, int count, 
   source.shape = lks_dataset_shape(dataset);
   source.classes = lks_dataset_classes(dataset);
   source.features = lks_dataset_has_features(dataset);
-  status = time_steps_all(&mine, &bytes, teams.own, &source, config, lasting);
+  status = lks_bench_runner_create_all(&runner, teams.own, &source, config);
+  if (!status) status = lks_bench_runner_time_all(&mine, &rate, runner, lasting, 1);
+  if (!status && count == 1) t->bytes = lks_bench_runner_bytes(runner);
+  lks_bench_runner_destroy_all(&runner);
   lks_teams_destroy_all(&teams);
   lks_free(source.text);
   status = lks_comm_agree_all(t->comm, status);
   if (!status) status = lks_comm_spread_all(t->comm, spread, &mine, 1);
-  if (status) return status;
-  *seconds = spread[2];
-  if (count == 1) t->bytes = bytes;
-  return LKS_OK;
+  if (!status) *seconds = spread[2];
+  return status;
 }
 
 /* Whether a step of two arms takes as long, as far as their settings tell. */
@@ -143,7 +125,7 @@ static bool alike(const lks_config *a, const lks_config *b)
          a->microbatch == b->microbatch && a->precision == b->precision;
 }
 
-/* Seconds of a step of each arm that tasks want, by all ranks. *longest: the arm that takes most time. */
+/* Seconds of a step of each arm that tasks want, by all ranks. */
 static lks_status measure_arms_all(double seconds[LKS_ARMS_MAX], trial *t, const lks_run_task *tasks,
                                    size_t count)
 {
@@ -206,11 +188,6 @@ static void say(const lks_run_phases *phases, const lks_comm *comm, const lks_sp
     lks_say("         the last %zu: %d at a time", phases->phase[1].count, phases->phase[1].teams);
 }
 
-static double steps_of(const lks_run_task *task)
-{
-  return (double)(task->epochs * task->steps);
-}
-
 /* What a split would change, or hinder. */
 static bool needs_all_ranks(const lks_comparison *c)
 {
@@ -249,7 +226,7 @@ static lks_status choose_all(lks_run_phases *phases, trial *t, lks_run_task *tas
   size_t speeds = 1;
   lks_status status = measure_arms_all(seconds, t, tasks, count);
   for (size_t i = 0; i < count && !status; i++) {
-    tasks[i].cost = steps_of(&tasks[i]) * seconds[tasks[i].arm];
+    tasks[i].cost = (double)lks_run_task_steps(&tasks[i]) * seconds[tasks[i].arm];
     whole += tasks[i].cost;
   }
   qsort(tasks, count, sizeof *tasks, by_cost);
@@ -279,7 +256,7 @@ static lks_status take_all(lks_run_phases *phases, lks_comm *comm, lks_run_task 
         wanted);
   *phases = (lks_run_phases){.phases = 1, .phase = {{(int)(ranks / wanted), count}}};
   if (ranks / wanted > 1) status = lks_folder_is_shared_all(comm, c->directory);
-  for (size_t i = 0; i < count; i++) tasks[i].cost = steps_of(&tasks[i]);
+  for (size_t i = 0; i < count; i++) tasks[i].cost = (double)lks_run_task_steps(&tasks[i]);
   if (ranks / wanted > 1) qsort(tasks, count, sizeof *tasks, by_cost);
   if (!status) say(phases, comm, NULL, 0);
   return status;
@@ -288,12 +265,12 @@ static lks_status take_all(lks_run_phases *phases, lks_comm *comm, lks_run_task 
 lks_status lks_run_phases_choose_all(lks_run_phases *phases, lks_comm *comm, lks_run_task *tasks,
                                      size_t count, const lks_arm_data *data, size_t wanted)
 {
-  double steps = 0;
+  size_t steps = 0;
   *phases = (lks_run_phases){.phases = 1, .phase = {{1, count}}};
   if (count == 0) return LKS_OK;
   const lks_comparison *c = tasks[0].comparison;
   if (wanted) return take_all(phases, comm, tasks, count, wanted);
-  for (size_t i = 0; i < count; i++) steps += steps_of(&tasks[i]);
+  for (size_t i = 0; i < count; i++) steps += lks_run_task_steps(&tasks[i]);
   if (lks_comm_size(comm) == 1 || count == 1 || steps < FEW_STEPS || needs_all_ranks(c)) return LKS_OK;
   if (lks_folder_is_shared_all(comm, c->directory) != LKS_OK) return LKS_OK;
   trial t = {.comm = comm, .data = data, .comparison = c};

@@ -17,6 +17,12 @@ typedef struct lks_run_task {
   size_t diverged_at;   /* after so many steps */
 } lks_run_task;
 
+/** Local. Of the whole run. */
+static inline size_t lks_run_task_steps(const lks_run_task *task)
+{
+  return task->epochs * task->steps;
+}
+
 enum { LKS_RUN_TITLE = LKS_ARM_NAME + 64 };
 
 /** Local. The settings that it is made with, in its folder (output). */

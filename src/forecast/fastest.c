@@ -28,26 +28,7 @@ static lks_status configure(lks_config *config, const search *s, const lks_trial
   config->microbatch = t->microbatch;
   config->threads = t->threads;
   config->precision = t->precision;
-  const bool made_up = config->data[0] == '\0';
-  if (made_up) lks_config_set(config, "data", "made up");
-  const lks_status status = lks_config_check(config);
-  if (made_up) config->data[0] = '\0';
-  return status;
-}
-
-static lks_status time_all(double *rate, lks_bench_runner *runner, double lasting)
-{
-  lks_profile unused = {0};
-  double images, seconds = 0, run[REPEATS];
-  lks_status status = lks_bench_runner_steps_all(runner, 1, &images, &seconds, &unused); /* cold */
-  if (!status) status = lks_bench_runner_steps_all(runner, 1, &images, &seconds, &unused);
-  const size_t steps = seconds > 0 && lasting > seconds ? (size_t)(lasting / seconds) : 1;
-  for (int r = 0; r < REPEATS && !status; r++) {
-    status = lks_bench_runner_steps_all(runner, steps, &images, &seconds, &unused);
-    run[r] = images / seconds;
-  }
-  if (!status) *rate = lks_quantile(run, REPEATS, 0.5);
-  return status;
+  return lks_bench_config_check(config);
 }
 
 /* By the first t->ranks ranks; the others sleep. */
@@ -56,12 +37,13 @@ static lks_status measure_all(lks_trial *t, search *s)
   lks_comm *part;
   lks_config config;
   lks_bench_runner *runner = NULL;
+  double seconds;
   lks_status status = lks_comm_agree_all(s->comm, configure(&config, s, t));
   if (!status) status = lks_comm_split_all(&part, s->comm, lks_comm_rank(s->comm) < t->ranks ? 0 : -1);
   if (status) return status;
   if (part) {
     status = lks_bench_runner_create_all(&runner, part, &s->source, &config);
-    if (!status) status = time_all(&t->rate, runner, s->seconds);
+    if (!status) status = lks_bench_runner_time_all(&seconds, &t->rate, runner, s->seconds, REPEATS);
     lks_bench_runner_destroy_all(&runner);
   }
   lks_comm_destroy_all(&part);
@@ -186,7 +168,6 @@ static lks_status search_all(search *s)
   lks_status status = lks_comm_agree_all(s->comm, configure(&resolved, s, given));
   if (status) return status;
   given->microbatch = resolved.microbatch; /* which 0 leaves open */
-  f->shape = s->source.shape;
   status = count_cores_all(&f->cores, s->comm);
   if (!status) status = measure_all(given, s);
   f->trials = 1;
@@ -199,7 +180,7 @@ lks_status lks_fastest_find_all(lks_fastest *fastest, lks_comm *comm, const lks_
                                 lks_shape shape, size_t classes, double seconds)
 {
   search s = {.found = fastest, .comm = comm, .seconds = seconds};
-  *fastest = (lks_fastest){.config = *config, .made_up = config->data[0] == '\0'};
+  *fastest = (lks_fastest){.config = *config};
   lks_status status = lks_bench_source_open_all(&s.source, comm, config, shape, classes);
   if (!status) status = search_all(&s);
   lks_bench_source_close_all(&s.source);
@@ -214,7 +195,7 @@ static void print_command(char text[COMMAND], const lks_fastest *f)
   char start[64] = "";
   if (t->ranks > 1) snprintf(start, sizeof start, "mpirun -np %d ", t->ranks);
   snprintf(text, COMMAND, "%slockstep train %s --model %s --batch-size %zu --microbatch %zu%s --threads %zu",
-           start, f->made_up ? "DATA.h5" : c->data, c->model, c->batch_size, t->microbatch,
+           start, c->data[0] != '\0' ? c->data : "DATA.h5", c->model, c->batch_size, t->microbatch,
            t->precision == LKS_BF16 ? " --precision bf16" : "", t->threads);
 }
 

@@ -17,12 +17,10 @@ typedef struct lks_trial {
 enum { LKS_TRIALS_MAX = 64 };
 
 typedef struct lks_fastest {
-  lks_config config; /* as given */
-  lks_shape shape;
+  lks_config config;   /* as given */
   size_t trials, best; /* the first one is as given */
   lks_trial trial[LKS_TRIALS_MAX];
-  int cores;    /* that a rank is bound to at least */
-  bool made_up; /* samples */
+  int cores; /* that a rank is bound to at least */
 } lks_fastest;
 
 /** Collective; arguments equal on all ranks. Looks for the fastest settings of a network on this machine: first for precision and
