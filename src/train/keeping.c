@@ -107,6 +107,7 @@ static lks_status begin_all(lks_trainer *t)
 {
   lks_checkpoint_draft *draft;
   char path[LKS_CHECKPOINT_PATH];
+  const bool best = lks_trainer_is_best(t);
   t->state.seconds = lks_trainer_seconds(t);
   t->state.noises = lks_network_noise_save(t->setup->network, t->state.noise);
   lks_checkpoint_files_path(path, t->config.output, t->state.step);
@@ -120,12 +121,12 @@ static lks_status begin_all(lks_trainer *t)
                                       .tables = t->tables,
                                       .step = t->state.step,
                                       .keep = t->config.keep,
-                                      .best = lks_trainer_is_best(t)};
+                                      .best = best};
   t->writing = t->state.step;
   t->taken = lks_seconds();
   t->told = false;
   t->best_before = t->best;
-  if (lks_trainer_is_best(t)) t->best = lks_trainer_best_now(t);
+  if (best) t->best = lks_trainer_best_now(t);
   if (t->writer) lks_checkpoint_writer_start(t->writer, &order);
   return LKS_OK;
 }
@@ -140,14 +141,19 @@ static lks_status link_all(lks_trainer *t)
   return LKS_OK;
 }
 
+lks_status lks_trainer_settle_all(lks_trainer *t)
+{
+  const lks_status status = settle_all(t, false);
+  return status == LKS_ERR_IO ? LKS_OK : status;
+}
+
 /* One is under way at most. */
-static lks_status keep_all(lks_trainer *t)
+lks_status lks_trainer_checkpoint_all(lks_trainer *t)
 {
   if (t->writing == t->state.step) return LKS_OK;
-  lks_status status = settle_all(t, false);
-  if (status && status != LKS_ERR_IO) return status;
+  lks_status status = lks_trainer_settle_all(t);
   const bool written = t->checkpointed == t->state.step;
-  if (written && !lks_trainer_is_best(t)) return LKS_OK;
+  if (status || (written && !lks_trainer_is_best(t))) return status;
   const lks_phase before = lks_life_enter(LKS_PHASE_CHECKPOINT);
   lks_profile_enter(&t->profile, LKS_PART_CHECKPOINT);
   status = written ? link_all(t) : begin_all(t);
@@ -156,28 +162,16 @@ static lks_status keep_all(lks_trainer *t)
   return status;
 }
 
-lks_status lks_trainer_checkpoint_all(lks_trainer *t)
-{
-  return keep_all(t);
-}
-
 lks_status lks_trainer_checkpoint_now_all(lks_trainer *t)
 {
-  lks_status status = keep_all(t);
-  if (!status) status = settle_all(t, false);
-  return status == LKS_ERR_IO ? LKS_OK : status;
-}
-
-lks_status lks_trainer_settle_all(lks_trainer *t)
-{
-  const lks_status status = settle_all(t, false);
-  return status == LKS_ERR_IO ? LKS_OK : status;
+  const lks_status status = lks_trainer_checkpoint_all(t);
+  return status ? status : lks_trainer_settle_all(t);
 }
 
 lks_status lks_trainer_checkpoint_last_all(lks_trainer *t)
 {
   char newest[64];
-  lks_status status = keep_all(t);
+  lks_status status = lks_trainer_checkpoint_all(t);
   if (!status) status = settle_all(t, true);
   if (status != LKS_ERR_IO) return status;
   return lks_fail(LKS_ERR_IO,
