@@ -108,9 +108,5 @@ void lks_comparison_run_make_all(const lks_run_maker *maker, size_t number, cons
   else if (!status)
     snprintf(line, sizeof line, "%s: test accuracy %.4f; %.0f images/s", title, summary.test_accuracy,
              summary.images_per_second);
-  const lks_run_end end = status == LKS_ERR_DIVERGED ? LKS_RUN_DIVERGED
-                          : status                   ? LKS_RUN_FAILED
-                                                     : LKS_RUN_FINISHED;
-  if (lks_teams_leads(maker->teams))
-    lks_run_queue_ended(maker->queue, number, end, status, summary.steps, line);
+  if (lks_teams_leads(maker->teams)) lks_run_queue_ended(maker->queue, number, status, summary.steps, line);
 }

@@ -127,12 +127,11 @@ lks_status lks_run_queue_next_all(size_t *run, lks_run_queue *q)
   return status;
 }
 
-void lks_run_queue_ended(lks_run_queue *q, size_t run, lks_run_end end, lks_status status, size_t steps,
-                         const char *line)
+void lks_run_queue_ended(lks_run_queue *q, size_t run, lks_status status, size_t steps, const char *line)
 {
-  q->last = (lks_queue_note){.kind = LKS_NOTE_ASK, .end = end, .status = status, .run = run, .step = steps};
+  q->last = (lks_queue_note){.kind = LKS_NOTE_ASK, .status = status, .run = run, .step = steps};
   snprintf(q->last.line, sizeof q->last.line, "%s", line);
-  if (end == LKS_RUN_FAILED) snprintf(q->last.message, sizeof q->last.message, "%s", lks_message());
+  if (status) snprintf(q->last.message, sizeof q->last.message, "%s", lks_message());
 }
 
 /* How far the team is, or what it warns of: not too often, and never so that it waits. */

@@ -12,13 +12,6 @@
  * this after each mini-batch. The leaders of the other teams tell it by messages. */
 typedef struct lks_run_queue lks_run_queue;
 
-/** How a run ended. */
-typedef enum lks_run_end {
-  LKS_RUN_FINISHED,
-  LKS_RUN_DIVERGED,
-  LKS_RUN_FAILED /* or stopped on request */
-} lks_run_end;
-
 /** What became of all runs, equal on all ranks. */
 typedef struct lks_queue_outcome {
   lks_status status; /* LKS_STOPPED; or that of the failed run that comes first, whose message is recorded */
@@ -39,10 +32,9 @@ lks_status lks_run_queue_create_all(lks_run_queue **queue, lks_teams *teams, siz
 /** Collective over the team. The run that it makes next; LKS_NO_RUN when there is none and all teams have ended theirs. */
 lks_status lks_run_queue_next_all(size_t *run, lks_run_queue *queue);
 
-/** Local, on the leader of a team, after each of its runs. How it ended, and after how many steps; the message of a failure is
- * the recorded one. line: what is to be said of it. */
-void lks_run_queue_ended(lks_run_queue *queue, size_t run, lks_run_end end, lks_status status, size_t steps,
-                         const char *line);
+/** Local, on the leader of a team, after each of its runs. status: LKS_ERR_DIVERGED is an end like LKS_OK; the message of any other
+ * failure is the recorded one. steps: after how many it ended; line: what is to be said of it. */
+void lks_run_queue_ended(lks_run_queue *queue, size_t run, lks_status status, size_t steps, const char *line);
 
 /** Local, on every rank; the leader of a team tells rank 0. After each mini-batch of training. */
 void lks_run_queue_step(lks_run_queue *queue, size_t step, size_t samples, double mean_loss);

@@ -29,8 +29,7 @@ enum { LKS_NOTE_LINE = 1024, LKS_TAG_UP = 1, LKS_TAG_DOWN, LKS_QUEUE_WARNINGS = 
 
 typedef struct lks_queue_note {
   lks_note_kind kind;
-  lks_run_end end; /* of `run`, with LKS_NOTE_ASK */
-  lks_status status;
+  lks_status status; /* of `run`, with LKS_NOTE_ASK */
   size_t run, step, samples;
   double mean_loss;
   char line[LKS_NOTE_LINE], message[LKS_NOTE_LINE];

@@ -77,8 +77,8 @@ void lks_queue_settle(lks_run_queue *q, int t, const lks_queue_note *n)
   if (n->run == LKS_NO_RUN) return;
   q->done += q->steps[n->run];
   if (n->line[0]) lks_progress_line(q->progress, "%s", n->line);
-  if (n->end == LKS_RUN_FAILED) note_failure(q, n->run, n->status, n->message);
-  if (n->end != LKS_RUN_DIVERGED) return;
+  if (n->status && n->status != LKS_ERR_DIVERGED) note_failure(q, n->run, n->status, n->message);
+  if (n->status != LKS_ERR_DIVERGED) return;
   q->outcome.diverged++;
   if (q->outcome.first != LKS_NO_RUN && q->outcome.first < n->run) return;
   q->outcome.first = n->run;

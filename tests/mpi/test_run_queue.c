@@ -30,7 +30,6 @@ typedef struct came {
 
 static void make_run(lks_run_queue *queue, const lks_teams *teams, size_t run, const play *p)
 {
-  lks_run_end end = LKS_RUN_FINISHED;
   lks_status status = LKS_OK;
   for (size_t step = 1; step <= STEPS; step++) {
     if (teams->number == 0 && p->slow_team) usleep(20000);
@@ -38,11 +37,10 @@ static void make_run(lks_run_queue *queue, const lks_teams *teams, size_t run, c
     lks_run_queue_pulse(queue);
   }
   if (run == p->warns && lks_teams_leads(teams)) lks_warn("run %zu is odd", run);
-  if (run == p->diverges) end = LKS_RUN_DIVERGED;
+  if (run == p->diverges) status = LKS_ERR_DIVERGED;
   if (run == p->fails) status = lks_fail(p->failure, "run %zu failed", run);
   if (run == p->stops) status = LKS_STOPPED;
-  if (status) end = LKS_RUN_FAILED;
-  if (lks_teams_leads(teams)) lks_run_queue_ended(queue, run, end, status, STEPS, "");
+  if (lks_teams_leads(teams)) lks_run_queue_ended(queue, run, status, STEPS, "");
 }
 
 static lks_status play_all(came *c, lks_comm *comm, int count, const play *p)
@@ -81,13 +79,19 @@ static bool each_once(const came *c, int size, int teams, size_t runs)
   return true;
 }
 
+/* Plays it on so many teams, which make the runs [0..runs). */
+static void played_all(came *c, lks_comm *comm, int teams, const play *p, size_t runs)
+{
+  lks_assert_ok_all(comm, play_all(c, comm, teams, p));
+  lks_assert_all(comm, each_once(c, lks_comm_size(comm), teams, runs));
+}
+
 static void test_each_run_once(lks_comm *comm)
 {
   const int size = lks_comm_size(comm);
   for (int teams = 1; teams <= size; teams++) {
     came c;
-    lks_assert_ok_all(comm, play_all(&c, comm, teams, &plain));
-    lks_assert_all(comm, each_once(&c, size, teams, RUNS));
+    played_all(&c, comm, teams, &plain, RUNS);
     lks_assert_all(comm, c.status == LKS_OK && c.outcome.diverged == 0);
   }
 }
@@ -99,8 +103,7 @@ static void test_refilled(lks_comm *comm)
   play p = plain;
   came c;
   p.slow_team = true;
-  lks_assert_ok_all(comm, play_all(&c, comm, size, &p));
-  lks_assert_all(comm, each_once(&c, size, size, RUNS));
+  played_all(&c, comm, size, &p, RUNS);
   lks_assert_all(comm, lks_comm_rank(comm) > 0 || size == 1 || c.own < RUNS / (size_t)size + 1);
 }
 
@@ -111,8 +114,7 @@ static void test_diverged(lks_comm *comm)
   came c;
   p.diverges = 5;
   for (int teams = 1; teams <= size; teams += 2) {
-    lks_assert_ok_all(comm, play_all(&c, comm, teams, &p));
-    lks_assert_all(comm, each_once(&c, size, teams, RUNS));
+    played_all(&c, comm, teams, &p, RUNS);
     lks_assert_all(comm, !c.status && c.outcome.diverged == 1 && c.outcome.first == 5 &&
                              c.outcome.first_at == STEPS);
   }
@@ -127,8 +129,7 @@ static void test_failed(lks_comm *comm)
   p.fails = 7;
   p.failure = LKS_ERR_IO;
   for (int teams = 1; teams <= size; teams += 2) {
-    lks_assert_ok_all(comm, play_all(&c, comm, teams, &p));
-    lks_assert_all(comm, each_once(&c, size, teams, RUNS));
+    played_all(&c, comm, teams, &p, RUNS);
     lks_assert_all(comm, c.status == LKS_ERR_IO && strcmp(lks_message(), "run 7 failed") == 0);
   }
 }
@@ -141,8 +142,8 @@ static void test_given_up(lks_comm *comm)
   came c;
   p.fails = 2;
   p.failure = LKS_ERR_RANK;
-  lks_assert_ok_all(comm, play_all(&c, comm, 1, &p));
-  lks_assert_all(comm, each_once(&c, size, 1, 3) && c.status == LKS_ERR_RANK);
+  played_all(&c, comm, 1, &p, 3);
+  lks_assert_all(comm, c.status == LKS_ERR_RANK);
   lks_assert_ok_all(comm, play_all(&c, comm, size, &p));
   lks_assert_all(comm, c.status == LKS_ERR_RANK && c.made[2] == 1);
 }
@@ -165,7 +166,7 @@ static void test_stopped(lks_comm *comm)
     asked |= lks_run_queue_requests(queue);
     usleep(100);
   }
-  if (run != LKS_NO_RUN) lks_run_queue_ended(queue, run, LKS_RUN_FAILED, LKS_STOPPED, step, "");
+  if (run != LKS_NO_RUN) lks_run_queue_ended(queue, run, LKS_STOPPED, step, "");
   const bool took_part = run != LKS_NO_RUN, told = first || (asked & LKS_REQUEST_STOP) || !took_part;
   if (!status && took_part) status = lks_run_queue_next_all(&run, queue);
   const lks_status ended = lks_run_queue_end_all(&outcome, &queue);
