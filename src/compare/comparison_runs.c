@@ -235,7 +235,8 @@ static lks_status run_phase_all(driver *d, const lks_run_task *tasks, size_t cou
   lks_status status = lks_comm_agree_all(d->comm, steps ? LKS_OK : LKS_ERR_RANK);
   if (!status) status = lks_teams_create_all(&teams, d->comm, number);
   if (!status) {
-    status = lks_run_queue_create_all(&queue, &teams, count, steps, d->before, d->progress, &files);
+    status = lks_run_queue_create_all(&queue, &teams, count, steps, d->before, d->progress,
+                                      d->whole ? &files : NULL);
     if (!status) {
       status = make_runs_all(queue, &teams, d, tasks);
       const lks_status ended = lks_run_queue_end_all(&outcome, &queue);
