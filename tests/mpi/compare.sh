@@ -4,38 +4,12 @@
 # usage: compare.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+# shellcheck source=tests/support/comparison.sh
+source "$LOCKSTEP_SOURCE/tests/support/comparison.sh"
 
 run data 0 generate -o data.h5 --shape 8x8x1 --train 203 --test 61
 settings=(data.h5 --model mlp --batch-size 32 --epochs 3 --threads 1)
 arms=sync,rank:2,12,32,none
-
-# compare NAME RANKS ARGUMENT...: into the directory NAME.
-compare() {
-  local name=$1 ranks=$2
-  shift 2
-  run "$name" "$ranks" compare "${settings[@]}" --output "$name" "$@"
-}
-
-# figures_of NAME: all that must not depend on how the comparison was executed.
-figures_of() {
-  find "$1/runs" -name metrics.csv | sort | xargs cut -d, -f1-7
-  find "$1/runs" -name noise.csv | sort | xargs cat
-  find "$1/runs" -name result.ini | sort | xargs sed -n '/^fingerprint\|^precise\|^lr/p'
-  without_times "$1/runs.csv"
-  without_times "$1/table.csv"
-  cat "$1/noise.csv"
-}
-
-# without_times FILE: the columns before the first one that depends on the machine.
-without_times() {
-  awk -F, 'NR == 1 { for (last = 1; last <= NF && $last !~ /images_per_second|bn_share|ranks_used|seconds/; last++); }
-    { for (i = 1; i < last; i++) printf "%s,", $i; print "" }' "$1"
-}
-
-equal() {
-  diff <(figures_of "$1" | sed "s/$1/X/g") <(figures_of "$2" | sed "s/$2/X/g") >difference ||
-    complain "$1 and $2 differ" difference
-}
 
 compare whole 1 --bn "$arms" --seeds 2
 ended whole 0
@@ -47,7 +21,7 @@ done
 any_rank_count() {
   compare three 3 --bn "$arms" --seeds 2
   ended three 0
-  equal whole three
+  same_figures whole three
 }
 
 # 32 is the whole mini-batch: the same computation as sync, by another name.
@@ -89,7 +63,7 @@ many_jobs() {
   done
   run joined 0 report array
   ended joined 0
-  equal whole array
+  same_figures whole array
 }
 
 interrupted() {
@@ -97,7 +71,7 @@ interrupted() {
   ended cut 75
   compare cut 3 --bn "$arms" --seeds 2
   ended cut 0
-  equal whole cut
+  same_figures whole cut
   contents_of cut/runs >before
   compare cut 2 --bn "$arms" --seeds 2
   ended cut 0
@@ -109,7 +83,7 @@ more_seeds_later() {
   compare grown 2 --bn "$arms" --seeds 1
   compare grown 2 --bn "$arms" --seeds 2
   ended grown 0
-  equal whole grown
+  same_figures whole grown
 }
 
 tuned() {

@@ -4,33 +4,24 @@
 # usage: side_by_side.sh, with LOCKSTEP, LOCKSTEP_SOURCE and MPIEXEC in the environment
 # shellcheck source=tests/support/program.sh
 source "${LOCKSTEP_SOURCE:?}/tests/support/program.sh"
+# shellcheck source=tests/support/comparison.sh
+source "$LOCKSTEP_SOURCE/tests/support/comparison.sh"
 
 run data 0 generate -o data.h5 --shape 8x8x1 --train 203 --test 61
 settings=(data.h5 --model mlp --batch-size 32 --epochs 3 --threads 1)
 arms=(--bn "sync,rank:2,12,none" --seeds 2)
 
-# compare NAME RANKS ARGUMENT...: into the directory NAME.
-compare() {
-  local name=$1 ranks=$2
-  shift 2
-  run "$name" "$ranks" compare "${settings[@]}" --output "$name" "$@"
+# settings_of NAME: those of its runs and its own, but for the time that the job had.
+settings_of() {
+  find "$1/runs" -name config.ini | sort | xargs sed '/^max-time/d'
+  sed '/^max-time/d' "$1/comparison.ini"
 }
 
-# figures_of NAME: all that must not depend on how the comparison was executed.
-figures_of() {
-  find "$1" -name metrics.csv | sort | xargs cut -d, -f1-7
-  find "$1" -name noise.csv | sort | xargs cat
-  find "$1" -name result.ini | sort | xargs sed -n '/^fingerprint\|^precise\|^lr\|^outcome/p'
-  find "$1" -name config.ini | sort | xargs sed '/^max-time/d'
-  sed '/^max-time/d' "$1/comparison.ini" "$1/noise.csv"
-  cut -d, -f1-9 "$1/runs.csv"
-}
-
-# equal A B: two comparisons have the same figures, and there are some.
+# equal A B: two comparisons have the same figures and settings, and there are some.
 equal() {
   [ "$(find "$1/runs" -name result.ini | wc -l)" -ge 8 ] || complain "$1 has not all runs"
-  diff <(figures_of "$1" | sed "s/$1/X/g") <(figures_of "$2" | sed "s/$2/X/g") >difference ||
-    complain "$1 and $2 differ" difference
+  same_figures "$1" "$2"
+  diff <(settings_of "$1") <(settings_of "$2") >difference || complain "$1 and $2 have other settings" difference
 }
 
 compare in-turn 1 "${arms[@]}"
@@ -120,16 +111,16 @@ asked() {
 
 # One arm's folder cannot be made, and one arm diverges: all the others come to their end.
 one_is_bad() {
-  mkdir -p failed/runs
-  touch failed/runs/12
-  compare failed 3 "${arms[@]}" --ranks-per-run 1
-  ended failed 4
-  says failed "runs/12"
-  [ "$(find failed/runs -name result.ini | wc -l)" -eq 6 ] || complain "the others were not made" failed.err
-  rm failed/runs/12
-  compare failed 2 "${arms[@]}" --ranks-per-run 1
-  ended failed 0
-  equal in-turn failed
+  mkdir -p blocked/runs
+  touch blocked/runs/12
+  compare blocked 3 "${arms[@]}" --ranks-per-run 1
+  ended blocked 4
+  says blocked "runs/12"
+  [ "$(find blocked/runs -name result.ini | wc -l)" -eq 6 ] || complain "the others were not made" blocked.err
+  rm blocked/runs/12
+  compare blocked 2 "${arms[@]}" --ranks-per-run 1
+  ended blocked 0
+  equal in-turn blocked
   compare diverged 3 --arm wild:lr=1e30,bn=none --arm tame: --arm calm:lr=0.01 --seeds 2 --ranks-per-run 1
   ended diverged 5
   says diverged "2 runs diverged, the first one: run 1/6  wild seed 1"
